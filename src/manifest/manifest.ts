@@ -1,0 +1,76 @@
+import type { Position } from '../../syncer/base/errors.ts'
+
+/** A manifest as the rest of the program sees it, whichever form the file had. */
+export interface Manifest {
+  /** Absolute path of the file. */
+  file: string
+  namespace?: string
+  context?: string
+  devs: Dev[]
+  warnings: Complaint[]
+}
+
+/** Something the reader has to say about a place in the file. */
+export interface Complaint {
+  at: Position
+  message: string
+  hint?: string
+}
+
+/** One workload to develop. Every field is checked and has its default. */
+export interface Dev {
+  name: string
+  at: Position
+  /** Replaces the look-up by name. */
+  selector?: Record<string, string>
+  /** The workload's container to replace; absent: its first. */
+  container?: string
+  /** absent: the container's own image. */
+  image?: string
+  imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never'
+  /** The dev command, ready for exec; never empty. */
+  command: string[]
+  workdir?: string
+  sync: SyncFolder[]
+  forward: Forward[]
+  /** In the order of the file. */
+  environment: { name: string; value: string }[]
+  /** Address that local listeners bind; `localhost` unless said otherwise. */
+  interface: string
+  initContainer?: { image?: string; resources?: Resources }
+  securityContext?: SecurityContext
+  resources?: Resources
+}
+
+export interface SyncFolder {
+  /** Absolute path of an existing folder on the laptop. */
+  local: string
+  /** Absolute path in the container, normalised, not `/`. */
+  remote: string
+  mode: 'two-way' | 'push' | 'pull'
+  initial: 'mirror' | 'keep'
+  at: Position
+}
+
+export interface Forward {
+  localPort: number
+  /** Any name that resolves inside the pod; absent: the dev container itself. */
+  host?: string
+  remotePort: number
+  at: Position
+}
+
+export interface Resources {
+  requests?: Record<string, string>
+  limits?: Record<string, string>
+}
+
+export interface SecurityContext {
+  runAsUser?: number
+  runAsGroup?: number
+  fsGroup?: number
+  runAsNonRoot?: boolean
+  allowPrivilegeEscalation?: boolean
+  readOnlyRootFilesystem?: boolean
+  capabilities?: { add?: string[]; drop?: string[] }
+}

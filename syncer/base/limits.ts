@@ -1,0 +1,20 @@
+/** Every cap of the wire and the engine in one place. Bytes and milliseconds unless the name says otherwise. */
+export const limits = {
+  /** Largest frame payload; the API server passes 16 MiB messages and cuts the stream at 64 MiB. */
+  framePayloadBytesMax: 1024 * 1024,
+  /** Payload of one frame of an interactive stream: a keystroke waits for at most one of these. */
+  interactiveChunkBytes: 32 * 1024,
+  /** Credit that a stream starts with. */
+  streamWindowBytes: 256 * 1024,
+  /** Streams open at once on one connection. */
+  streamsMax: 1024,
+  /** Largest message of the sync protocol. */
+  messageBytesMax: 4 * 1024 * 1024,
+  pingIntervalMs: 5_000,
+  pingTimeoutMs: 15_000,
+  pathBytesMax: 4_096,
+  nameBytesMax: 255,
+  linkTargetBytesMax: 4_096,
+  /** Content up to this size travels inside the decision; larger content goes ahead on the bulk lane. */
+  inlineBytesMax: 128 * 1024,
+} as const

@@ -1,0 +1,64 @@
+import { ProtocolError } from '../base/errors.ts'
+
+/**
+ * What stands at a path, as one comparable string:
+ *
+ * - `''`            nothing
+ * - `d`             a folder
+ * - `f<sha256 hex>` a file, `x<sha256 hex>` a file that its owner may execute
+ * - `l<target>`     a symbolic link
+ *
+ * Two ends agree about a path exactly when their tokens are equal. Owner, group, times and the other permission bits
+ * do not travel: a container's user could not set most of them.
+ */
+export type Token = string
+
+export const absent: Token = ''
+export const folder: Token = 'd'
+
+export type ContentKind = 'absent' | 'dir' | 'file' | 'link'
+
+export function fileToken(hash: string, executable: boolean): Token {
+  return (executable ? 'x' : 'f') + hash
+}
+
+export function linkToken(target: string): Token {
+  return `l${target}`
+}
+
+export function kindOf(token: Token): ContentKind {
+  switch (token.charCodeAt(0)) {
+    case 100:
+      return 'dir'
+    case 102:
+    case 120:
+      return 'file'
+    case 108:
+      return 'link'
+    default:
+      return 'absent'
+  }
+}
+
+export function isFile(token: Token): boolean {
+  return kindOf(token) === 'file'
+}
+
+/** The sha256 (hex) of a file token. */
+export function hashOf(token: Token): string {
+  return token.slice(1)
+}
+
+export function isExecutable(token: Token): boolean {
+  return token.charCodeAt(0) === 120
+}
+
+export function linkTargetOf(token: Token): string {
+  return token.slice(1)
+}
+
+/** Refuses a token from the other end that is not of the form above. */
+export function assertToken(token: Token): void {
+  const ok = token === absent || token === folder || /^[fx][0-9a-f]{64}$/.test(token) || /^l[^\0]{1,4096}$/s.test(token)
+  if (!ok) throw new ProtocolError('malformed content token')
+}

@@ -1,0 +1,90 @@
+import type { Path } from '../core/path.ts'
+
+/**
+ * The port through which the engine touches one synced folder. All calls are synchronous: each is one step that a
+ * simulation can interleave with people, crash at, or make fail. Errors carry the system's `code` (`ENOENT`, `EEXIST`,
+ * `EXDEV`, `ENOTEMPTY`, `EACCES`, `ENOSPC`, …); callers match that and nothing else.
+ *
+ * A disk has two areas. `tree` is the folder people see, addressed by {@link Path}. `own` is our private folder on the
+ * same mount (so that link and rename work between the two), addressed by a flat name such as `stage-3f` or `trash-…`;
+ * it never shows in `list('')`.
+ *
+ * No call ever follows a symbolic link, in the last component or in one before it: a parent that is a link fails with
+ * `ELOOP` or `ENOTDIR`.
+ */
+export interface Disk {
+  /** What identifies this folder's file system clock: the coarsest step of its time stamps, in nanoseconds. */
+  readonly timestampGranuleNs: bigint
+
+  /** Names in a folder, in no order; never our private folder. */
+  list(dir: Path): Listed[]
+  /** lstat; null where nothing is there (`ENOENT`, `ENOTDIR`). */
+  stat(at: Place): Stat | null
+  /** Opens a regular file for reading; anything else fails with `EINVAL` (never blocks on a FIFO). */
+  open(at: Place): OpenFile
+  readlink(path: Path): string
+
+  /** Creates a private file exclusively, mode 0600 until {@link NewFile.finish}. */
+  create(name: string): NewFile
+  /** Names of all private files. */
+  listOwn(): string[]
+
+  mkdir(path: Path): void
+  /** Removes an empty folder; `ENOTEMPTY` otherwise. */
+  rmdir(path: Path): void
+  /** Creates a link; `EEXIST` where something is there. */
+  symlink(target: string, path: Path): void
+  /** Hard link; `EEXIST` where something is there; `EPERM`, `EXDEV`, `ENOTSUP` where links do not work. */
+  link(from: Place, to: Place): void
+  /** Atomic rename; replaces a file or link that is there, fails (`EISDIR`, `ENOTEMPTY`, `EEXIST`) on a folder. */
+  rename(from: Place, to: Place): void
+  /** Removes a file or link. */
+  unlink(at: Place): void
+  /** Makes the file's bytes and its folder's entry survive a power cut. */
+  sync(at: Place): void
+}
+
+export type Place = { readonly area: 'tree'; readonly path: Path } | { readonly area: 'own'; readonly name: string }
+
+export const inTree = (path: Path): Place => ({ area: 'tree', path })
+export const inOwn = (name: string): Place => ({ area: 'own', name })
+
+export type EntryKind = 'file' | 'dir' | 'link' | 'other'
+
+export interface Listed {
+  name: string
+  kind: EntryKind
+}
+
+export interface Stat {
+  kind: EntryKind
+  size: number
+  mtimeNs: bigint
+  ctimeNs: bigint
+  ino: bigint
+  /** Permission bits only (`& 0o7777`). */
+  mode: number
+  /** True where another file system is mounted here (a ConfigMap, a Secret, a volume): never synced, never replaced. */
+  mount: boolean
+}
+
+/** An open regular file. The descriptor sees the same inode whatever happens to the name. */
+export interface OpenFile {
+  stat(): Stat
+  /** Up to `length` bytes from `offset`; shorter only at the end of the file. */
+  read(offset: number, length: number): Buffer
+  close(): void
+}
+
+/** A private file that is being written. */
+export interface NewFile {
+  write(bytes: Uint8Array): void
+  /**
+   * Sets permissions and modification time and closes; the name stays. Trouble with either is not an error (a
+   * container's user may not have the right).
+   * @returns the file's stat through its own descriptor, after the change
+   */
+  finish(options: { mode: number; mtimeMs: number }): Stat
+  /** Closes; the name stays until `unlink`. */
+  close(): void
+}

@@ -1,0 +1,110 @@
+/**
+ * What the laptop may ask of the in-pod agent: each request opens one stream of the multiplexer, its JSON is the
+ * payload of the OPEN frame.
+ */
+export type OpenRequest = SyncRequest | TcpRequest | ExecRequest | TerminalRequest | CallRequest
+
+/** The sync protocol for one folder; one stream for each lane, on its own connection. */
+export interface SyncRequest {
+  kind: 'sync'
+  lane: 'control' | 'bulk'
+  /** Absolute folder in the container; made when it is missing. */
+  folder: string
+  /** Id of the laptop's session for this folder; a newer attachment of the same session replaces the older one. */
+  session: string
+  /** Pairs the two lanes: both carry the same number, raised at each attach. */
+  attempt: number
+}
+
+/** A TCP connection dialled from inside the pod; the stream carries its bytes, half-close included. */
+export interface TcpRequest {
+  kind: 'tcp'
+  host: string
+  port: number
+}
+
+/** A command of its own; the stream carries {@link TerminalFrame}s. */
+export interface ExecRequest {
+  kind: 'exec'
+  argv: string[]
+  cwd?: string
+  /** On top of the container's own environment. */
+  env?: Record<string, string>
+  /** Runs it in a terminal of this size; absent: three pipes. */
+  terminal?: { columns: number; rows: number; term: string }
+}
+
+/** The dev command's terminal: what it printed lately, then live; the stream carries {@link TerminalFrame}s. */
+export interface TerminalRequest {
+  kind: 'terminal'
+  columns: number
+  rows: number
+}
+
+/** One request, one answer: the stream carries one JSON document each way. */
+export interface CallRequest {
+  kind: 'call'
+  call:
+    | {
+        method: 'start-command'
+        argv: string[]
+        cwd?: string
+        env: Record<string, string>
+        columns: number
+        rows: number
+      }
+    | { method: 'command-state' }
+    | { method: 'stop-command' }
+    | { method: 'probe-tcp'; host: string; port: number; timeoutMs: number }
+    | { method: 'agent-state' }
+}
+
+export interface CommandState {
+  state: 'none' | 'running' | 'exited'
+  pid?: number
+  /** Wall clock of the pod, milliseconds since the epoch. */
+  startedAtMs?: number
+  exitCode?: number
+}
+
+/** Answer to `start-command`: a command that runs already is left alone. */
+export interface StartedCommand extends CommandState {
+  started: boolean
+}
+
+export type ProbeResult = { ok: true; elapsedMs: number } | { ok: false; error: string }
+
+export interface AgentState {
+  /** sha256 (hex) of the bundle that runs. */
+  bundle: string
+  pid: number
+  uid: number
+  startedAtMs: number
+  /** Changes each time the agent process starts. */
+  boot: string
+  rssBytes: number
+}
+
+/** Messages of a terminal or exec stream: the first byte is the type, the rest its payload. */
+export const TerminalFrame = {
+  /** laptop → pod: keys or stdin */
+  stdin: 0,
+  /** laptop → pod: u16 columns, u16 rows, big-endian */
+  resize: 1,
+  /** laptop → pod: end of stdin */
+  stdinEnd: 2,
+  /** laptop → pod: signal name (`SIGINT`, …) for the process group */
+  signal: 3,
+  /** pod → laptop */
+  stdout: 16,
+  stderr: 17,
+  /** pod → laptop, last message: JSON {@link TerminalExit} */
+  exit: 18,
+} as const
+
+/** `code` as a shell would give it (128 + signal number for a signal); `error` where it could not be run (127, 126). */
+export interface TerminalExit {
+  code: number
+  signal?: string
+  error?: string
+}
