@@ -1,0 +1,134 @@
+import { podLayout } from '../../syncer/base/pod-layout.ts'
+import type { Resources } from '../manifest/manifest.ts'
+
+/** What the agent's memory adds to the dev container's own request and limit. */
+export const agentMemoryBytes = 256 * 1024 * 1024
+/** Least ephemeral storage on top of what is asked: Node's copy (104 MB and more) in the emptyDir counts as such. */
+export const agentEphemeralStorageBytes = 512 * 1024 * 1024
+/** Keeps the agent's heap well below {@link agentMemoryBytes}: on cgroup v2 an OOM kills the whole container. */
+export const agentHeapMegabytes = 160
+
+/** Name of our init container and of our volume in the dev pod. */
+export const agentPartName = 'podswap-agent'
+
+/** A user that is nobody's: for a stock Node image, which is root, where `runAsNonRoot` holds and no uid is given. */
+const unprivilegedUser = 65532
+
+/** The fields of a Kubernetes security context (container's or pod's) that matter here; the rest is passed on. */
+export interface KubeSecurityContext {
+  runAsUser?: number
+  runAsGroup?: number
+  runAsNonRoot?: boolean
+  seccompProfile?: object
+  appArmorProfile?: object
+  seLinuxOptions?: object
+  [field: string]: unknown
+}
+
+export interface AgentPartsOptions {
+  /** From `agentImage()`. */
+  image: string
+  imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never'
+  /** Source for `node -e` in the init container: `readAgentFiles().startScript`. */
+  startScript: string
+  /** The dev container's, as it will be in the clone. */
+  containerSecurityContext?: KubeSecurityContext
+  /** The pod's, as it will be in the clone. */
+  podSecurityContext?: KubeSecurityContext
+  /** The dev container's, as they will be in the clone. */
+  containerResources?: Resources
+  /** The manifest's `initContainer.resources`; they win. */
+  resources?: Resources
+  /** The API group `security.openshift.io` exists: it assigns the uid, and refuses one that is given. */
+  assignsUsers?: boolean
+}
+
+/** What a pod template needs so that the agent runs in one of its containers; plain Kubernetes objects. */
+export interface AgentParts {
+  /** Goes before the template's own init containers. */
+  initContainer: Record<string, unknown>
+  volume: { name: string; emptyDir: object }
+  /** For the dev container. */
+  volumeMount: { name: string; mountPath: string }
+  /** Replaces the dev container's `command`; its `args` must be removed. */
+  command: string[]
+}
+
+/** The pieces of the dev pod that deliver the agent and run it as the first process. */
+export function agentParts(options: AgentPartsOptions): AgentParts {
+  const volumeMount = { name: agentPartName, mountPath: podLayout.home }
+  return {
+    initContainer: {
+      name: agentPartName,
+      image: options.image,
+      ...(options.imagePullPolicy && { imagePullPolicy: options.imagePullPolicy }),
+      command: ['node', '-e', options.startScript],
+      workingDir: '/',
+      env: cleanEnvironment,
+      resources: initResources(options),
+      securityContext: initSecurityContext(options),
+      volumeMounts: [volumeMount],
+      terminationMessagePolicy: 'FallbackToLogsOnError',
+    },
+    volume: { name: agentPartName, emptyDir: {} },
+    volumeMount,
+    command: bootCommand(),
+  }
+}
+
+/** An agent image of the user's own may carry these, which would keep its Node from starting plainly. */
+const cleanEnvironment = [
+  { name: 'NODE_OPTIONS', value: '' },
+  { name: 'LD_PRELOAD', value: '' },
+]
+
+/** The container's first process, which starts the agent and starts it again. */
+function bootCommand(): string[] {
+  const { init, loader, libraries, node, boot } = podLayout
+  return [init, 'boot', loader, '--library-path', libraries, node, `--max-old-space-size=${agentHeapMegabytes}`, boot]
+}
+
+/**
+ * Passes every admission that the dev container passes: it has the container's user and profiles, and beyond that no
+ * right at all, for it only copies files into a volume that everybody may write.
+ */
+function initSecurityContext(options: AgentPartsOptions): Record<string, unknown> {
+  const container = options.containerSecurityContext ?? {}
+  const pod = options.podSecurityContext ?? {}
+  const nonRoot = container.runAsNonRoot ?? pod.runAsNonRoot
+  const fallbackUser = nonRoot && !options.assignsUsers ? unprivilegedUser : undefined
+  return withoutUndefined({
+    runAsUser: container.runAsUser ?? pod.runAsUser ?? fallbackUser,
+    runAsGroup: container.runAsGroup ?? pod.runAsGroup,
+    runAsNonRoot: nonRoot,
+    seccompProfile: container.seccompProfile,
+    appArmorProfile: container.appArmorProfile,
+    seLinuxOptions: container.seLinuxOptions,
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
+  })
+}
+
+/**
+ * The dev container's own figures: a pod's are the larger of its init containers' and its containers' sum, so asking
+ * the same costs nothing and fits every LimitRange that the dev container fits. Left out, a LimitRange's default (as
+ * little as 50Mi of ephemeral storage) would evict the pod.
+ */
+function initResources({ resources, containerResources }: AgentPartsOptions): Resources {
+  const own = { memory: `${agentMemoryBytes}`, 'ephemeral-storage': `${agentEphemeralStorageBytes}` }
+  return {
+    requests: { ...pickCompute(containerResources?.requests), ...resources?.requests },
+    limits: { ...own, ...pickCompute(containerResources?.limits), ...resources?.limits },
+  }
+}
+
+/** Not the devices (`nvidia.com/gpu`) and huge pages, which the init container has no use for. */
+function pickCompute(amounts: Record<string, string> = {}): Record<string, string> {
+  const compute = ['cpu', 'memory', 'ephemeral-storage']
+  return Object.fromEntries(Object.entries(amounts).filter(([name]) => compute.includes(name)))
+}
+
+function withoutUndefined(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}
