@@ -22,7 +22,8 @@ export interface Disk {
   stat(at: Place): Stat | null
   /** Opens a regular file for reading; anything else fails with `EINVAL` (never blocks on a FIFO). */
   open(at: Place): OpenFile
-  readlink(path: Path): string
+  /** Target of a symbolic link; `EINVAL` where something else is there. */
+  readlink(at: Place): string
 
   /** Creates a private file exclusively, mode 0600 until {@link NewFile.finish}. */
   create(name: string): NewFile
@@ -33,7 +34,7 @@ export interface Disk {
   /** Removes an empty folder; `ENOTEMPTY` otherwise. */
   rmdir(path: Path): void
   /** Creates a link; `EEXIST` where something is there. */
-  symlink(target: string, path: Path): void
+  symlink(target: string, at: Place): void
   /** Hard link; `EEXIST` where something is there; `EPERM`, `EXDEV`, `ENOTSUP` where links do not work. */
   link(from: Place, to: Place): void
   /** Atomic rename; replaces a file or link that is there, fails (`EISDIR`, `ENOTEMPTY`, `EEXIST`) on a folder. */
