@@ -111,16 +111,19 @@ function initSecurityContext(options: AgentPartsOptions): Record<string, unknown
 }
 
 /**
- * The dev container's own figures: a pod's are the larger of its init containers' and its containers' sum, so asking
- * the same costs nothing and fits every LimitRange that the dev container fits. Left out, a LimitRange's default (as
- * little as 50Mi of ephemeral storage) would evict the pod.
+ * The manifest's figures, else the dev container's: a pod's are the larger of its init containers' and its containers'
+ * sum, so asking the same costs nothing and fits every LimitRange that the dev container fits. A limit that is in
+ * neither is written: a LimitRange's default (as little as 50Mi of ephemeral storage) would evict the pod.
  */
 function initResources({ resources, containerResources }: AgentPartsOptions): Resources {
+  const requests = pickCompute((resources ?? containerResources)?.requests)
+  const limits = pickCompute((resources ?? containerResources)?.limits)
   const own = { memory: `${agentMemoryBytes}`, 'ephemeral-storage': `${agentEphemeralStorageBytes}` }
-  return {
-    requests: { ...pickCompute(containerResources?.requests), ...resources?.requests },
-    limits: { ...own, ...pickCompute(containerResources?.limits), ...resources?.limits },
+  for (const [name, amount] of Object.entries(own)) {
+    // a limit of ours below a request of theirs would be refused
+    if (!(name in requests)) limits[name] ??= amount
   }
+  return { requests, limits }
 }
 
 /** Not the devices (`nvidia.com/gpu`) and huge pages, which the init container has no use for. */
