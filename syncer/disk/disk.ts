@@ -15,6 +15,8 @@ import type { Path } from '../core/path.ts'
 export interface Disk {
   /** What identifies this folder's file system clock: the coarsest step of its time stamps, in nanoseconds. */
   readonly timestampGranuleNs: bigint
+  /** Permission bits that new entries do without: a new file gets `0o666 & ~umask`, a program `0o777 & ~umask`. */
+  readonly umask: number
 
   /** Names in a folder, in no order; never our private folder. */
   list(dir: Path): Listed[]
@@ -35,9 +37,15 @@ export interface Disk {
   rmdir(path: Path): void
   /** Creates a link; `EEXIST` where something is there. */
   symlink(target: string, at: Place): void
-  /** Hard link; `EEXIST` where something is there; `EPERM`, `EXDEV`, `ENOTSUP` where links do not work. */
+  /**
+   * Hard link; `EEXIST` where something is there; `EPERM` for a folder; `EPERM`, `EXDEV`, `ENOTSUP` where links do not
+   * work.
+   */
   link(from: Place, to: Place): void
-  /** Atomic rename; replaces a file or link that is there, fails (`EISDIR`, `ENOTEMPTY`, `EEXIST`) on a folder. */
+  /**
+   * Atomic rename; replaces a file or link that is there, fails (`EISDIR`, `ENOTEMPTY`, `EEXIST`) on a folder, an empty
+   * one too. Two names of one inode: nothing happens and both stay (POSIX).
+   */
   rename(from: Place, to: Place): void
   /** Removes a file or link. */
   unlink(at: Place): void
@@ -81,8 +89,8 @@ export interface OpenFile {
 export interface NewFile {
   write(bytes: Uint8Array): void
   /**
-   * Sets permissions and modification time and closes; the name stays. Trouble with either is not an error (a
-   * container's user may not have the right).
+   * Sets permissions (exactly these, whatever the umask) and modification time and closes; the name stays. Trouble
+   * with either is not an error (a container's user may not have the right).
    * @returns the file's stat through its own descriptor, after the change
    */
   finish(options: { mode: number; mtimeMs: number }): Stat
