@@ -59,6 +59,22 @@ export function diskContract(name: string, makeDisk: () => DiskUnderTest): void 
         expect(disk.list('dir')).toEqual([{ name: 'inner', kind: 'file' }])
       })
 
+      test('listStats gives each entry with its stat', () => {
+        disk.mkdir('dir')
+        put('dir/inner', 'inner', { mtimeMs: 1_500_000_000_000 })
+        put('dir/\uFFFD', '')
+        disk.mkdir('dir/sub')
+        disk.symlink('inner', inTree('dir/link'))
+        const wanted = names('dir').map(entry => ({ name: entry, ...disk.stat(inTree(`dir/${entry}`)) }))
+        expect(wanted.length).toBe(4)
+        expect(disk.listStats('dir')).toEqual(wanted)
+        disk.create('stage-1').close()
+        expect(disk.listStats('').map(entry => entry.name)).toEqual(['dir'])
+        failsWith(() => disk.listStats('missing'), 'ENOENT')
+        failsWith(() => disk.listStats('dir/inner'), 'ENOTDIR')
+        failsWith(() => disk.listStats('dir/link'), 'ENOTDIR', 'ELOOP')
+      })
+
       test('what is not a folder fails', () => {
         put('file', 'f')
         disk.mkdir('dir')
@@ -334,6 +350,7 @@ export function diskContract(name: string, makeDisk: () => DiskUnderTest): void 
 
       test('are never followed in front of a name', () => {
         disk.mkdir('real')
+        disk.mkdir('real/sub')
         put('real/file', 'real')
         disk.symlink('real', inTree('link'))
         disk.symlink('.', inTree('self'))
@@ -344,6 +361,8 @@ export function diskContract(name: string, makeDisk: () => DiskUnderTest): void 
           const blocked = ['ENOTDIR', 'ELOOP']
           failsWith(() => disk.open(inTree(`${dir}/file`)), ...blocked)
           failsWith(() => disk.list(dir), ...blocked)
+          failsWith(() => disk.list(`${dir}/sub`), ...blocked)
+          failsWith(() => disk.listStats(`${dir}/sub`), ...blocked)
           failsWith(() => disk.readlink(inTree(`${dir}/file`)), ...blocked)
           failsWith(() => disk.mkdir(`${dir}/new`), ...blocked)
           failsWith(() => disk.symlink('x', inTree(`${dir}/new`)), ...blocked)
@@ -354,7 +373,7 @@ export function diskContract(name: string, makeDisk: () => DiskUnderTest): void 
           failsWith(() => disk.link(inOwn('stage-1'), inTree(`${dir}/new`)), ...blocked)
         }
         failsWith(() => disk.rmdir('link'), 'ENOTDIR', 'ELOOP')
-        expect(names('real')).toEqual(['file'])
+        expect(names('real').sort()).toEqual(['file', 'sub'])
         expect(disk.listOwn()).toEqual(['stage-1'])
       })
     })
