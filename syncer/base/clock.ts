@@ -10,3 +10,16 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
 }
+
+/** Waiting as a parameter, for the same reason. */
+export interface Timers {
+  /** Calls `action` once, `delayMs` from now; the returned function cancels that. */
+  after(delayMs: number, action: () => void): () => void
+}
+
+export const systemTimers: Timers = {
+  after(delayMs, action) {
+    const timer = setTimeout(action, delayMs)
+    return () => clearTimeout(timer)
+  },
+}

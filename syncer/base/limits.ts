@@ -1,11 +1,23 @@
 /** Every cap of the wire and the engine in one place. Bytes and milliseconds unless the name says otherwise. */
 export const limits = {
-  /** Largest frame payload; the API server passes 16 MiB messages and cuts the stream at 64 MiB. */
-  framePayloadBytesMax: 1024 * 1024,
+  /**
+   * Largest frame payload: a message with 1 MiB of content and its own header is one frame. The API server passes
+   * 16 MiB messages and cuts the stream at 64 MiB.
+   */
+  framePayloadBytesMax: 1024 * 1024 + 4096,
   /** Payload of one frame of an interactive stream: a keystroke waits for at most one of these. */
   interactiveChunkBytes: 32 * 1024,
   /** Credit that a stream starts with. */
   streamWindowBytes: 256 * 1024,
+  /** What the credit of an interactive stream may grow to where the round trip asks for it. */
+  streamWindowBytesMax: 4 * 1024 * 1024,
+  /** Credit of a bulk stream, and what it may grow to. */
+  bulkWindowBytes: 4 * 1024 * 1024,
+  bulkWindowBytesMax: 16 * 1024 * 1024,
+  /** Largest request that opens a stream; a command's environment is in it. */
+  openPayloadBytesMax: 256 * 1024,
+  /** Largest explanation of why a stream or connection ends. */
+  reasonBytesMax: 4096,
   /** Streams open at once on one connection. */
   streamsMax: 1024,
   /** Largest message of the sync protocol. */

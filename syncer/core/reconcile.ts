@@ -1,0 +1,53 @@
+import { absent, type Token } from './content.ts'
+
+/**
+ * What to do about a path, given what both ends last agreed on and what stands at each end now.
+ *
+ * - `equal`    both ends hold the same: that is the new agreement
+ * - `pull`     only the other end changed (or ours is gone, and an edit beats a delete): take theirs
+ * - `push`     only ours changed (or theirs is gone): ours goes out on top of theirs
+ * - `conflict` both hold something that the other never had: ours keeps the path, theirs is kept as a conflict copy
+ */
+export type Verdict = 'equal' | 'pull' | 'push' | 'conflict'
+
+/** The three-way decision; total and pure. Symmetric: swapping the ends swaps `pull` and `push`. */
+export function reconcile(ancestor: Token, local: Token, remote: Token): Verdict {
+  if (local === remote) return 'equal'
+  if (local === ancestor) return 'pull'
+  if (remote === ancestor) return 'push'
+  if (remote === absent) return 'push'
+  if (local === absent) return 'pull'
+  return 'conflict'
+}
+
+/**
+ * The pod's answer to the laptop's PUT: only the laptop resolves, so that one edit on both sides gives one conflict copy
+ * and not two. `apply` where the pod still holds what the laptop believed it holds.
+ */
+export function answerPut(put: { base: Token; data: Token }, current: Token): 'equal' | 'apply' | 'reject' {
+  if (current === put.data) return 'equal'
+  return current === put.base ? 'apply' : 'reject'
+}
+
+/**
+ * The laptop's reading of a PUT from the pod. A pod that returned to the agreed content, or deleted, loses nothing when
+ * ours goes out on top.
+ */
+export function judgePut(put: { base: Token; data: Token }, current: Token, agreed: Token): Verdict {
+  if (current !== put.data && current !== put.base && put.data === agreed) return 'push'
+  return reconcile(put.base, current, put.data)
+}
+
+/**
+ * The agreement after a cut, from what the pod holds (`current`), what it last applied of ours (`base`; undefined where
+ * the agent started anew), what we last agreed on and what we sent without hearing back.
+ */
+export function settle(path: {
+  agreed: Token
+  sent: Token | undefined
+  current: Token
+  base: Token | undefined
+}): Token {
+  if (path.sent === undefined) return path.agreed
+  return path.current === path.sent || path.base === path.sent ? path.sent : path.agreed
+}

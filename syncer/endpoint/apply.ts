@@ -1,0 +1,335 @@
+import { hash } from 'node:crypto'
+import { errnoOf } from '../base/errors.ts'
+import { absent, folder, hashOf, isExecutable, kindOf, linkTargetOf, type Token } from '../core/content.ts'
+import type { Path } from '../core/path.ts'
+import { type Disk, inOwn, inTree, type Stat } from '../disk/disk.ts'
+import type { Looker } from './look.ts'
+import type { Stage, StagedFile } from './stage.ts'
+import { type Trash, trashPrefix } from './trash.ts'
+import type { Entry } from './tree.ts'
+
+/**
+ * How a change of one path went.
+ *
+ * - `done`      it stands there now
+ * - `changed`   something else stood there: nothing was touched
+ * - `not-empty` a folder that still holds something
+ * - `need`      the content is not here
+ * - `failed`    the system said no, with its code
+ */
+export type Outcome = { result: 'done' | 'changed' | 'not-empty' | 'need' } | { result: 'failed'; code: string }
+
+const done: Outcome = { result: 'done' }
+const changed: Outcome = { result: 'changed' }
+
+/** Codes that mean "somebody was faster", not trouble. */
+const raced = new Set(['EEXIST', 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'EINVAL'])
+/** Codes of a hard link that this file system or its rules do not allow (fs.protected_hardlinks, vfat, NFS). */
+const noLink = new Set(['EPERM', 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS', 'EACCES'])
+const copyBytes = 4 * 1024 * 1024
+
+/**
+ * Changes paths of one folder so that nothing a person wrote is lost: content is made ready in private first, what was
+ * there goes to the trash by link before it is replaced, a delete grabs first and looks at what it grabbed, and nothing
+ * that is new ever replaces something that exists.
+ *
+ * One loss is accepted (sync-findings A.3): a program that renames its own file over the target between our last look
+ * and our rename loses that file's name to ours. The window is some microseconds; in-place writes in it are saved by
+ * the trash link.
+ */
+export class Applier {
+  private readonly disk: Disk
+  private readonly looker: Looker
+  private readonly stage: Stage
+  private readonly trash: Trash
+
+  constructor(disk: Disk, looker: Looker, stage: Stage, trash: Trash) {
+    this.disk = disk
+    this.looker = looker
+    this.stage = stage
+    this.trash = trash
+  }
+
+  /**
+   * Makes `data` stand at the path where `expected` stands now (already looked at).
+   * @param staged content for file data; owned by this call
+   */
+  put(entry: Entry, path: Path, expected: Token, data: Token, staged: StagedFile | undefined): Outcome {
+    let left = staged
+    try {
+      if (kindOf(data) === 'absent') return this.remove(entry, path, expected)
+      if (kindOf(data) === 'dir') return this.makeFolder(entry, path, expected)
+      if (kindOf(data) === 'link') left = this.stageLink(data)
+      if (left === undefined) return { result: 'need' }
+      const from = left
+      if (kindOf(expected) === 'dir') {
+        const removed = this.remove(entry, path, expected)
+        if (removed.result !== 'done') return removed
+      }
+      const outcome =
+        kindOf(expected) === 'file' || kindOf(expected) === 'link'
+          ? this.replace(entry, path, expected, from)
+          : this.create(path, from)
+      if (outcome.result === 'done') {
+        left = undefined
+        this.trust(entry, path, data, from)
+      }
+      return outcome
+    } catch (error) {
+      return failure(error)
+    } finally {
+      if (left !== undefined) this.stage.discard(left)
+    }
+  }
+
+  /** Creates missing parents; `changed` where something that is no folder is in the way. */
+  ensureParents(entry: Entry): Outcome {
+    const missing: Entry[] = []
+    for (let at = entry.parent; at !== null && at.parent !== null; at = at.parent) missing.push(at)
+    try {
+      for (const parent of missing.reverse()) {
+        const path = parent.path
+        const stat = this.disk.stat(inTree(path))
+        if (stat === null) this.disk.mkdir(path)
+        else if (stat.kind !== 'dir') return changed
+        parent.shadow = false
+      }
+      return done
+    } catch (error) {
+      return failure(error)
+    }
+  }
+
+  /** Puts content beside everything else, under the first free name of `names`; durable when it returns. */
+  save(names: Iterable<Path>, from: StagedFile): Path | undefined {
+    for (const path of names) {
+      try {
+        this.place(from, path)
+        this.disk.sync(inTree(path))
+        return path
+      } catch (error) {
+        if (errnoOf(error) !== 'EEXIST') {
+          this.stage.discard(from)
+          throw error
+        }
+      }
+    }
+    this.stage.discard(from)
+    return undefined
+  }
+
+  /** The content of a private or public file as a staged one, whatever it is by now. */
+  copy(at: { own: string } | { path: Path }, mode: number): StagedFile {
+    const file = this.disk.open('own' in at ? inOwn(at.own) : inTree(at.path))
+    try {
+      return this.stage.copy(offset => file.read(offset, copyBytes), Date.now(), mode)
+    } finally {
+      file.close()
+    }
+  }
+
+  /** Content of the path itself under another executable bit; undefined where it is something else by now. */
+  copyWithMode(path: Path, data: Token, stat: Stat | null): StagedFile | undefined {
+    const staged = this.copy({ path }, withExecutable(stat?.mode ?? 0o644, isExecutable(data)))
+    if (hashOf(staged.token) === hashOf(data)) return { ...staged, token: data }
+    this.stage.discard(staged)
+    return undefined
+  }
+
+  private create(path: Path, from: StagedFile): Outcome {
+    try {
+      this.place(from, path)
+      return done
+    } catch (error) {
+      return errnoOf(error) === 'EEXIST' ? changed : failure(error)
+    }
+  }
+
+  /** Moves a private file to a name that must be free. */
+  private place(from: StagedFile, path: Path): void {
+    if (kindOf(from.token) === 'link') {
+      this.disk.symlink(linkTargetOf(from.token), inTree(path))
+      this.stage.discard(from)
+      return
+    }
+    try {
+      this.disk.link(inOwn(from.name), inTree(path))
+    } catch (error) {
+      if (!noLink.has(errnoOf(error) ?? '')) throw error
+      if (this.disk.stat(inTree(path)) !== null) throw Object.assign(new Error('exists'), { code: 'EEXIST' })
+      this.disk.rename(inOwn(from.name), inTree(path))
+      return
+    }
+    this.stage.discard(from)
+  }
+
+  private replace(entry: Entry, path: Path, expected: Token, from: StagedFile): Outcome {
+    const before = entry.key
+    if (before === null) return changed
+    const kept = this.trash.nameFor(path, expected)
+    const linked = this.linkToTrash(path, kept)
+    const now = this.disk.stat(inTree(path))
+    if (now === null || !sameButLinks(now, before) || (linked && !this.isSameInode(kept, now))) {
+      if (linked) this.disk.unlink(inOwn(kept))
+      entry.key = null
+      return changed
+    }
+    const ready = this.withModeOf(before, from)
+    this.disk.rename(inOwn(ready.name), inTree(path))
+    from.stat = ready.stat
+    if (linked) this.trash.keep(kept, path, expected)
+    return done
+  }
+
+  /** The target's own permissions stay; content that was staged with others is copied once more. */
+  private withModeOf(target: Stat, from: StagedFile): StagedFile {
+    if (kindOf(from.token) !== 'file' || target.kind !== 'file') return from
+    const wanted = withExecutable(target.mode & 0o777, isExecutable(from.token))
+    if (wanted === from.mode) return from
+    const copy = this.copy({ own: from.name }, wanted)
+    this.stage.discard(from)
+    return copy
+  }
+
+  private linkToTrash(path: Path, name: string): boolean {
+    try {
+      this.disk.link(inTree(path), inOwn(name))
+      return true
+    } catch (error) {
+      if (!noLink.has(errnoOf(error) ?? '')) throw error
+      return false
+    }
+  }
+
+  private isSameInode(name: string, stat: Stat): boolean {
+    return this.disk.stat(inOwn(name))?.ino === stat.ino
+  }
+
+  private remove(entry: Entry, path: Path, expected: Token): Outcome {
+    if (kindOf(expected) === 'dir') {
+      try {
+        this.disk.rmdir(path)
+        return done
+      } catch (error) {
+        const code = errnoOf(error)
+        if (code === 'ENOTEMPTY' || code === 'EEXIST') return { result: 'not-empty' }
+        return failure(error)
+      }
+    }
+    return this.grab(entry, path, expected)
+  }
+
+  /** Takes the file away first and looks at what it got: a save in the last moment is put back. */
+  private grab(entry: Entry, path: Path, expected: Token): Outcome {
+    const before = entry.key
+    if (before === null) return changed
+    const kept = this.trash.nameFor(path, expected)
+    this.disk.rename(inTree(path), inOwn(kept))
+    const got = this.disk.stat(inOwn(kept))
+    if (got !== null && sameButLinks(got, before)) {
+      this.trash.keep(kept, path, expected)
+      return done
+    }
+    entry.key = null
+    if (got === null) return changed
+    if (got.kind !== 'dir' && sameContent(this.trash.tokenOf(kept, got), expected)) {
+      this.trash.keep(kept, path, expected)
+      return done
+    }
+    this.putBack(kept, path, got)
+    return changed
+  }
+
+  private putBack(kept: string, path: Path, got: Stat): void {
+    try {
+      if (got.kind === 'dir') this.disk.rename(inOwn(kept), inTree(path))
+      else {
+        this.disk.link(inOwn(kept), inTree(path))
+        this.disk.unlink(inOwn(kept))
+      }
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      // Something new stands there already: what was grabbed stays in the trash under a name that says it is not what
+      // was expected, and is rescued from there.
+      if (got.kind !== 'dir') this.trash.keep(kept, path, absent === '' ? `f${'0'.repeat(64)}` : '')
+    }
+  }
+
+  private makeFolder(entry: Entry, path: Path, expected: Token): Outcome {
+    if (expected !== absent) {
+      const removed = this.remove(entry, path, expected)
+      if (removed.result !== 'done') return removed
+    }
+    try {
+      this.disk.mkdir(path)
+    } catch (error) {
+      return errnoOf(error) === 'EEXIST' ? changed : failure(error)
+    }
+    entry.current = folder
+    entry.key = this.disk.stat(inTree(path))
+    entry.shadow = false
+    return done
+  }
+
+  private stageLink(data: Token): StagedFile {
+    const name = this.trash.nameFor('link', data).replace(trashPrefix, 'stage-')
+    this.disk.symlink(linkTargetOf(data), inOwn(name))
+    const stat = this.disk.stat(inOwn(name))!
+    return { name, token: data, mode: 0o777, stat }
+  }
+
+  /**
+   * Remembers what was just put there, but only where the disk shows our own inode with our own time stamp: a later
+   * write by somebody else would show another.
+   */
+  private trust(entry: Entry, path: Path, data: Token, from: StagedFile): void {
+    const stat = this.disk.stat(inTree(path))
+    entry.shadow = false
+    if (stat === null) return
+    const ours =
+      kindOf(data) === 'link'
+        ? stat.kind === 'link'
+        : stat.ino === from.stat.ino && stat.mtimeNs === from.stat.mtimeNs && stat.size === from.stat.size
+    entry.current = data
+    entry.key = ours ? stat : null
+    entry.racy = kindOf(data) === 'link'
+  }
+}
+
+/** Names for a conflict copy of `path`, best first: `page.conflict-20261121-080000-pod.html`, then `-2`, `-3`, … */
+export function* conflictNames(path: Path, nowMs: number, from: string): Generator<Path> {
+  const stamp = new Date(nowMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')
+  const slash = path.lastIndexOf('/')
+  const dot = path.lastIndexOf('.')
+  const at = dot > slash + 1 ? dot : path.length
+  const stem = shorten(path.slice(slash + 1, at))
+  const dir = path.slice(0, slash + 1)
+  for (let number = 1; number <= 1000; number++) {
+    const tail = number === 1 ? '' : `-${number}`
+    yield `${dir}${stem}.conflict-${stamp}-${from}${tail}${path.slice(at)}`
+  }
+}
+
+function shorten(stem: string): string {
+  return Buffer.byteLength(stem) <= 150 ? stem : `${stem.slice(0, 60)}-${hash('sha256', stem, 'hex').slice(0, 8)}`
+}
+
+/** Equal but for what a hard link or a rename of ours changes (ctime). Sound only where the look before was not racy. */
+function sameButLinks(a: Stat, b: Stat): boolean {
+  return a.kind === b.kind && a.ino === b.ino && a.mtimeNs === b.mtimeNs && a.size === b.size && a.mode === b.mode
+}
+
+function sameContent(a: Token | undefined, b: Token): boolean {
+  return a !== undefined && a === b
+}
+
+/** The permission bits with execute set where read is set, or with none. */
+function withExecutable(mode: number, executable: boolean): number {
+  return executable ? mode | ((mode & 0o444) >> 2) : mode & ~0o111
+}
+
+function failure(error: unknown): Outcome {
+  const code = errnoOf(error)
+  if (code === undefined) throw error
+  return raced.has(code) ? changed : { result: 'failed', code }
+}

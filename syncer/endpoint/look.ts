@@ -1,0 +1,173 @@
+import { createHash, type Hash, hash } from 'node:crypto'
+import type { Clock } from '../base/clock.ts'
+import { errnoOf } from '../base/errors.ts'
+import { absent, fileToken, folder, linkToken, type Token } from '../core/content.ts'
+import type { Path } from '../core/path.ts'
+import { type Disk, inTree, type OpenFile, type Stat } from '../disk/disk.ts'
+import { type Entry, sameKey } from './tree.ts'
+
+/** Files up to this size are read and hashed in one step; larger ones in slices, one for each call. */
+export const wholeReadBytesMax = 8 * 1024 * 1024
+const sliceBytes = 4 * 1024 * 1024
+const ownerExecute = 0o100
+
+export type Look =
+  | { state: 'known'; token: Token; bytes?: Buffer }
+  /** It is being written, or a large file is still being hashed: look again. */
+  | { state: 'busy' }
+  /** Nothing that can travel: a socket, a mount point, a file that may not be read. */
+  | { state: 'barred'; code: string }
+
+interface Job {
+  file: OpenFile
+  key: Stat
+  hash: Hash
+  offset: number
+  startedNs: bigint
+}
+
+/**
+ * Tells what stands at a path now. A hash is taken from the entry while the disk shows the same inode, size and times;
+ * otherwise the file is read, with its stat before and after compared, so that a file that changes meanwhile is never
+ * taken for whole.
+ */
+export class Looker {
+  /** Bytes read to hash, since the start. */
+  hashedBytes = 0
+  private readonly disk: Disk
+  private readonly clock: Clock
+  private readonly jobs = new Map<Entry, Job>()
+
+  constructor(disk: Disk, clock: Clock) {
+    this.disk = disk
+    this.clock = clock
+  }
+
+  /** @param wantBytes also give the content where the file had to be read anyway (small files only) */
+  look(entry: Entry, path: Path, wantBytes = false): Look {
+    let stat: Stat | null
+    try {
+      stat = this.disk.stat(inTree(path))
+    } catch (error) {
+      return barred(error)
+    }
+    return this.lookFrom(entry, path, stat, wantBytes)
+  }
+
+  /** Like {@link Looker.look}, from a stat that was taken just now. */
+  lookFrom(entry: Entry, path: Path, stat: Stat | null, wantBytes = false): Look {
+    if (stat === null) return this.learn(entry, absent, null)
+    if (stat.mount) return { state: 'barred', code: 'mount-point' }
+    try {
+      switch (stat.kind) {
+        case 'dir':
+          return this.learn(entry, entry.shadow ? absent : folder, stat)
+        case 'link':
+          return this.lookAtLink(entry, path, stat)
+        case 'file':
+          if (entry.key !== null && !entry.racy && sameKey(entry.key, stat)) return known(entry.current)
+          return stat.size > wholeReadBytesMax
+            ? this.lookInSlices(entry, path, stat)
+            : this.lookWhole(entry, path, wantBytes)
+        default:
+          return { state: 'barred', code: 'unsupported-type' }
+      }
+    } catch (error) {
+      const code = errnoOf(error)
+      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EINVAL' || code === 'ELOOP') return { state: 'busy' }
+      return barred(error)
+    }
+  }
+
+  /** Frees what a look in slices holds. */
+  forget(entry: Entry): void {
+    const job = this.jobs.get(entry)
+    if (job === undefined) return
+    this.jobs.delete(entry)
+    job.file.close()
+  }
+
+  close(): void {
+    for (const job of this.jobs.values()) job.file.close()
+    this.jobs.clear()
+  }
+
+  /** Was the change so recent that another could follow with the same time stamps? */
+  isRacy(stat: Stat, readStartedNs: bigint): boolean {
+    return stat.ctimeNs >= readStartedNs - this.disk.timestampGranuleNs
+  }
+
+  nowNs(): bigint {
+    return BigInt(Math.floor(this.clock.now() * 1000)) * 1000n
+  }
+
+  private lookAtLink(entry: Entry, path: Path, stat: Stat): Look {
+    if (entry.key !== null && !entry.racy && sameKey(entry.key, stat)) return known(entry.current)
+    const target = this.disk.readlink(inTree(path))
+    return this.learn(entry, linkToken(target), stat)
+  }
+
+  private lookWhole(entry: Entry, path: Path, wantBytes: boolean): Look {
+    const startedNs = this.nowNs()
+    const file = this.disk.open(inTree(path))
+    try {
+      const before = file.stat()
+      const bytes = file.read(0, before.size + 1)
+      const after = file.stat()
+      if (!sameKey(before, after) || bytes.length !== before.size) return { state: 'busy' }
+      this.hashedBytes += bytes.length
+      this.learn(entry, fileToken(hash('sha256', bytes, 'hex'), isExecutableMode(after)), after)
+      entry.racy = this.isRacy(after, startedNs)
+      return wantBytes ? { state: 'known', token: entry.current, bytes } : known(entry.current)
+    } finally {
+      file.close()
+    }
+  }
+
+  private lookInSlices(entry: Entry, path: Path, stat: Stat): Look {
+    let job = this.jobs.get(entry)
+    if (job !== undefined && !sameKey(job.key, stat)) {
+      this.forget(entry)
+      job = undefined
+    }
+    if (job === undefined) {
+      const startedNs = this.nowNs()
+      const file = this.disk.open(inTree(path))
+      job = { file, key: file.stat(), hash: createHash('sha256'), offset: 0, startedNs }
+      this.jobs.set(entry, job)
+    }
+    const bytes = job.file.read(job.offset, sliceBytes)
+    job.hash.update(bytes)
+    job.offset += bytes.length
+    this.hashedBytes += bytes.length
+    if (bytes.length === sliceBytes && job.offset < job.key.size) return { state: 'busy' }
+    const after = job.file.stat()
+    const whole = sameKey(job.key, after) && job.offset === job.key.size
+    this.forget(entry)
+    if (!whole) return { state: 'busy' }
+    this.learn(entry, fileToken(job.hash.digest('hex'), isExecutableMode(after)), after)
+    entry.racy = this.isRacy(after, job.startedNs)
+    return known(entry.current)
+  }
+
+  private learn(entry: Entry, token: Token, stat: Stat | null): Look {
+    entry.current = token
+    entry.key = stat
+    entry.racy = false
+    return known(token)
+  }
+}
+
+function isExecutableMode(stat: Stat): boolean {
+  return (stat.mode & ownerExecute) !== 0
+}
+
+function known(token: Token): Look {
+  return { state: 'known', token }
+}
+
+function barred(error: unknown): Look {
+  const code = errnoOf(error)
+  if (code === undefined) throw error
+  return { state: 'barred', code }
+}

@@ -1,0 +1,193 @@
+import { createHash, type Hash, hash } from 'node:crypto'
+import { errnoOf, ProtocolError } from '../base/errors.ts'
+import { fileToken, hashOf, isExecutable, type Token } from '../core/content.ts'
+import { type Disk, inOwn, type NewFile, type Stat } from '../disk/disk.ts'
+import type { Content } from '../wire/sync-message.ts'
+
+/** A private file with checked content, ready to be moved to its place. */
+export interface StagedFile {
+  name: string
+  token: Token
+  mode: number
+  stat: Stat
+}
+
+export type StageResult = 'partial' | 'staged' | 'damaged' | 'failed'
+
+interface Running {
+  id: number
+  token: Token
+  name: string
+  file: NewFile
+  hash: Hash
+  offset: number
+}
+
+/** Prefix of private files that hold content on its way to a place; whatever has it at start is left over. */
+export const stagePrefix = 'stage-'
+
+/** How new files get their permissions and times at this end. */
+export interface FileStamp {
+  /** Permission bits that new files do not get, as the process's umask. */
+  umask: number
+  /**
+   * @param mtimeMs modification time at the sender
+   * @param live an edit of now, as against content of a first sync
+   * @returns the time to stamp it with: always so far in the past that any later write shows another time
+   */
+  time(mtimeMs: number, live: boolean): number
+}
+
+/**
+ * Content that waits for its PUT, by number of the transfer. Kept from the first byte under a name of its own, checked
+ * by its hash at the end; nothing of it is visible in the tree.
+ */
+export class Stage {
+  private readonly disk: Disk
+  private readonly stamp: FileStamp
+  private readonly newName: () => string
+  private readonly ready = new Map<number, StagedFile>()
+  private running: Running | undefined
+
+  constructor(disk: Disk, stamp: FileStamp, newName: () => string) {
+    this.disk = disk
+    this.stamp = stamp
+    this.newName = newName
+  }
+
+  /** Takes one part. After `damaged` or `failed` the rest of the transfer is skipped. */
+  add(part: Content): StageResult {
+    try {
+      return part.offset === 0 && part.last ? this.addWhole(part) : this.addPart(part)
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      this.dropRunning()
+      return 'failed'
+    }
+  }
+
+  /** Makes a staged file of content that came inside a message. Undefined where it is not what its token says. */
+  write(token: Token, bytes: Uint8Array, mtimeMs: number, live: boolean, mode?: number): StagedFile | undefined {
+    if (hash('sha256', bytes, 'hex') !== hashOf(token)) return undefined
+    const name = this.newName()
+    const file = this.disk.create(name)
+    try {
+      file.write(bytes)
+    } catch (error) {
+      file.close()
+      this.discardName(name)
+      throw error
+    }
+    return this.finish(name, file, token, mtimeMs, live, mode)
+  }
+
+  /**
+   * Copies a file's content, of any size, into a new staged file.
+   * @param mode permission bits of the copy
+   */
+  copy(read: (offset: number) => Buffer, mtimeMs: number, mode: number): StagedFile {
+    const name = this.newName()
+    const file = this.disk.create(name)
+    const sum = createHash('sha256')
+    try {
+      for (let offset = 0; ; ) {
+        const bytes = read(offset)
+        if (bytes.length === 0) break
+        sum.update(bytes)
+        file.write(bytes)
+        offset += bytes.length
+      }
+    } catch (error) {
+      file.close()
+      this.discardName(name)
+      throw error
+    }
+    const token = fileToken(sum.digest('hex'), (mode & 0o100) !== 0)
+    return this.finish(name, file, token, mtimeMs, true, mode)
+  }
+
+  /** The file of a finished transfer; the caller owns it from now on. */
+  take(id: number): StagedFile | undefined {
+    const staged = this.ready.get(id)
+    this.ready.delete(id)
+    return staged
+  }
+
+  discard(staged: StagedFile): void {
+    this.discardName(staged.name)
+  }
+
+  /** Ends what was under way: the other end numbers its transfers anew with each connection. */
+  clear(): void {
+    this.dropRunning()
+    for (const staged of this.ready.values()) this.discardName(staged.name)
+    this.ready.clear()
+  }
+
+  private addWhole(part: Content): StageResult {
+    this.dropRunning()
+    const staged = this.write(part.token, part.bytes, part.mtimeMs, false)
+    if (staged === undefined) return 'damaged'
+    this.ready.set(part.id, staged)
+    return 'staged'
+  }
+
+  private addPart(part: Content): StageResult {
+    if (part.offset === 0) this.begin(part)
+    const running = this.running
+    if (running === undefined || running.id !== part.id) return 'partial'
+    if (running.offset !== part.offset || running.token !== part.token) throw new ProtocolError('content out of order')
+    running.file.write(part.bytes)
+    running.hash.update(part.bytes)
+    running.offset += part.bytes.length
+    if (!part.last) return 'partial'
+    this.running = undefined
+    if (running.hash.digest('hex') !== hashOf(part.token)) {
+      running.file.close()
+      this.discardName(running.name)
+      return 'damaged'
+    }
+    this.ready.set(part.id, this.finish(running.name, running.file, part.token, part.mtimeMs, false))
+    return 'staged'
+  }
+
+  private begin(part: Content): void {
+    this.dropRunning()
+    const name = this.newName()
+    const file = this.disk.create(name)
+    this.running = { id: part.id, token: part.token, name, file, hash: createHash('sha256'), offset: 0 }
+  }
+
+  private finish(name: string, file: NewFile, token: Token, mtimeMs: number, live: boolean, mode?: number): StagedFile {
+    const bits = mode ?? this.defaultMode(token)
+    try {
+      const stat = file.finish({ mode: bits, mtimeMs: this.stamp.time(mtimeMs, live) })
+      return { name, token, mode: bits, stat }
+    } catch (error) {
+      this.discardName(name)
+      throw error
+    }
+  }
+
+  /** Permissions of a file that is new at this end. */
+  defaultMode(token: Token): number {
+    return (isExecutable(token) ? 0o777 : 0o666) & ~this.stamp.umask
+  }
+
+  private dropRunning(): void {
+    const running = this.running
+    if (running === undefined) return
+    this.running = undefined
+    running.file.close()
+    this.discardName(running.name)
+  }
+
+  private discardName(name: string): void {
+    try {
+      this.disk.unlink(inOwn(name))
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      // Left over then; the next start removes it.
+    }
+  }
+}

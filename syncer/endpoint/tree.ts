@@ -1,0 +1,103 @@
+import { absent, type Token } from '../core/content.ts'
+import { joinPath, type Path } from '../core/path.ts'
+import type { Stat } from '../disk/disk.ts'
+
+/** What one end knows about one path. Entries form a tree by name, so that a folder's children need no search. */
+export class Entry {
+  readonly name: string
+  readonly parent: Entry | null
+  children: Map<string, Entry> | null = null
+
+  /** What stood here at the last look; valid while the disk still shows {@link Entry.key}. */
+  current: Token = absent
+  key: Stat | null = null
+  /** The look came so soon after a change that a later one might show the same time stamps: read once more. */
+  racy = false
+  /** A folder that stays only because ignored things lie in it: to the other end it is gone. */
+  shadow = false
+
+  /** What both ends last agreed on: the ancestor at the laptop, the base at the pod. */
+  agreed: Token = absent
+  /** Laptop: content that was sent and not answered; durable before it is sent. */
+  sent: Token | undefined = undefined
+
+  constructor(name: string, parent: Entry | null) {
+    this.name = name
+    this.parent = parent
+  }
+
+  get path(): Path {
+    if (this.parent === null) return ''
+    return joinPath(this.parent.path, this.name)
+  }
+}
+
+export class Tree {
+  readonly root = new Entry('', null)
+  private count = 0
+
+  /** Number of entries, the root not counted. */
+  get size(): number {
+    return this.count
+  }
+
+  find(path: Path): Entry | undefined {
+    if (path === '') return this.root
+    let at: Entry | undefined = this.root
+    for (const name of path.split('/')) {
+      at = at.children?.get(name)
+      if (at === undefined) return undefined
+    }
+    return at
+  }
+
+  /** The entry for a path, made with its parents where it is missing. */
+  ensure(path: Path): Entry {
+    if (path === '') return this.root
+    let at: Entry = this.root
+    for (const name of path.split('/')) at = this.child(at, name)
+    return at
+  }
+
+  child(parent: Entry, name: string): Entry {
+    const known = parent.children?.get(name)
+    if (known !== undefined) return known
+    parent.children ??= new Map()
+    const made = new Entry(name, parent)
+    parent.children.set(name, made)
+    this.count += 1
+    return made
+  }
+
+  /** Drops entries that say nothing, from this one upwards. */
+  prune(entry: Entry, inUse: (entry: Entry) => boolean): void {
+    for (let at: Entry | null = entry; at !== null && at.parent !== null; at = at.parent) {
+      if (at.children !== null && at.children.size > 0) return
+      if (at.current !== absent || at.agreed !== absent || at.sent !== undefined || at.shadow || inUse(at)) return
+      at.parent.children?.delete(at.name)
+      this.count -= 1
+    }
+  }
+
+  /** Every entry below `from`, parents first; safe against removal of what was already visited. */
+  *walk(from: Entry = this.root): Generator<Entry> {
+    const stack: Entry[] = [from]
+    while (stack.length > 0) {
+      const entry = stack.pop()!
+      if (entry !== this.root) yield entry
+      if (entry.children !== null) for (const child of entry.children.values()) stack.push(child)
+    }
+  }
+}
+
+/** Same inode, size, times and mode: nothing was written since, unless within the clock's granule. */
+export function sameKey(a: Stat, b: Stat): boolean {
+  return (
+    a.ctimeNs === b.ctimeNs &&
+    a.mtimeNs === b.mtimeNs &&
+    a.size === b.size &&
+    a.ino === b.ino &&
+    a.mode === b.mode &&
+    a.kind === b.kind
+  )
+}

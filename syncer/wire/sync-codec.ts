@@ -1,0 +1,238 @@
+import { ProtocolError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { assertToken, hashOf, isFile, type Token } from '../core/content.ts'
+import { assertSafePath, decodePath, encodePath, type Path } from '../core/path.ts'
+import { ByteReader } from './byte-reader.ts'
+import type { ByteWriter } from './byte-writer.ts'
+import type { RejReason, SyncMessage } from './sync-message.ts'
+
+const types = [
+  'hello',
+  'welcome',
+  'index',
+  'bases',
+  'epoch',
+  'epoch-done',
+  'rules',
+  'put',
+  'ack',
+  'rej',
+  'content',
+  'staged',
+  'unstaged',
+  'flush',
+  'flushed',
+  'problem',
+  'probe',
+  'probed',
+] as const satisfies SyncMessage['type'][]
+
+const rejReasons: RejReason[] = ['changed', 'need', 'failed', 'halted', 'ignored']
+const rulesBytesMax = 2 * 1024 * 1024
+const indexEntriesMax = 100_000
+
+/** Appends one message: u8 type, then its fields, big-endian. */
+export function writeMessage(to: ByteWriter, message: SyncMessage): void {
+  to.u8(types.indexOf(message.type))
+  const write = writers[message.type] as (to: ByteWriter, message: SyncMessage) => void
+  write(to, message)
+}
+
+/** Reads the messages of one batch. Everything from the other end is checked here: paths, tokens, lengths, ranges. */
+export function* readMessages(bytes: Uint8Array): Generator<SyncMessage> {
+  const from = new ByteReader(bytes)
+  while (!from.done) {
+    const type = types[from.u8()]
+    if (type === undefined) throw new ProtocolError('unknown sync message')
+    yield readers[type](from)
+  }
+}
+
+type Of<T extends SyncMessage['type']> = Extract<SyncMessage, { type: T }>
+
+const writers: { [T in SyncMessage['type']]: (to: ByteWriter, message: Of<T>) => void } = {
+  hello(to, m) {
+    to.text(m.session)
+    to.text(m.rules)
+    to.f64(m.nowMs)
+  },
+  welcome(to, m) {
+    to.u8(m.marker === null ? 0 : 1)
+    if (m.marker !== null) writeMarker(to, m.marker)
+    to.f64(m.nowMs)
+  },
+  index(to, m) {
+    to.u8(m.last ? 1 : 0)
+    to.u32(m.entries.length)
+    for (const entry of m.entries) {
+      writePath(to, entry.path)
+      writeToken(to, entry.current)
+      to.u8(entry.base === undefined ? 0 : entry.base === entry.current ? 1 : 2)
+      if (entry.base !== undefined && entry.base !== entry.current) writeToken(to, entry.base)
+    }
+  },
+  bases(to, m) {
+    to.u8(m.last ? 1 : 0)
+    to.u32(m.entries.length)
+    for (const entry of m.entries) {
+      writePath(to, entry.path)
+      writeToken(to, entry.agreed)
+    }
+  },
+  epoch: (to, m) => writeMarker(to, m.marker),
+  'epoch-done': (to, m) => to.f64(m.epoch),
+  rules: (to, m) => to.text(m.rules),
+  put(to, m) {
+    to.f64(m.seq)
+    writePath(to, m.path)
+    writeToken(to, m.base)
+    writeToken(to, m.data)
+    to.f64(m.mtimeMs)
+    to.u8((m.live ? 1 : 0) | (m.bytes === undefined ? 0 : 2) | (m.staged === undefined ? 0 : 4))
+    if (m.bytes !== undefined) to.blob(m.bytes)
+    if (m.staged !== undefined) to.f64(m.staged)
+  },
+  ack(to, m) {
+    to.f64(m.seq)
+    writePath(to, m.path)
+  },
+  rej(to, m) {
+    to.f64(m.seq)
+    writePath(to, m.path)
+    to.u8(rejReasons.indexOf(m.reason))
+  },
+  content(to, m) {
+    to.f64(m.id)
+    writeToken(to, m.token)
+    to.f64(m.offset)
+    to.u8(m.last ? 1 : 0)
+    to.f64(m.mtimeMs)
+    to.blob(m.bytes)
+  },
+  staged: (to, m) => to.f64(m.id),
+  unstaged(to, m) {
+    to.f64(m.id)
+    to.u8(m.reason === 'damaged' ? 0 : 1)
+  },
+  flush: (to, m) => to.f64(m.id),
+  flushed: (to, m) => to.f64(m.id),
+  problem(to, m) {
+    writePath(to, m.path)
+    to.text(m.code)
+    to.text(m.message)
+  },
+  probe: (to, m) => to.f64(m.id),
+  probed(to, m) {
+    to.f64(m.id)
+    to.f64(m.pending)
+  },
+}
+
+const readers: { [T in SyncMessage['type']]: (from: ByteReader) => Of<T> } = {
+  hello: from => ({ type: 'hello', session: from.text(200), rules: from.text(rulesBytesMax), nowMs: from.f64() }),
+  welcome: from => ({ type: 'welcome', marker: from.flag() ? readMarker(from) : null, nowMs: from.f64() }),
+  index(from) {
+    const last = from.flag()
+    const entries: Of<'index'>['entries'] = []
+    for (let left = readCount(from); left > 0; left--) {
+      const path = readPath(from)
+      const current = readToken(from)
+      const base = from.u8()
+      entries.push({ path, current, base: base === 0 ? undefined : base === 1 ? current : readToken(from) })
+    }
+    return { type: 'index', entries, last }
+  },
+  bases(from) {
+    const last = from.flag()
+    const entries: Of<'bases'>['entries'] = []
+    for (let left = readCount(from); left > 0; left--) entries.push({ path: readPath(from), agreed: readToken(from) })
+    return { type: 'bases', entries, last }
+  },
+  epoch: from => ({ type: 'epoch', marker: readMarker(from) }),
+  'epoch-done': from => ({ type: 'epoch-done', epoch: from.count() }),
+  rules: from => ({ type: 'rules', rules: from.text(rulesBytesMax) }),
+  put(from) {
+    const seq = from.count()
+    const path = readPath(from)
+    const base = readToken(from)
+    const data = readToken(from)
+    const mtimeMs = from.f64()
+    const flags = from.u8()
+    const message: Of<'put'> = { type: 'put', seq, path, base, data, mtimeMs, live: (flags & 1) !== 0 }
+    if ((flags & 2) !== 0) message.bytes = from.blob(limits.messageBytesMax)
+    if ((flags & 4) !== 0) message.staged = from.count()
+    if ((flags & 6) !== 0 && !isFile(data)) throw new ProtocolError('content for something that is no file')
+    return message
+  },
+  ack: from => ({ type: 'ack', seq: from.count(), path: readPath(from) }),
+  rej(from) {
+    const seq = from.count()
+    const path = readPath(from)
+    const reason = rejReasons[from.u8()]
+    if (reason === undefined) throw new ProtocolError('unknown reason')
+    return { type: 'rej', seq, path, reason }
+  },
+  content(from) {
+    const id = from.count()
+    const token = readToken(from)
+    if (!isFile(token)) throw new ProtocolError('content of something that is no file')
+    const offset = from.count()
+    const last = from.flag()
+    return { type: 'content', id, token, offset, last, mtimeMs: from.f64(), bytes: from.blob(limits.messageBytesMax) }
+  },
+  staged: from => ({ type: 'staged', id: from.count() }),
+  unstaged: from => ({ type: 'unstaged', id: from.count(), reason: from.flag() ? 'failed' : 'damaged' }),
+  flush: from => ({ type: 'flush', id: from.count() }),
+  flushed: from => ({ type: 'flushed', id: from.count() }),
+  problem: from => ({ type: 'problem', path: readPath(from), code: from.text(64), message: from.text(4096) }),
+  probe: from => ({ type: 'probe', id: from.count() }),
+  probed: from => ({ type: 'probed', id: from.count(), pending: from.count() }),
+}
+
+function readCount(from: ByteReader): number {
+  const count = from.u32()
+  if (count > indexEntriesMax) throw new ProtocolError(`${count} entries in one message`)
+  return count
+}
+
+function writePath(to: ByteWriter, path: Path): void {
+  to.blob(encodePath(path))
+}
+
+function readPath(from: ByteReader): Path {
+  const path = decodePath(from.blob(limits.pathBytesMax))
+  assertSafePath(path)
+  return path
+}
+
+function writeToken(to: ByteWriter, token: Token): void {
+  const kind = token === '' ? 0 : token.charCodeAt(0)
+  to.u8(kind)
+  if (isFile(token)) to.hex(hashOf(token), 32)
+  else if (kind === 108) to.blob(encodePath(token.slice(1)))
+}
+
+function readToken(from: ByteReader): Token {
+  const kind = from.u8()
+  if (kind === 0) return ''
+  const letter = String.fromCharCode(kind)
+  const token =
+    letter === 'f' || letter === 'x'
+      ? letter + from.hex(32)
+      : letter === 'l'
+        ? letter + decodePath(from.blob(limits.linkTargetBytesMax))
+        : letter
+  assertToken(token)
+  return token
+}
+
+function writeMarker(to: ByteWriter, marker: { id: string; epoch: number }): void {
+  to.text(marker.id)
+  to.f64(marker.epoch)
+}
+
+function readMarker(from: ByteReader): { id: string; epoch: number } {
+  const id = from.text(64)
+  if (!/^[0-9a-z-]{1,64}$/.test(id)) throw new ProtocolError('malformed marker')
+  return { id, epoch: from.count() }
+}

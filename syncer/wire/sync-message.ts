@@ -1,0 +1,175 @@
+import type { Token } from '../core/content.ts'
+import type { Path } from '../core/path.ts'
+
+/** Identity of the pod's copy of a folder: kept in a marker file in its private folder. */
+export interface Marker {
+  /** Random, made with the marker. */
+  id: string
+  /** Raised by the laptop at each start of a session; a lower one is an older copy that came back. */
+  epoch: number
+}
+
+/** The messages of the sync protocol; `docs/decisions/0002-sync-protocol.md` tells what each is for. */
+export type SyncMessage =
+  | Hello
+  | Welcome
+  | Index
+  | Bases
+  | Epoch
+  | EpochDone
+  | Rules
+  | Put
+  | Ack
+  | Rej
+  | Content
+  | Staged
+  | Unstaged
+  | Flush
+  | Flushed
+  | Problem
+  | Probe
+  | Probed
+
+/** laptop → pod, first message of a connection. */
+export interface Hello {
+  type: 'hello'
+  session: string
+  /** JSON of the ignore rules, see `core/ignore.ts`. */
+  rules: string
+  /** Laptop's wall clock, ms. */
+  nowMs: number
+}
+
+/** pod → laptop: who the pod's copy is. */
+export interface Welcome {
+  type: 'welcome'
+  marker: Marker | null
+  nowMs: number
+}
+
+/** pod → laptop: what stands there. `base` is what the pod last agreed on; undefined: it knows none. */
+export interface Index {
+  type: 'index'
+  entries: { path: Path; current: Token; base: Token | undefined }[]
+  last: boolean
+}
+
+/**
+ * laptop → pod: the agreement for each path where it is not what the pod said to hold; every other path of the index is
+ * agreed as it stands. After `last` both ends may send changes.
+ */
+export interface Bases {
+  type: 'bases'
+  entries: { path: Path; agreed: Token }[]
+  last: boolean
+}
+
+/** laptop → pod: write this marker; answered by `epoch-done`. */
+export interface Epoch {
+  type: 'epoch'
+  marker: Marker
+}
+
+export interface EpochDone {
+  type: 'epoch-done'
+  epoch: number
+}
+
+/** laptop → pod: the ignore rules changed. */
+export interface Rules {
+  type: 'rules'
+  rules: string
+}
+
+/** "Here stood `base`; make it `data`." At most one is under way for a path. */
+export interface Put {
+  type: 'put'
+  seq: number
+  path: Path
+  base: Token
+  data: Token
+  /** Modification time at the sender, ms; only advice. */
+  mtimeMs: number
+  /** True for an edit of now: it is stamped with the receiver's time so that reloaders see it. */
+  live: boolean
+  /** Content of a small file. */
+  bytes?: Uint8Array
+  /** Or the transfer that brought it; with neither, the receiver has a file of that hash at this path already. */
+  staged?: number
+}
+
+/** "This is the agreement now." */
+export interface Ack {
+  type: 'ack'
+  seq: number
+  path: Path
+}
+
+export type RejReason = 'changed' | 'need' | 'failed' | 'halted' | 'ignored'
+
+export interface Rej {
+  type: 'rej'
+  seq: number
+  path: Path
+  reason: RejReason
+}
+
+/**
+ * Bulk lane: part of a file's content for staging. Parts of one transfer come in order from offset 0; transfers do not
+ * interleave.
+ */
+export interface Content {
+  type: 'content'
+  /** Number of the transfer, chosen by the sender. */
+  id: number
+  /** File token that the whole content must have. */
+  token: Token
+  offset: number
+  last: boolean
+  mtimeMs: number
+  bytes: Uint8Array
+}
+
+/** The content of a transfer is in staging, checked, until a PUT takes it. */
+export interface Staged {
+  type: 'staged'
+  id: number
+}
+
+/** The content could not be staged: damaged (it changed while it was read) or no room. */
+export interface Unstaged {
+  type: 'unstaged'
+  id: number
+  reason: 'damaged' | 'failed'
+}
+
+export interface Flush {
+  type: 'flush'
+  id: number
+}
+
+export interface Flushed {
+  type: 'flushed'
+  id: number
+}
+
+/** pod → laptop: trouble with one path, for people; `code` empty: it is over. */
+export interface Problem {
+  type: 'problem'
+  path: Path
+  code: string
+  message: string
+}
+
+/** Asks the other end's engine to answer: a proof that it is alive. */
+export interface Probe {
+  type: 'probe'
+  id: number
+}
+
+export interface Probed {
+  type: 'probed'
+  id: number
+  /** Paths at that end that differ or are under way. */
+  pending: number
+}
