@@ -1,0 +1,175 @@
+import type { SyncProblem, SyncStatus } from '../../syncer/session/sync-port.ts'
+import type { CommandState } from '../../syncer/wire/services.ts'
+import type { Phase } from './machine.ts'
+
+/** What `podswap status --json` prints. */
+export interface StatusReport {
+  devs: DevStatus[]
+}
+
+export interface DevStatus {
+  name: string
+  namespace: string
+  /** `deployment/web` */
+  workload: string
+  /** null where it cannot be told from here: another laptop holds the session. */
+  state: DevState | null
+  /** `user@host` of the process that holds the session, or held it last. */
+  holder: string | null
+  pod: string | null
+  /** All folders together. Its figures are null where no process on this laptop holds the session. */
+  sync: SyncSummary
+  forwards: ForwardStatus[]
+  command: { state: CommandState['state'] | 'unknown'; exit_code: number | null; started_at: string | null }
+  /** Process on this laptop; null where there is none. */
+  holder_pid: number | null
+  /** ISO 8601 */
+  since: string | null
+  folders: FolderStatus[]
+  warnings: string[]
+}
+
+export type DevState = 'starting' | 'syncing' | 'ready' | 'reconnecting' | 'failed'
+
+export interface SyncSummary {
+  state: SyncStatus['state'] | 'unknown' | 'none'
+  pending: number | null
+  conflicts: { path: string; copy: string; at: string }[]
+  problems: { side: SyncProblem['side']; path: string; code: string; message: string }[]
+  files: number | null
+  bytes_sent: number | null
+  bytes_received: number | null
+  /** ISO 8601 */
+  last_change_at: string | null
+  first_sync_seconds: number | null
+  /** ISO 8601: when a question last went through both engines and came back. */
+  last_probe_at: string | null
+}
+
+export interface FolderStatus extends SyncSummary {
+  local: string
+  remote: string
+}
+
+export interface ForwardStatus {
+  local: string
+  remote: string
+  direction: 'local'
+  /** `ready`: dialled from inside the pod just now. `unknown`: not asked. */
+  state: 'ready' | 'failed' | 'reconnecting' | 'unknown'
+  error: string | null
+}
+
+export interface FolderSource {
+  local: string
+  remote: string
+  status: SyncStatus
+}
+
+/** A probe older than this says nothing about now. */
+export const PROBE_AGE_MS_MAX = 15_000
+
+/** The state of a session that a process on this laptop holds. */
+export function devState(phase: Phase, folders: FolderSource[], nowMs: number): DevState {
+  switch (phase) {
+    case 'idle':
+    case 'starting':
+    case 'swapping':
+    case 'waiting-pod':
+    case 'attaching':
+    case 'starting-command':
+      return 'starting'
+    case 'first-sync':
+      return 'syncing'
+    case 'reconnecting':
+      return 'reconnecting'
+    case 'reverting':
+    case 'ended':
+      return 'failed'
+    case 'ready':
+      return readyState(folders, nowMs)
+  }
+}
+
+function readyState(folders: FolderSource[], nowMs: number): DevState {
+  if (folders.some(({ status }) => status.state === 'halted')) return 'failed'
+  if (folders.some(({ status }) => status.state === 'paused')) return 'reconnecting'
+  if (folders.some(({ status }) => status.state !== 'ready' || status.pending > 0)) return 'syncing'
+  const fresh = ({ status }: FolderSource) =>
+    status.lastProbeAtMs !== undefined && nowMs - status.lastProbeAtMs <= PROBE_AGE_MS_MAX
+  return folders.every(fresh) ? 'ready' : 'reconnecting'
+}
+
+/** The folders' figures as one: sums, and the state that is furthest from `ready`. */
+export function summarize(folders: FolderSource[]): SyncSummary {
+  const statuses = folders.map(folder => folder.status)
+  if (statuses.length === 0) return emptySummary('none')
+  const sum = (of: (status: SyncStatus) => number) => statuses.reduce((total, status) => total + of(status), 0)
+  return {
+    state: SYNC_STATES.find(state => statuses.some(status => status.state === state)) ?? 'unknown',
+    pending: sum(status => status.pending),
+    conflicts: statuses.flatMap(status =>
+      status.conflicts.map(({ path, copy, atMs }) => ({ path, copy, at: new Date(atMs).toISOString() })),
+    ),
+    problems: statuses.flatMap(status =>
+      status.problems.map(({ side, path, code, message }) => ({ side, path, code, message })),
+    ),
+    files: sum(status => status.files),
+    bytes_sent: sum(status => status.bytesSent),
+    bytes_received: sum(status => status.bytesReceived),
+    last_change_at: iso(latest(statuses.map(status => status.lastChangeAtMs))),
+    first_sync_seconds: longest(statuses.map(status => status.firstSyncSeconds)),
+    last_probe_at: iso(oldest(statuses.map(status => status.lastProbeAtMs))),
+  }
+}
+
+/** From the worst to the best. */
+const SYNC_STATES: SyncStatus['state'][] = ['halted', 'paused', 'scanning', 'first-sync', 'syncing', 'ready']
+
+export function emptySummary(state: 'unknown' | 'none'): SyncSummary {
+  const figure = state === 'none' ? 0 : null
+  return {
+    state,
+    pending: figure,
+    conflicts: [],
+    problems: [],
+    files: figure,
+    bytes_sent: figure,
+    bytes_received: figure,
+    last_change_at: null,
+    first_sync_seconds: null,
+    last_probe_at: null,
+  }
+}
+
+export function folderStatus(folder: FolderSource): FolderStatus {
+  return { local: folder.local, remote: folder.remote, ...summarize([folder]) }
+}
+
+/** What a dev command is, as JSON has it. */
+export function commandStatus(state: CommandState | null): DevStatus['command'] {
+  return {
+    state: state?.state ?? 'unknown',
+    exit_code: state?.exitCode ?? null,
+    started_at: iso(state?.startedAtMs),
+  }
+}
+
+export function iso(ms: number | undefined): string | null {
+  return ms === undefined ? null : new Date(ms).toISOString()
+}
+
+function latest(times: (number | undefined)[]): number | undefined {
+  const known = times.filter(time => time !== undefined)
+  return known.length === 0 ? undefined : Math.max(...known)
+}
+
+/** All of them have to be fresh, so the oldest counts; one that is missing makes the whole unknown. */
+function oldest(times: (number | undefined)[]): number | undefined {
+  const known = times.filter(time => time !== undefined)
+  return known.length < times.length ? undefined : Math.min(...known)
+}
+
+function longest(times: (number | undefined)[]): number | null {
+  return latest(times) ?? null
+}

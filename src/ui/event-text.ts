@@ -1,0 +1,201 @@
+import type { SyncEvent } from '../../syncer/session/sync-port.ts'
+import type { Outcome } from '../session/machine.ts'
+import type { ForwardLine, Transfer, UiEvent } from './events.ts'
+import { formatBytes, formatCount, formatDuration, plural } from './quantity.ts'
+
+/** A line for a person. `busy` is what goes on now, until the next line. */
+export interface Line {
+  tone: 'good' | 'note' | 'warn' | 'bad' | 'busy'
+  text: string
+}
+
+/** The lines that an event is worth; none for those that only programs read. */
+export function eventLines(event: UiEvent): Line[] {
+  switch (event.type) {
+    case 'phase':
+      return phaseLines(event.phase)
+    case 'warning':
+      return withHint({ tone: 'warn', text: event.message }, event.hint)
+    case 'forwards-bound':
+      return event.forwards.map(forward => ({ tone: 'note', text: `forward ${forwardText(forward)}` }))
+    case 'swapped':
+      return [{ tone: 'good', text: swappedText(event) }]
+    case 'pod':
+      return [podLine(event)]
+    case 'attached':
+      return [{ tone: 'good', text: `attached to ${event.pod}` }]
+    case 'attach-failed':
+      return [{ tone: 'busy', text: `cannot attach: ${event.message}; again in ${formatDuration(event.waitMs)}` }]
+    case 'sync':
+      return syncLines(event.folder, event.event)
+    case 'transfer':
+      return [{ tone: 'busy', text: transferText(event.transfer) }]
+    case 'command-started':
+      return [{ tone: 'good', text: commandText(event.command, event.already) }]
+    case 'command-exited':
+      return [exitLine(event)]
+    case 'ready':
+      return readyLines(event)
+    case 'connection-lost':
+      return [{ tone: 'warn', text: `connection lost (${event.reason}); reconnecting` }]
+    case 'reconnected':
+      return [{ tone: 'good', text: `connected again after ${formatDuration(event.elapsedMs)}` }]
+    case 'undoing':
+      return [{ tone: 'busy', text: `putting ${event.workload} back` }]
+    case 'output':
+      return []
+    case 'ended':
+      return endedLines(event)
+    case 'done':
+      return [{ tone: 'good', text: event.message }]
+    case 'error':
+      return []
+  }
+}
+
+function phaseLines(phase: Extract<UiEvent, { type: 'phase' }>['phase']): Line[] {
+  const texts: Partial<Record<typeof phase, string>> = {
+    swapping: 'swapping the pod',
+    'waiting-pod': 'waiting for the dev pod',
+    attaching: 'attaching to the dev pod',
+    'first-sync': 'comparing the folders',
+    'starting-command': 'starting the command',
+  }
+  const text = texts[phase]
+  return text === undefined ? [] : [{ tone: 'busy', text }]
+}
+
+function swappedText(event: Extract<UiEvent, { type: 'swapped' }>): string {
+  const had = plural(event.replicas, 'replica')
+  return event.resumed
+    ? `${event.workload} is swapped already (${had} to come back to); ${event.clone} goes on`
+    : `${event.workload} is swapped: ${event.clone} runs in place of its ${had}`
+}
+
+function podLine(event: Extract<UiEvent, { type: 'pod' }>): Line {
+  switch (event.state) {
+    case 'pending':
+      return { tone: 'busy', text: `waiting for ${event.pod}: ${event.message}` }
+    case 'running':
+      return { tone: 'good', text: `pod ${event.pod} runs` }
+    case 'gone':
+      return { tone: 'busy', text: `${event.pod} is gone; waiting for the next one` }
+    case 'failed':
+      return { tone: 'bad', text: `${event.pod}: ${event.message}` }
+  }
+}
+
+function syncLines(folder: string, event: SyncEvent): Line[] {
+  switch (event.type) {
+    case 'state':
+      return event.state === 'scanning' ? [{ tone: 'busy', text: `${folder}: looking through the files` }] : []
+    case 'first-sync-done':
+      return [{ tone: 'good', text: `${folder}: ${inStepText(event)}` }]
+    case 'conflict':
+      return [
+        {
+          tone: 'warn',
+          text: `${folder}: ${event.conflict.path} was changed on both sides; the other version is ${event.conflict.copy}`,
+        },
+      ]
+    case 'problem': {
+      const { side, path, code, message } = event.problem
+      return [{ tone: 'warn', text: `${folder}: ${path} on the ${side}: ${message} (${code})` }]
+    }
+    case 'halted':
+      return withHint({ tone: 'bad', text: `${folder}: sync stopped: ${event.reason}` }, event.hint)
+    case 'mirror': {
+      const places = event.largest.map(({ folder: path, files }) => `${path || '.'} ${formatCount(files)}`).join(', ')
+      const removed = plural(event.removed, 'file')
+      return [{ tone: 'note', text: `${folder}: removing ${removed} that only the pod has (${places})` }]
+    }
+    case 'ignored': {
+      const { folders } = event
+      if (folders.length === 0) return []
+      const shown = folders.slice(0, 10).map(entry => entry.folder || '.')
+      const more = folders.length > shown.length ? `, and ${formatCount(folders.length - shown.length)} more` : ''
+      return [{ tone: 'note', text: `${folder}: left out by ${event.source}: ${shown.join(', ')}${more}` }]
+    }
+  }
+}
+
+function inStepText(event: { files: number; bytes: number; seconds: number }): string {
+  const amount = `${plural(event.files, 'file')}, ${formatBytes(event.bytes)}`
+  return `in step (${amount}, ${formatDuration(event.seconds * 1000)})`
+}
+
+export function transferText(transfer: Transfer): string {
+  const files = `${formatCount(transfer.doneFiles)} of ${plural(transfer.totalFiles, 'file')}`
+  const bytes = `${formatBytes(transfer.doneBytes)} of ${formatBytes(transfer.totalBytes)}`
+  const rate = transfer.bytesPerSecond > 0 ? `, ${formatBytes(transfer.bytesPerSecond)}/s` : ''
+  return `syncing ${files}, ${bytes}${rate}`
+}
+
+export function forwardText(forward: ForwardLine): string {
+  return `${forward.local} → ${forward.remote}`
+}
+
+/** A command as a person would type it; words with anything unusual in them are quoted. */
+export function commandLine(command: string[]): string {
+  return command.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ')
+}
+
+function commandText(command: string[], already: boolean): string {
+  return already ? `${commandLine(command)} still runs` : `${commandLine(command)} started`
+}
+
+function exitLine(event: Extract<UiEvent, { type: 'command-exited' }>): Line {
+  if (event.error !== undefined) return { tone: 'bad', text: `the command could not be run: ${event.error}` }
+  const how = event.signal === undefined ? `ended with code ${event.code}` : `ended by ${event.signal}`
+  return { tone: event.code === 0 ? 'note' : 'warn', text: `the command ${how}` }
+}
+
+function readyLines(event: Extract<UiEvent, { type: 'ready' }>): Line[] {
+  const ready: Line = { tone: 'good', text: `ready in ${formatDuration(event.elapsedMs)}` }
+  if (!event.terminal) return [ready]
+  return [ready, { tone: 'note', text: 'the keys Enter ~ . leave the program’s terminal; dev mode stays on' }]
+}
+
+function endedLines(event: Extract<UiEvent, { type: 'ended' }>): Line[] {
+  const { outcome, dev } = event
+  const lines: Line[] = []
+  if (outcome.reason.kind === 'failed' && outcome.cluster === 'untouched') return []
+  const workload = event.workload ?? dev
+  switch (outcome.cluster) {
+    case 'untouched':
+      lines.push({ tone: 'note', text: 'nothing was changed in the cluster' })
+      break
+    case 'reverted':
+      lines.push({ tone: 'good', text: `${workload} is back as it was` })
+      break
+    case 'swapped':
+      lines.push(...stillOnLines(outcome, dev))
+      break
+    case 'revert-failed':
+      lines.push({
+        tone: 'bad',
+        text: `${workload} could not be put back: ${outcome.revertError?.message ?? 'unknown'}`,
+      })
+      lines.push({ tone: 'note', text: `podswap down ${dev} tries again` })
+      break
+  }
+  return lines
+}
+
+function stillOnLines(outcome: Outcome, dev: string): Line[] {
+  if (outcome.reason.kind === 'stopped') return [{ tone: 'note', text: 'ended by another podswap command' }]
+  if (outcome.reason.kind === 'failed' && outcome.reason.error.code === 'held') return []
+  return [
+    { tone: 'warn', text: `dev mode of ${dev} is still on` },
+    { tone: 'note', text: `podswap up ${dev} comes back to it; podswap down ${dev} ends it` },
+  ]
+}
+
+/** Names and messages come from pods and clusters: nothing in them may move the cursor or forge a line. */
+export function printable(text: string): string {
+  return text.replace(/\s*[\r\n]+\s*/g, ' ').replace(/\p{Cc}/gu, '\ufffd')
+}
+
+function withHint(line: Line, hint: string | undefined): Line[] {
+  return hint === undefined ? [line] : [line, { tone: 'note', text: hint }]
+}

@@ -1,0 +1,54 @@
+import type { UserError } from '../../syncer/base/errors.ts'
+import type { SyncEvent } from '../../syncer/session/sync-port.ts'
+import type { Outcome, Phase } from '../session/machine.ts'
+
+/** Where a local listener leads. */
+export interface ForwardLine {
+  /** `localhost:5432` */
+  local: string
+  /** `postgres:5432`, as seen from inside the pod */
+  remote: string
+}
+
+/** Content on its way, of all folders together. */
+export interface Transfer {
+  doneBytes: number
+  totalBytes: number
+  doneFiles: number
+  totalFiles: number
+  /** Since the last report. */
+  bytesPerSecond: number
+}
+
+/** What a session tells a person; the renderers in this folder turn it into text, a screen, or lines of JSON. */
+export type UiEvent =
+  | { type: 'phase'; phase: Phase }
+  | { type: 'warning'; message: string; hint?: string }
+  | { type: 'forwards-bound'; forwards: ForwardLine[] }
+  | { type: 'swapped'; workload: string; clone: string; replicas: number; resumed: boolean }
+  | { type: 'pod'; state: 'pending' | 'running' | 'gone' | 'failed'; pod: string; message: string }
+  | { type: 'attached'; pod: string }
+  /** An attempt to attach failed; the next one comes after `waitMs`. */
+  | { type: 'attach-failed'; message: string; waitMs: number }
+  | { type: 'sync'; folder: string; event: SyncEvent }
+  /** Shown while it lasts, not kept. */
+  | { type: 'transfer'; transfer: Transfer }
+  | { type: 'command-started'; command: string[]; already: boolean }
+  | { type: 'command-exited'; code: number; signal?: string; error?: string }
+  | { type: 'ready'; dev: string; elapsedMs: number; forwards: ForwardLine[]; terminal: boolean }
+  | { type: 'connection-lost'; reason: string }
+  | { type: 'reconnected'; elapsedMs: number }
+  | { type: 'undoing'; workload: string }
+  /** What the dev command prints where it has no terminal. */
+  | { type: 'output'; stream: 'stdout' | 'stderr'; text: string }
+  | { type: 'ended'; dev: string; workload: string | null; outcome: Outcome }
+  /** Nothing of a running session: the answer of a command that is done. */
+  | { type: 'done'; message: string }
+  | { type: 'error'; error: UserError }
+
+export interface Reporter {
+  report(event: UiEvent): void
+  /** Takes away what is shown only while it lasts; the next event may show it again. */
+  clear(): void
+  close(): void
+}

@@ -1,0 +1,26 @@
+import { UserError } from '../../syncer/base/errors.ts'
+import type { Reporter, UiEvent } from './events.ts'
+import type { TextStream } from './line-reporter.ts'
+
+/** One JSON document for each event: `{"at": "<ISO 8601>", "type": …, …}`. */
+export function createJsonReporter(options: { out: TextStream; now: () => number }): Reporter {
+  return {
+    report(event: UiEvent) {
+      options.out.write(`${JSON.stringify(eventJson(event, options.now()))}\n`)
+    },
+    clear() {},
+    close() {},
+  }
+}
+
+export function eventJson(event: UiEvent, nowMs: number): object {
+  return JSON.parse(
+    JSON.stringify({ at: new Date(nowMs).toISOString(), ...event }, (_key, value) =>
+      value instanceof UserError ? errorJson(value) : value,
+    ),
+  )
+}
+
+export function errorJson(error: UserError): object {
+  return { code: error.code, message: error.message, hint: error.hint, at: error.at }
+}

@@ -1,0 +1,77 @@
+import type { DevStatus, FolderStatus, StatusReport, SyncSummary } from '../session/status-report.ts'
+import { printable } from './event-text.ts'
+import { formatBytes, formatDuration, plural } from './quantity.ts'
+import type { Paint } from './style.ts'
+
+/** `podswap status` for a person; empty where nothing is swapped. */
+export function statusText(report: StatusReport, options: { nowMs: number; paint: Paint; width?: number }): string {
+  return report.devs.map(dev => devText(dev, options.nowMs, options.paint)).join('\n')
+}
+
+const CONFLICTS_SHOWN_MAX = 10
+
+function devText(dev: DevStatus, nowMs: number, paint: Paint): string {
+  const rows: [string, string][] = [['workload', `${dev.workload} in ${dev.namespace}`]]
+  if (dev.holder !== null) rows.push(['holder', holderText(dev, nowMs)])
+  rows.push(['pod', dev.pod ?? 'none'])
+  for (const folder of dev.folders) rows.push(['sync', folderText(folder, nowMs)])
+  for (const forward of dev.forwards) {
+    const error = forward.error === null ? '' : ` (${forward.error})`
+    rows.push(['forward', `${forward.local} → ${forward.remote}: ${forward.state}${error}`])
+  }
+  rows.push(['command', commandText(dev, nowMs)])
+  for (const { path, copy } of dev.sync.conflicts.slice(0, CONFLICTS_SHOWN_MAX)) {
+    rows.push(['conflict', `${path}; the other version is ${copy}`])
+  }
+  for (const { side, path, message } of dev.sync.problems.slice(0, CONFLICTS_SHOWN_MAX)) {
+    rows.push(['problem', `${path} on the ${side}: ${message}`])
+  }
+  for (const warning of dev.warnings) rows.push(['note', warning])
+  const head = `${paint('bold', printable(dev.name))}  ${stateText(dev.state, paint)}`
+  return `${[head, ...rows.map(([name, value]) => `  ${name.padEnd(9)} ${printable(value)}`)].join('\n')}\n`
+}
+
+function stateText(state: DevStatus['state'], paint: Paint): string {
+  if (state === null) return paint('yellow', 'unknown')
+  if (state === 'ready') return paint('green', state)
+  return paint(state === 'failed' ? 'red' : 'yellow', state)
+}
+
+function holderText(dev: DevStatus, nowMs: number): string {
+  const pid = dev.holder_pid === null ? '' : `, process ${dev.holder_pid}`
+  const since = dev.since === null ? '' : `, since ${formatDuration(nowMs - Date.parse(dev.since))}`
+  return `${dev.holder}${pid}${since}`
+}
+
+function folderText(folder: FolderStatus, nowMs: number): string {
+  return `${folder.local} ↔ ${folder.remote}: ${summaryText(folder, nowMs)}`
+}
+
+function summaryText(sync: SyncSummary, nowMs: number): string {
+  const parts: string[] = [sync.state]
+  if (sync.files !== null) parts.push(plural(sync.files, 'file'))
+  if (sync.pending) parts.push(`${sync.pending} pending`)
+  if (sync.conflicts.length > 0) parts.push(plural(sync.conflicts.length, 'conflict'))
+  if (sync.problems.length > 0) parts.push(plural(sync.problems.length, 'problem'))
+  if (sync.bytes_sent !== null && sync.bytes_received !== null) {
+    parts.push(`${formatBytes(sync.bytes_sent)} sent, ${formatBytes(sync.bytes_received)} received`)
+  }
+  if (sync.last_change_at !== null) {
+    parts.push(`last change ${formatDuration(nowMs - Date.parse(sync.last_change_at))} ago`)
+  }
+  return parts.join(', ')
+}
+
+function commandText(dev: DevStatus, nowMs: number): string {
+  const { state, exit_code: code, started_at: startedAt } = dev.command
+  switch (state) {
+    case 'running':
+      return startedAt === null ? 'running' : `running for ${formatDuration(nowMs - Date.parse(startedAt))}`
+    case 'exited':
+      return `ended with code ${code ?? 'unknown'}`
+    case 'none':
+      return 'not started'
+    case 'unknown':
+      return 'unknown'
+  }
+}
