@@ -1,0 +1,125 @@
+/*
+ * The one native piece of podswap: a static program without libc, for what Node cannot do in a container.
+ *   init boot CMD...                the first process: keeps CMD (the agent) running, reaps orphans, passes signals on
+ *   init exec CMD...                runs CMD without LD_* and NODE_*, which would hijack or kill our own Node
+ *   init pty SOCK COLSxROWS CMD...  holds CMD on a terminal of its own (pty.c)
+ */
+#include "sys.h"
+#include <asm/ioctls.h>
+#include <linux/prctl.h>
+
+enum { GRACE_MS = 8000, BACKOFF_MS = 100, BACKOFF_MS_MAX = 2000, STEADY_MS = 10000 };
+
+void fail(const char *what, const char *why, int code) {
+  const char *parts[] = {"podswap: ", what, ": ", why, "\n"};
+  for (int i = 0; i < 5; i++) sys(write, 2, parts[i], length(parts[i]));
+  for (;;) sys(exit_group, code);
+}
+static int is(const char *a, const char *b) { return starts(a, b) && starts(b, a); }
+
+/* Drops LD_* and NODE_* from the list; /proc/<pid>/environ goes on showing what the container was given. */
+static void clean(char **env) {
+  char **to = env;
+  for (; *env; env++)
+    if (!starts(*env, "LD_") && !starts(*env, "NODE_")) *to++ = *env;
+  *to = 0;
+}
+
+/* execvp. A program that is not there is 127, one that cannot be run 126, as in a shell. */
+static __attribute__((noreturn)) void execute(char **argv, char **env) {
+  const char *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", *slash = argv[0], *end;
+  char file[8192];
+  long error = -ENOENT;
+  for (char **e = env; *e; e++)
+    if (starts(*e, "PATH=")) path = *e + 5;
+  while (*slash && *slash != '/') slash++;
+  if (*slash || !*argv[0]) path = "", error = sys(execve, argv[0], argv, env);
+  for (; *path && !*slash; path = *end ? end + 1 : end) {
+    char *to = file;
+    for (end = path; *end && *end != ':'; end++);
+    if (end - path + length(argv[0]) + 3 > sizeof file) continue;
+    while (path < end) *to++ = *path++;
+    append(append(to, to > file ? "/" : "./"), argv[0]);
+    long refused = sys(execve, file, argv, env);
+    if (refused != -ENOENT && refused != -ENOTDIR) error = refused;
+  }
+  if (error == -ENOENT || error == -ENOTDIR) fail(argv[0], "not found", 127);
+  fail(argv[0], error == -EACCES ? "permission denied" : error == -ENOEXEC ? "not a program here" : "cannot run", 126);
+}
+
+/* Starts the program and answers its pid; `terminal` (or -1) becomes its controlling terminal. */
+long spawn(char **argv, char **env, unsigned long mask, long terminal) {
+  long pid = sys(clone, SIGCHLD);
+  if (pid) return pid;
+  sys(rt_sigprocmask, SIG_SETMASK, &mask, 0, 8);
+  if (terminal >= 0) {
+    sys(setsid, 0);
+    sys(ioctl, terminal, TIOCSCTTY, 0);
+    for (int fd = 0; fd < 3; fd++) sys(dup3, terminal, fd, 0);
+  }
+  execute(argv, env);
+}
+
+/* The agent and what was orphaned; more, where the pod shares its process namespace, is not known to be ours. */
+static void signal_children(int signal) {
+  static char list[4096];
+  const char *at = list;
+  long file = sys(openat, AT_FDCWD, "/proc/thread-self/children", O_RDONLY);
+  sys(read, file, list, sizeof list - 1);
+  sys(close, file);
+  for (long pid; (pid = number(&at)) > 0; at++) sys(kill, pid, signal);
+}
+static void signal_all(int signal) {
+  if (sys(getpid, 0) == 1) sys(kill, -1, signal);
+  else signal_children(signal);
+}
+
+static int boot(char **argv, char **env, unsigned long mask) {
+  unsigned long wanted = ENDING | SET(SIGCHLD);
+  long agent = 0, started = 0, due = 0, delay = BACKOFF_MS, now, pid;
+  int ending = 0, status;
+  clean(env);
+  sys(prctl, PR_SET_CHILD_SUBREAPER, 1);
+  for (;;) {
+    now = now_ms();
+    if (agent <= 0 && !ending && now >= due) agent = spawn(argv, env, mask, -1), started = now, due = now + delay;
+    long wait = agent > 0 && !ending ? 60000 : due > now ? due - now : 0;
+    struct __kernel_timespec timeout = {wait / 1000, wait % 1000 * 1000000};
+    long signal = sys(rt_sigtimedwait, &wanted, 0, &timeout, 8);
+    now = now_ms();
+    while ((pid = sys(wait4, -1, &status, WNOHANG)) > 0)
+      if (pid == agent && ending) {
+        if (sys(getpid, 0) != 1) signal_children(ending); /* those that were the agent's are ours now */
+      } else if (pid == agent) {
+        int code = exit_code(status), young = now - started < STEADY_MS;
+        if ((code == 126 || code == 127) && now - started < 1000) return code; /* starting again would not mend it */
+        delay = !young ? BACKOFF_MS : delay * 2 < BACKOFF_MS_MAX ? delay * 2 : BACKOFF_MS_MAX;
+        agent = 0, due = now + delay;
+      }
+    if (signal > 0 && signal != SIGCHLD && !ending) {
+      ending = signal, due = now + GRACE_MS;
+      signal_all(signal);
+      if (agent > 0 && signal != SIGTERM) sys(kill, agent, SIGTERM);
+    } else if (ending && (pid == -ECHILD || now >= due)) {
+      signal_all(SIGKILL);
+      return 128 + ending;
+    }
+  }
+}
+
+#if defined(__x86_64__)
+__asm__(".globl _start\n_start: mov %rsp,%rdi\n and $-16,%rsp\n call start\n");
+#elif defined(__aarch64__)
+__asm__(".globl _start\n_start: mov x0,sp\n bl start\n");
+#endif
+__attribute__((used, noreturn)) void start(long *stack) {
+  long count = *stack;
+  char **argv = (char **)(stack + 1), **env = argv + count + 1;
+  unsigned long all = ~0UL, mask = 0;
+  const char *verb = count > 2 ? argv[1] : "";
+  if (is(verb, "exec")) clean(env), execute(argv + 2, env);
+  sys(rt_sigprocmask, SIG_SETMASK, &all, &mask, 8);
+  if (is(verb, "boot")) sys(exit_group, boot(argv + 2, env, mask));
+  if (is(verb, "pty") && count > 4) sys(exit_group, pty(argv[2], argv[3], argv + 4, env, mask));
+  fail("usage", "init boot CMD... | exec CMD... | pty SOCK COLSxROWS CMD...", 125);
+}
