@@ -1,0 +1,141 @@
+import fs from 'node:fs'
+import { errnoOf } from '../base/errors.ts'
+import type { EntryKind, NewFile, OpenFile, Stat } from './disk.ts'
+import type { NativePath } from './native-path.ts'
+import { systemError } from './system-error.ts'
+
+const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL } = fs.constants
+// Windows has neither of the two.
+const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants
+
+/** @throws EINVAL for anything but a regular file: neither follows a link nor waits for a FIFO's other end */
+export function openFile(path: NativePath): OpenFile {
+  const descriptor = openDescriptor(path)
+  try {
+    const stat = fs.fstatSync(descriptor, { bigint: true })
+    if (!stat.isFile()) throw systemError('EINVAL', 'not a regular file')
+    if (O_NOFOLLOW === 0) assertSameFile(path, stat)
+  } catch (error) {
+    fs.closeSync(descriptor)
+    throw error
+  }
+  return new NodeOpenFile(descriptor)
+}
+
+function openDescriptor(path: NativePath): number {
+  try {
+    return fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+  } catch (error) {
+    const code = errnoOf(error)
+    // ELOOP is a link, ENXIO a socket.
+    if (code === 'ELOOP' || code === 'ENXIO' || code === 'EISDIR') throw systemError('EINVAL', 'not a regular file')
+    throw error
+  }
+}
+
+/** Without O_NOFOLLOW: what was opened must be what has the name, not what a link leads to. */
+function assertSameFile(path: NativePath, opened: fs.BigIntStats): void {
+  const named = fs.lstatSync(path, { bigint: true })
+  if (named.ino !== opened.ino || named.dev !== opened.dev) throw systemError('EINVAL', 'not a regular file')
+}
+
+class NodeOpenFile implements OpenFile {
+  #descriptor: number
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor
+  }
+
+  stat(): Stat {
+    return toStat(fs.fstatSync(this.#descriptor, { bigint: true }), false)
+  }
+
+  read(offset: number, length: number): Buffer {
+    const buffer = Buffer.allocUnsafe(length)
+    let filled = 0
+    while (filled < length) {
+      const count = fs.readSync(this.#descriptor, buffer, filled, length - filled, offset + filled)
+      if (count === 0) break
+      filled += count
+    }
+    // A short read must not keep a large buffer alive.
+    return filled < length / 2 ? Buffer.from(buffer.subarray(0, filled)) : buffer.subarray(0, filled)
+  }
+
+  close(): void {
+    if (this.#descriptor < 0) return
+    const descriptor = this.#descriptor
+    this.#descriptor = -1
+    fs.closeSync(descriptor)
+  }
+}
+
+/** @throws EEXIST */
+export function createFile(path: NativePath): NewFile {
+  return new NodeNewFile(fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600))
+}
+
+class NodeNewFile implements NewFile {
+  #descriptor: number
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor
+  }
+
+  write(bytes: Uint8Array): void {
+    let written = 0
+    while (written < bytes.length) written += fs.writeSync(this.#descriptor, bytes, written)
+  }
+
+  finish(options: { mode: number; mtimeMs: number }): Stat {
+    const seconds = options.mtimeMs / 1000
+    withoutRight(() => fs.fchmodSync(this.#descriptor, options.mode & 0o777))
+    withoutRight(() => fs.futimesSync(this.#descriptor, seconds, seconds))
+    const stat = toStat(fs.fstatSync(this.#descriptor, { bigint: true }), false)
+    // NFS and quotas may tell only here that the bytes could not be kept.
+    this.close()
+    return stat
+  }
+
+  close(): void {
+    if (this.#descriptor < 0) return
+    const descriptor = this.#descriptor
+    this.#descriptor = -1
+    fs.closeSync(descriptor)
+  }
+}
+
+/** Some users and file systems may not set mode or times; the content counts. */
+function withoutRight(change: () => void): void {
+  try {
+    change()
+  } catch (error) {
+    if (!['EPERM', 'EACCES', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL'].includes(errnoOf(error) ?? '')) throw error
+  }
+}
+
+export function toStat(stat: fs.BigIntStats, mount: boolean): Stat {
+  const mode = Number(stat.mode)
+  return {
+    kind: kindOfMode(mode),
+    size: Number(stat.size),
+    mtimeNs: stat.mtimeNs,
+    ctimeNs: stat.ctimeNs,
+    ino: stat.ino,
+    mode: mode & 0o7777,
+    mount,
+  }
+}
+
+function kindOfMode(mode: number): EntryKind {
+  switch (mode & 0o170000) {
+    case 0o100000:
+      return 'file'
+    case 0o040000:
+      return 'dir'
+    case 0o120000:
+      return 'link'
+    default:
+      return 'other'
+  }
+}

@@ -1,0 +1,173 @@
+import fs from 'node:fs'
+import { errnoOf } from '../base/errors.ts'
+import { encodePath, isWithin, type Path } from '../core/path.ts'
+import { nativePath } from './native-path.ts'
+import type { Folders, PinnedFolder } from './node-folders.ts'
+import { systemError } from './system-error.ts'
+
+/**
+ * Folders as `O_PATH` descriptors, their entries as `/proc/<pid>/fd/<n>/name`: whatever happens to the names above, a
+ * call acts in that very folder. Before each use the kernel is asked where the descriptor now stands; a folder that was
+ * reached through a link, moved or removed does not stand at root + path.
+ */
+export class LinuxFolders implements Folders {
+  readonly #rootPath: string
+  readonly #descriptors: string
+  readonly #root: Handle
+  /** Least recently used first. */
+  readonly #handles = new Map<Path, Handle>()
+  #latest: Handle | undefined
+
+  /** @param descriptors `/proc/<our process>/fd/` */
+  constructor(root: string, descriptors: string) {
+    this.#rootPath = root === '/' ? '' : root
+    this.#descriptors = descriptors
+    this.#root = this.#handle('', fs.openSync(nativePath(root), openFolderFlags))
+  }
+
+  enter(dir: Path): string {
+    if (dir === '') {
+      if (!this.#stands(this.#root)) throw systemError('ESTALE', 'the synced folder was moved or removed')
+      return this.#root.prefix
+    }
+    return this.#entered(dir).prefix
+  }
+
+  // The descriptor is the folder, wherever its name went meanwhile: the change took place before that move.
+  confirm(): void {}
+
+  pin(dir: Path): PinnedFolder {
+    const handle = this.#open(dir)
+    return {
+      enter: () => handle.prefix,
+      stands: () => this.#stands(handle),
+      close: () => fs.closeSync(handle.descriptor),
+    }
+  }
+
+  inheritedGroup(dir: Path): number | undefined {
+    const handle = dir === '' ? this.#root : this.#handles.get(dir)
+    if (handle === undefined) return undefined
+    if (handle.group === undefined) {
+      const stat = fs.fstatSync(handle.descriptor)
+      handle.group = (stat.mode & setGroupIdBit) === 0 ? 'own' : stat.gid
+    }
+    return handle.group === 'own' ? undefined : handle.group
+  }
+
+  forget(dir: Path): void {
+    for (const path of [...this.#handles.keys()]) if (isWithin(path, dir)) this.#drop(path)
+  }
+
+  close(): void {
+    for (const path of [...this.#handles.keys()]) this.#drop(path)
+    fs.closeSync(this.#root.descriptor)
+  }
+
+  #entered(dir: Path): Handle {
+    let handle = this.#latest?.dir === dir ? this.#latest : this.#handles.get(dir)
+    if (handle !== undefined && !this.#stands(handle)) {
+      this.#drop(dir)
+      handle = undefined
+    }
+    if (handle === undefined) handle = this.#open(dir)
+    else if (handle === this.#latest) return handle
+    else this.#handles.delete(dir)
+    this.#handles.set(dir, handle)
+    this.#latest = handle
+    if (this.#handles.size > handlesMax) this.#drop(this.#handles.keys().next().value!)
+    return handle
+  }
+
+  #drop(dir: Path): void {
+    const handle = this.#handles.get(dir)
+    if (handle === undefined) return
+    this.#handles.delete(dir)
+    if (this.#latest === handle) this.#latest = undefined
+    fs.closeSync(handle.descriptor)
+  }
+
+  #open(dir: Path): Handle {
+    if (isTooLongForKernel(this.#rootPath, dir)) return this.#walk(dir)
+    let handle: Handle
+    try {
+      handle = this.#handle(dir, fs.openSync(nativePath(this.#root.prefix + dir), openFolderFlags))
+    } catch (error) {
+      // Below a root that is gone nothing is there either; that must not look like a deletion.
+      this.enter('')
+      throw error
+    }
+    if (this.#stands(handle)) return handle
+    fs.closeSync(handle.descriptor)
+    this.enter('')
+    throw systemError('ENOTDIR', `a link is in the way to ${JSON.stringify(dir)}`)
+  }
+
+  /** Component by component, for paths that no single call takes; where such a folder stands cannot be asked later. */
+  #walk(dir: Path): Handle {
+    let descriptor = fs.openSync(this.enter(''), openFolderFlags)
+    for (const name of dir.split('/')) {
+      const parent = descriptor
+      try {
+        descriptor = fs.openSync(nativePath(`${this.#descriptors}${parent}/${name}`), openFolderFlags)
+      } finally {
+        fs.closeSync(parent)
+      }
+    }
+    return { ...this.#handle(dir, descriptor), place: undefined }
+  }
+
+  #handle(dir: Path, descriptor: number): Handle {
+    const place = dir === '' ? this.#rootPath || '/' : `${this.#rootPath}/${dir}`
+    return {
+      dir,
+      descriptor,
+      prefix: `${this.#descriptors}${descriptor}/`,
+      link: this.#descriptors + descriptor,
+      place: isPlainText(place) ? place : encodePath(place),
+      group: undefined,
+    }
+  }
+
+  #stands(handle: Handle): boolean {
+    const { place, link } = handle
+    try {
+      if (typeof place === 'string') return fs.readlinkSync(link) === place
+      return place !== undefined && fs.readlinkSync(link, 'buffer').equals(place)
+    } catch (error) {
+      // The new place of a folder that was moved may be too long to be told.
+      if (errnoOf(error) === 'ENAMETOOLONG') return false
+      throw error
+    }
+  }
+}
+
+interface Handle {
+  readonly dir: Path
+  readonly descriptor: number
+  readonly prefix: string
+  readonly link: string
+  /** Where it must stand; undefined: nobody can tell, so it is good for one call. */
+  readonly place: string | Buffer | undefined
+  group: number | 'own' | undefined
+}
+
+const handlesMax = 128
+const setGroupIdBit = 0o2000
+
+/** Linux's O_PATH (fcntl.h), which Node does not name: needs no right to read the folder, and opens nothing. */
+const pathOnlyFlag = 0o10000000
+const openFolderFlags = pathOnlyFlag | (fs.constants.O_DIRECTORY ?? 0) | (fs.constants.O_NOFOLLOW ?? 0)
+
+/** PATH_MAX is 4,096 bytes, the closing NUL and the prefix of a descriptor included. */
+const kernelPathBytesMax = 4_000
+
+function isTooLongForKernel(root: string, dir: Path): boolean {
+  const length = root.length + dir.length
+  return length * 3 > kernelPathBytesMax && Buffer.byteLength(root) + Buffer.byteLength(dir) > kernelPathBytesMax
+}
+
+/** U+FFFD in what readlink gives may stand for any bytes. */
+function isPlainText(place: string): boolean {
+  return !/[\uDC80-\uDCFF\uFFFD]/.test(place)
+}

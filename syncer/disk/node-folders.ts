@@ -1,0 +1,50 @@
+import fs from 'node:fs'
+import { errnoOf } from '../base/errors.ts'
+import type { Path } from '../core/path.ts'
+import { LinuxFolders } from './node-folders-linux.ts'
+import { RealpathFolders } from './node-folders-realpath.ts'
+
+/** Reaches the folders below a root so that no link on the way is ever followed. */
+export interface Folders {
+  /**
+   * Checks that the folder stands at its path below the root, with no link on the way.
+   * @returns what to put in front of a name in it, `/` at the end, for the next system call only
+   * @throws ENOENT; ENOTDIR or ELOOP where a link or a file is in the way; ESTALE where the root itself has moved
+   */
+  enter(dir: Path): string
+  /** To be called after a change that went through `enter`. @throws ESTALE where the folder was swapped meanwhile */
+  confirm(dir: Path): void
+  /** A folder of ours that nobody else changes. */
+  pin(dir: Path): PinnedFolder
+  /** Group that new entries of a folder just entered must get, where it has the set-group-id bit. */
+  inheritedGroup(dir: Path): number | undefined
+  /** The folder and all below it were moved or removed. */
+  forget(dir: Path): void
+  close(): void
+}
+
+export interface PinnedFolder {
+  enter(): string
+  /** False once it is no longer where it was. */
+  stands(): boolean
+  close(): void
+}
+
+/** @param root absolute real path */
+export function openFolders(root: string, platform: NodeJS.Platform): Folders {
+  if (platform === 'linux') {
+    const ownId = readOwnProcessId()
+    if (ownId !== undefined) return new LinuxFolders(root, `/proc/${ownId}/fd/`)
+  }
+  return new RealpathFolders(root, { foldsCase: platform === 'darwin' || platform === 'win32' })
+}
+
+/** Our process as this `/proc` numbers it; undefined where none is mounted. The number saves one link on each call. */
+function readOwnProcessId(): string | undefined {
+  try {
+    return fs.readlinkSync('/proc/self')
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return undefined
+  }
+}

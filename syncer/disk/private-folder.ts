@@ -1,0 +1,138 @@
+import fs from 'node:fs'
+import { errnoOf, UserError } from '../base/errors.ts'
+import type { Path } from '../core/path.ts'
+import type { OpenFile } from './disk.ts'
+import type { Mounts } from './mounts.ts'
+import { nativePath } from './native-path.ts'
+import { openFile } from './node-file.ts'
+import type { Folders } from './node-folders.ts'
+
+/** `in-git`: `<root>/.git/podswap` where `.git` is a folder on the root's mount, else as `in-root`: `<root>/.podswap`. */
+export type PrivateFolderChoice = 'in-git' | 'in-root'
+
+export const privateFolderName = '.podswap'
+
+/**
+ * Makes our private folder, or finds the one of an earlier run. It is on the root's own mount, so that link and rename
+ * work between the two.
+ * @returns its place below the root
+ * @throws UserError `state` where it cannot be made, or where something that is not ours has its name
+ */
+export function preparePrivateFolder(folders: Folders, mounts: Mounts, choice: PrivateFolderChoice): Path {
+  try {
+    // One of an earlier run, before `git init`, may still hold what must not be lost.
+    const inRoot = statIn(folders, '', privateFolderName)
+    if (choice === 'in-git' && inRoot === undefined) {
+      const place = prepareInGit(folders, mounts)
+      if (place !== undefined) return place
+    }
+    return prepareInRoot(folders, mounts)
+  } catch (error) {
+    const code = errnoOf(error)
+    if (error instanceof UserError || code === undefined) throw error
+    throw new UserError('state', `cannot make a private folder in the synced folder (${code})`, {
+      hint: hintFor(code),
+      cause: error,
+    })
+  }
+}
+
+function hintFor(code: string): string {
+  if (code === 'EROFS') return 'The file system is read-only: sync a folder on a writable volume.'
+  if (code === 'EACCES' || code === 'EPERM') return 'Sync needs the right to write into the folder itself.'
+  return 'Sync keeps what it is working on in a folder of its own on the same file system.'
+}
+
+function prepareInGit(folders: Folders, mounts: Mounts): Path | undefined {
+  const git = statIn(folders, '', '.git')
+  const place = '.git/podswap'
+  if (git === undefined || !git.isDirectory() || mounts.has('.git') || mounts.has(place)) return undefined
+  if (git.dev !== deviceOfRoot(folders)) return undefined
+  try {
+    makePrivate(folders, '.git', 'podswap')
+  } catch (error) {
+    const code = errnoOf(error)
+    // Not ours to write to: the root may be.
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return undefined
+    throw error
+  }
+  return statIn(folders, '.git', 'podswap')?.isDirectory() ? place : undefined
+}
+
+function prepareInRoot(folders: Folders, mounts: Mounts): Path {
+  makePrivate(folders, '', privateFolderName)
+  const stat = statIn(folders, '', privateFolderName)
+  if (!stat?.isDirectory()) throw notOurs('is not a folder')
+  if (stat.dev !== deviceOfRoot(folders) || mounts.has(privateFolderName)) {
+    throw new UserError('state', `${privateFolderName} in the synced folder is on another file system`, {
+      hint: 'Unmount it: what sync works on must be on the same file system as the folder.',
+    })
+  }
+  claim(folders)
+  return privateFolderName
+}
+
+/** Knows the folder by its `.gitignore`, or marks it as ours where an earlier run got no further than making it. */
+function claim(folders: Folders): void {
+  const prefix = folders.enter(privateFolderName)
+  const names = fs.readdirSync(nativePath(prefix))
+  if (names.includes('.gitignore')) {
+    if (!isOurs(prefix)) throw notOurs('is a folder that podswap did not make')
+  } else if (names.every(name => name === beginning)) {
+    fs.rmSync(nativePath(prefix + beginning), { force: true })
+    fs.writeFileSync(nativePath(prefix + beginning), ignoreText, { flag: 'wx', mode: 0o600 })
+    fs.renameSync(nativePath(prefix + beginning), nativePath(`${prefix}.gitignore`))
+  } else throw notOurs('is a folder that podswap did not make')
+}
+
+function notOurs(what: string): UserError {
+  return new UserError('state', `${privateFolderName} in the synced folder ${what}`, {
+    hint: `podswap needs that name for itself: move ${privateFolderName} away.`,
+  })
+}
+
+// Git leaves the folder alone, and we know it again by this very text.
+const ignoreText = '# Made by podswap for its work in progress.\n*\n'
+
+const beginning = '.gitignore.new'
+
+function isOurs(prefix: string): boolean {
+  let file: OpenFile
+  try {
+    file = openFile(nativePath(`${prefix}.gitignore`))
+  } catch (error) {
+    if (errnoOf(error) === 'EINVAL') return false
+    throw error
+  }
+  try {
+    return file.read(0, ignoreText.length + 1).toString() === ignoreText
+  } finally {
+    file.close()
+  }
+}
+
+function makePrivate(folders: Folders, dir: Path, name: string): void {
+  try {
+    // No chmod afterwards: it would take away the set-group-id bit that the folder inherits.
+    fs.mkdirSync(nativePath(folders.enter(dir) + name), 0o700)
+    folders.confirm(dir)
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error
+  }
+}
+
+function statIn(folders: Folders, dir: Path, name: string): fs.Stats | undefined {
+  return fs.lstatSync(nativePath(folders.enter(dir) + name), { throwIfNoEntry: false })
+}
+
+function deviceOfRoot(folders: Folders): number {
+  return fs.statSync(nativePath(folders.enter(''))).dev
+}
+
+/** True where the path is the private folder or below it, as the file system compares names. */
+export function isPrivate(path: Path, place: Path, foldsCase: boolean): boolean {
+  if (path.length < place.length) return false
+  const head = path.slice(0, place.length)
+  if (head !== place && !(foldsCase && head.toLowerCase() === place)) return false
+  return path.length === place.length || path.charCodeAt(place.length) === 47
+}

@@ -1,0 +1,129 @@
+import { describe, expect, test } from 'vitest'
+import { inOwn, inTree } from '../../syncer/disk/disk.ts'
+import { type DiskBench, failsWith, near } from './disk-bench.ts'
+
+/** create, finish, mkdir, rmdir, unlink and sync. */
+export function writingCases(bench: DiskBench): void {
+  describe('create and finish', () => {
+    test('writes add up; finish sets mode and time and tells the result', () => {
+      const file = bench.disk.create('stage-1')
+      file.write(Buffer.from('one '))
+      file.write(new Uint8Array(0))
+      file.write(Buffer.from('two'))
+      const stat = file.finish({ mode: 0o750, mtimeMs: 1_500_000_000_250 })
+      expect(stat).toMatchObject({ kind: 'file', size: 7, mount: false })
+      expect(stat).toEqual(bench.disk.stat(inOwn('stage-1')))
+      expect(bench.read(inOwn('stage-1'))).toBe('one two')
+      expect(near(stat.mtimeNs, 1_500_000_000_250_000_000n, bench.disk.timestampGranuleNs)).toBe(true)
+      if (bench.supports?.permissions !== false) expect(stat.mode).toBe(0o750)
+    })
+
+    test('large writes are whole', () => {
+      const bytes = Buffer.alloc(3_000_001, 'podswap')
+      const file = bench.disk.create('big')
+      file.write(bytes.subarray(0, 1_000_000))
+      file.write(bytes.subarray(1_000_000))
+      file.finish({ mode: 0o644, mtimeMs: 1_000 })
+      const opened = bench.disk.open(inOwn('big'))
+      expect(opened.read(0, 4_000_000).equals(bytes)).toBe(true)
+      opened.close()
+    })
+
+    test('is exclusive and readable by nobody else until it is finished', () => {
+      const file = bench.disk.create('stage-1')
+      failsWith(() => bench.disk.create('stage-1'), 'EEXIST')
+      if (bench.supports?.permissions !== false) expect(bench.disk.stat(inOwn('stage-1'))?.mode).toBe(0o600)
+      file.close()
+      failsWith(() => bench.disk.create('stage-1'), 'EEXIST')
+    })
+
+    test('close leaves the name, and may come twice or after finish', () => {
+      const half = bench.disk.create('half')
+      half.write(Buffer.from('ha'))
+      half.close()
+      half.close()
+      const whole = bench.disk.create('whole')
+      whole.finish({ mode: 0o644, mtimeMs: 1_000 })
+      whole.close()
+      expect(bench.disk.listOwn().sort()).toEqual(['half', 'whole'])
+      bench.disk.unlink(inOwn('half'))
+      expect(bench.disk.listOwn()).toEqual(['whole'])
+    })
+
+    test('a private name that is not flat is refused', () => {
+      for (const bad of ['', '.', '..', '../x', 'a/b', '/a', 'a\0b']) {
+        failsWith(() => bench.disk.create(bad), 'EINVAL')
+        failsWith(() => bench.disk.unlink(inOwn(bad)), 'EINVAL')
+      }
+    })
+  })
+
+  describe('folders', () => {
+    test('mkdir and rmdir', () => {
+      bench.disk.mkdir('a')
+      bench.disk.mkdir('a/b')
+      failsWith(() => bench.disk.mkdir('a'), 'EEXIST')
+      bench.put('file', 'f')
+      failsWith(() => bench.disk.mkdir('file'), 'EEXIST')
+      failsWith(() => bench.disk.mkdir('missing/x'), 'ENOENT')
+      failsWith(() => bench.disk.mkdir('file/x'), 'ENOTDIR')
+      failsWith(() => bench.disk.rmdir('a'), 'ENOTEMPTY')
+      failsWith(() => bench.disk.rmdir('file'), 'ENOTDIR')
+      failsWith(() => bench.disk.rmdir('missing'), 'ENOENT')
+      bench.disk.rmdir('a/b')
+      bench.disk.rmdir('a')
+      expect(bench.names('')).toEqual(['file'])
+    })
+
+    test('a folder that is made again is empty', () => {
+      bench.disk.mkdir('a')
+      bench.put('a/x', 'x')
+      expect(bench.names('a')).toEqual(['x'])
+      bench.disk.unlink(inTree('a/x'))
+      bench.disk.rmdir('a')
+      failsWith(() => bench.disk.list('a'), 'ENOENT')
+      bench.disk.mkdir('a')
+      expect(bench.names('a')).toEqual([])
+      bench.put('a/y', 'y')
+      expect(bench.names('a')).toEqual(['y'])
+    })
+
+    test('deep paths', () => {
+      let path = 'd'
+      bench.disk.mkdir(path)
+      for (let depth = 1; depth < 40; depth++) {
+        path += `/d${depth}`
+        bench.disk.mkdir(path)
+      }
+      bench.put(`${path}/leaf`, 'deep')
+      expect(bench.read(inTree(`${path}/leaf`))).toBe('deep')
+    })
+  })
+
+  describe('unlink', () => {
+    test('removes files and links, never folders', () => {
+      bench.put('file', 'f')
+      bench.disk.symlink('file', inTree('link'))
+      bench.disk.mkdir('dir')
+      bench.disk.unlink(inTree('link'))
+      expect(bench.names('').sort()).toEqual(['dir', 'file'])
+      bench.disk.unlink(inTree('file'))
+      failsWith(() => bench.disk.unlink(inTree('file')), 'ENOENT')
+      failsWith(() => bench.disk.unlink(inTree('dir')), 'EISDIR', 'EPERM')
+      expect(bench.names('')).toEqual(['dir'])
+    })
+  })
+
+  test('sync takes files of both areas and folders', () => {
+    bench.put('file', 'f')
+    bench.disk.mkdir('dir')
+    bench.put('dir/file', 'f')
+    bench.disk.create('stage-1').finish({ mode: 0o644, mtimeMs: 1_000 })
+    bench.disk.sync(inTree('file'))
+    bench.disk.sync(inTree('dir/file'))
+    bench.disk.sync(inTree('dir'))
+    bench.disk.sync(inTree(''))
+    bench.disk.sync(inOwn('stage-1'))
+    failsWith(() => bench.disk.sync(inTree('missing')), 'ENOENT')
+  })
+}
