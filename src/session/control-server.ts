@@ -33,7 +33,7 @@ export class ControlServer {
 
   private constructor(path: string, token: string, handler: ControlHandler) {
     this.#path = path
-    this.#server = createServer({ allowHalfOpen: true }, socket => this.#accept(socket, token, handler))
+    this.#server = createServer(socket => this.#accept(socket, token, handler))
     this.#server.maxConnections = CONNECTIONS_MAX
   }
 

@@ -157,10 +157,13 @@ function living(state: SessionState, event: SessionEvent): Step {
       assert(state.step === 'begin', 'a session starts once')
       return { state: { ...state, step: 'forwards' }, effects: [{ type: 'bind-forwards' }] }
     case 'forwards-bound':
+      if (state.step !== 'forwards') return { state, effects: [] }
       return { state: { ...state, step: 'swap' }, effects: [{ type: 'apply-swap' }] }
     case 'swap-touched':
+      if (state.step !== 'swap') return { state, effects: [] }
       return { state: { ...state, touched: true, fresh: true }, effects: [] }
     case 'swap-applied':
+      if (state.step !== 'swap') return { state, effects: [] }
       return {
         state: { ...state, step: 'pod', touched: true, fresh: !event.resumed },
         effects: [{ type: 'watch-pod' }],
@@ -258,7 +261,7 @@ function attachFailed(state: SessionState, attempt: number, error: UserError): S
   const failures = state.failures + 1
   const hopeless =
     isFinal(error.code, state.attachedOnce) || (!state.attachedOnce && failures >= FIRST_ATTACH_ATTEMPTS_MAX)
-  if (hopeless) return end(state, { kind: 'failed', error })
+  if (hopeless) return end({ ...state, link: 'none' }, { kind: 'failed', error })
   return {
     state: { ...state, step: 'attach', link: 'waiting', failures },
     effects: [{ type: 'retry-later', attempt, waitMs: backoffMs(failures), error }],
