@@ -84,6 +84,7 @@ export interface ExecRequest {
   /** Always named: an injected sidecar may come first. */
   container: string
   command: string[]
+  /** Cuts the connection, also once it is open. */
   signal?: AbortSignal
 }
 
@@ -97,10 +98,14 @@ export interface ExecExit {
 
 /** A command running in a container, without a terminal. */
 export interface ExecStream {
-  /** stdin and stdout, with back-pressure both ways. `destroy()` cuts the connection. */
+  /**
+   * stdin and stdout, with back-pressure both ways. `destroy()` cuts the connection; one that was cut elsewhere ends in
+   * an error. What is written after the command's end goes nowhere.
+   */
   readonly io: Duplex
   /** The last 16 KiB of stderr. */
   stderr(): string
+  /** Never rejects. It comes after stdout: as long as nobody reads that, neither does this settle. */
   readonly exit: Promise<ExecExit>
   /** v4 cannot half-close stdin. */
   readonly protocol: 'v5.channel.k8s.io' | 'v4.channel.k8s.io'
@@ -124,7 +129,12 @@ export interface Cluster {
   /** JSON merge patch with `fieldManager=podswap`. uid and resourceVersion in its metadata are checked by the server. */
   patch(kind: Kind, name: string, patch: object, options?: WriteOptions): Promise<Written>
   /** Deletes in the background, with preconditions. Already gone is not an error. */
-  delete(kind: Kind, name: string, preconditions?: { uid?: string; resourceVersion?: string }): Promise<void>
+  delete(
+    kind: Kind,
+    name: string,
+    preconditions?: { uid?: string; resourceVersion?: string },
+    options?: { signal?: AbortSignal },
+  ): Promise<void>
   /**
    * List, then watch, for as long as `signal` allows: reconnects by itself, lists again after 410. The list arrives as
    * ADDED; after a new list, what vanished meanwhile arrives as DELETED. Resolves when aborted; rejects only for what
@@ -132,7 +142,14 @@ export interface Cluster {
    */
   watch(kind: Kind, options: ListOptions & { signal: AbortSignal }, on: (event: WatchEvent) => void): Promise<void>
   exec(request: ExecRequest): Promise<ExecStream>
-  logs(pod: string, options: { container: string; tailLines?: number; previous?: boolean }): Promise<string>
+  logs(
+    pod: string,
+    options: { container: string; tailLines?: number; previous?: boolean; signal?: AbortSignal },
+  ): Promise<string>
+  /** Whether the API server serves the group; OpenShift is known by `security.openshift.io`. */
+  hasApiGroup(group: string, options?: { signal?: AbortSignal }): Promise<boolean>
+  /** Closes idle connections; exec streams and watches end by themselves or by their signal. */
+  close(): void
 }
 
 /** A refusal as the API server put it. */
