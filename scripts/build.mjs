@@ -1,7 +1,9 @@
-// Builds dist/podswap.cjs (the CLI, one file) and dist/agent.cjs (what runs in the pod, one file).
+// Builds dist/podswap.cjs (the CLI, one file), dist/agent.cjs (what runs in the pod, one file) and dist/start.cjs (the
+// init container's script, with the small programs in it).
 // CommonJS: client-node's dependencies use dynamic require, which esbuild's ESM output cannot serve.
-import { chmodSync, existsSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { build } from 'esbuild'
+import { buildStartScript } from './pod-programs.mjs'
 
 const common = {
   bundle: true,
@@ -13,8 +15,12 @@ const common = {
   sourcemap: false,
   legalComments: 'none',
   logLevel: 'warning',
-  loader: { '.b64': 'text' },
+  // CommonJS has no import.meta
+  define: { 'import.meta.dirname': '__dirname' },
 }
+
+mkdirSync('dist', { recursive: true })
+writeFileSync('dist/start.cjs', await buildStartScript())
 
 if (existsSync('syncer/agent.ts')) {
   await build({ ...common, entryPoints: ['syncer/agent.ts'], outfile: 'dist/agent.cjs' })

@@ -1,0 +1,78 @@
+// Runs as each exec of ours: `init exec ld --library-path lib node attach.cjs`. Brings the bundle where it is missing,
+// then hands this process's stdin and stdout to the agent.
+//
+//   laptop → {"v":1,"bundle":SHA256,"size":BYTES,"hello":…}\n
+//   attach → NEED\n            only where the bundle is not here; laptop → BYTES of bundle
+//   attach → READY\n           then stdin and stdout are the agent's; or ERROR text\n and exit code 1
+import type { Socket } from 'node:net'
+import { awaitAgent } from './await-agent.ts'
+import { type Header, parseHeader } from './header.ts'
+import { makePrivateFolder, podFiles, readIfThere, writeWhole } from './pod-files.ts'
+import { relay } from './relay.ts'
+import { readExactly, readLine, writeLine } from './stdio.ts'
+
+const headerBytesMax = 64 * 1024
+const answerBytesMax = 4 * 1024
+
+const files = podFiles(__dirname)
+let ready = false
+run().catch(error => {
+  const text = (error instanceof Error ? error.message : String(error)).replaceAll('\n', ' ')
+  if (ready) process.stderr.write(`podswap: ${text}\n`)
+  else writeLine(`ERROR ${text}`)
+  process.exit(1)
+})
+
+async function run(): Promise<void> {
+  const header = parseHeader(readLine(headerBytesMax))
+  makePrivateFolder(files)
+  await deliver(header)
+  writeWhole(files.current, header.bundle)
+  const agent = await awaitAgent(files, header)
+  // the agent may speak as soon as it knows our pid
+  writeLine('READY')
+  ready = true
+  await handOver(agent, header)
+}
+
+async function deliver({ bundle, size }: Header): Promise<void> {
+  const { createHash } = await import('node:crypto')
+  const sha256 = (content: Buffer) => createHash('sha256').update(content).digest('hex')
+  const here = readIfThere(files.bundle(bundle))
+  if (here !== null && sha256(here) === bundle) return
+  writeLine('NEED')
+  const content = readExactly(size)
+  if (sha256(content) !== bundle) throw new Error('the bundle arrived damaged')
+  writeWhole(files.bundle(bundle), content)
+}
+
+/** Ends when the agent ends the attachment. */
+async function handOver(agent: Socket, { hello }: Header): Promise<void> {
+  const token = readIfThere(files.token)?.toString('latin1').trim()
+  agent.write(`${JSON.stringify({ token, pid: process.pid, hello })}\n`)
+  const { line, rest } = await readAnswer(agent)
+  const answer: { ok?: string; error?: string } = JSON.parse(line)
+  if (answer.ok === 'relay') return relay(agent, rest)
+  if (answer.ok !== 'fd') throw new Error(`the agent refused: ${answer.error ?? line}`)
+  agent.resume()
+  await new Promise(resolve => agent.once('close', resolve))
+  process.exit(0)
+}
+
+/** The first line, and what came behind it. */
+function readAnswer(agent: Socket): Promise<{ line: string; rest: Buffer }> {
+  return new Promise((resolve, reject) => {
+    let held = Buffer.alloc(0)
+    const gone = () => reject(new Error('the agent ended the attachment'))
+    agent.on('close', gone).on('data', take)
+
+    function take(chunk: Buffer): void {
+      held = Buffer.concat([held, chunk])
+      const end = held.indexOf('\n')
+      if (end < 0 && held.length <= answerBytesMax) return
+      agent.pause().off('data', take).off('close', gone)
+      if (end < 0) reject(new Error('the agent answers without an end'))
+      else resolve({ line: held.toString('utf8', 0, end), rest: held.subarray(end + 1) })
+    }
+  })
+}
