@@ -1,0 +1,205 @@
+import type { Path } from '../core/path.ts'
+import type { Disk, Listed, ListedStat, NewFile, OpenFile, Place, Stat } from './disk.ts'
+import { People } from './memory-people.ts'
+import { type Inode, MemoryVolume, SystemError, statOf, toNs, type VolumeOptions } from './memory-volume.ts'
+
+export type DiskOperation =
+  | 'list'
+  | 'listStats'
+  | 'stat'
+  | 'open'
+  | 'fstat'
+  | 'read'
+  | 'readlink'
+  | 'create'
+  | 'write'
+  | 'finish'
+  | 'listOwn'
+  | 'mkdir'
+  | 'rmdir'
+  | 'symlink'
+  | 'link'
+  | 'rename'
+  | 'unlink'
+  | 'sync'
+
+/**
+ * Called before each operation of the engine. It may change the disk through {@link MemoryDisk.people}, move the clock,
+ * throw (the process dies here), or return an error code with which the operation then fails.
+ */
+export type BeforeOperation = (operation: DiskOperation, at?: Place, to?: Place) => string | undefined
+
+/**
+ * A {@link Disk} in memory for tests and simulations. The engine's side is the class itself, the other programs' side
+ * is {@link people}; between two operations of the engine anything may happen, through {@link before}.
+ */
+export class MemoryDisk implements Disk {
+  readonly volume: MemoryVolume
+  readonly people: People
+  readonly timestampGranuleNs: bigint
+  readonly umask = 0o022
+  before: BeforeOperation | undefined
+  /** Permission of the engine's user to set modes and times, which a container's user often lacks. */
+  attributesAllowed = true
+  readonly #open = new Set<{ close(): void }>()
+
+  constructor(options: VolumeOptions, before?: BeforeOperation) {
+    this.volume = new MemoryVolume(options)
+    this.people = new People(this.volume)
+    this.timestampGranuleNs = this.volume.granuleNs
+    this.before = before
+  }
+
+  /** The engine's process is gone: its descriptors close, its files stay. */
+  crash(): void {
+    for (const file of this.#open) file.close()
+  }
+
+  list(dir: Path): Listed[] {
+    this.#enter('list', { area: 'tree', path: dir })
+    const listed: Listed[] = []
+    for (const [name, entry] of this.#entries(dir)) listed.push({ name, kind: entry.kind })
+    return listed
+  }
+
+  listStats(dir: Path): ListedStat[] {
+    this.#enter('listStats', { area: 'tree', path: dir })
+    const listed: ListedStat[] = []
+    for (const [name, entry] of this.#entries(dir)) listed.push({ name, ...statOf(entry) })
+    return listed
+  }
+
+  stat(at: Place): Stat | null {
+    this.#enter('stat', at)
+    const inode = this.volume.find(this.#root(at), pathOf(at))
+    return inode === undefined ? null : statOf(inode)
+  }
+
+  open(at: Place): OpenFile {
+    this.#enter('open', at)
+    const inode = this.volume.get(this.#root(at), pathOf(at))
+    if (inode.kind !== 'file') throw new SystemError('EINVAL', pathOf(at))
+    return this.#track(inode, close => ({
+      stat: () => {
+        this.#enter('fstat', at)
+        return statOf(inode)
+      },
+      read: (offset, length) => {
+        this.#enter('read', at)
+        return Buffer.from(inode.bytes.subarray(offset, offset + length))
+      },
+      close,
+    }))
+  }
+
+  readlink(at: Place): string {
+    this.#enter('readlink', at)
+    const inode = this.volume.get(this.#root(at), pathOf(at))
+    if (inode.kind !== 'link') throw new SystemError('EINVAL', pathOf(at))
+    return inode.target
+  }
+
+  create(name: string): NewFile {
+    this.#enter('create', { area: 'own', name })
+    const { volume } = this
+    const at: Place = { area: 'own', name }
+    const inode = volume.make('file', 0o600)
+    volume.addName(volume.own, pathOf(at), inode)
+    return this.#track(inode, close => ({
+      write: bytes => {
+        this.#enter('write', at)
+        volume.setBytes(inode, Buffer.concat([inode.bytes, bytes]))
+      },
+      finish: ({ mode, mtimeMs }) => {
+        this.#enter('finish', at)
+        if (this.attributesAllowed) {
+          inode.mode = mode & 0o7777
+          inode.ctimeNs = volume.stamp()
+          inode.mtimeNs = volume.stored(toNs(mtimeMs))
+        }
+        close()
+        return statOf(inode)
+      },
+      close,
+    }))
+  }
+
+  listOwn(): string[] {
+    this.#enter('listOwn')
+    return [...this.volume.own.entries!.keys()]
+  }
+
+  mkdir(path: Path): void {
+    this.#enter('mkdir', { area: 'tree', path })
+    this.volume.mkdir(this.volume.tree, path)
+  }
+
+  rmdir(path: Path): void {
+    this.#enter('rmdir', { area: 'tree', path })
+    this.volume.rmdir(this.volume.tree, path)
+  }
+
+  symlink(target: string, at: Place): void {
+    this.#enter('symlink', at)
+    const inode = this.volume.make('link', 0o777)
+    inode.target = target
+    this.volume.addName(this.#root(at), pathOf(at), inode)
+  }
+
+  link(from: Place, to: Place): void {
+    this.#enter('link', from, to)
+    this.volume.link(this.#root(from), pathOf(from), this.#root(to), pathOf(to))
+  }
+
+  rename(from: Place, to: Place): void {
+    this.#enter('rename', from, to)
+    this.volume.rename(this.#root(from), pathOf(from), this.#root(to), pathOf(to))
+  }
+
+  unlink(at: Place): void {
+    this.#enter('unlink', at)
+    this.volume.unlink(this.#root(at), pathOf(at))
+  }
+
+  sync(at: Place): void {
+    this.#enter('sync', at)
+    const root = this.#root(at)
+    const path = pathOf(at)
+    const inode = this.volume.get(root, path)
+    inode.unsynced = undefined
+    this.volume.nameSynced(root, path)
+  }
+
+  #entries(dir: Path): Map<string, Inode> {
+    const inode = this.volume.get(this.volume.tree, dir)
+    if (inode.entries === undefined) throw new SystemError(inode.kind === 'link' ? 'ELOOP' : 'ENOTDIR', dir)
+    return inode.entries
+  }
+
+  #root(at: Place): Inode {
+    return at.area === 'tree' ? this.volume.tree : this.volume.own
+  }
+
+  #enter(operation: DiskOperation, at?: Place, to?: Place): void {
+    const code = this.before?.(operation, at, to)
+    if (code !== undefined) throw new SystemError(code, operation)
+  }
+
+  /** Counts a descriptor of the engine, closed once by whoever comes first: the engine or its crash. */
+  #track<T extends { close(): void }>(inode: Inode, make: (close: () => void) => T): T {
+    this.volume.opened(inode)
+    const file = make(() => {
+      if (this.#open.delete(file)) this.volume.closed(inode)
+    })
+    this.#open.add(file)
+    return file
+  }
+}
+
+function pathOf(at: Place): Path {
+  if (at.area === 'tree') return at.path
+  const { name } = at
+  if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0'))
+    throw new SystemError('EINVAL', name)
+  return name
+}

@@ -1,0 +1,272 @@
+import type { Clock } from '../base/clock.ts'
+import { limits } from '../base/limits.ts'
+import { isWithin, type Path } from '../core/path.ts'
+import type { EntryKind, Stat } from './disk.ts'
+
+/** An error as the system gives it: callers match `code`. */
+export class SystemError extends Error {
+  readonly code: string
+
+  constructor(code: string, at: string) {
+    super(`${code}: ${at}`)
+    this.name = 'SystemError'
+    this.code = code
+  }
+}
+
+/** One file, folder, link or special file; names point at it. */
+export class Inode {
+  readonly ino: number
+  readonly kind: EntryKind
+  mode: number
+  bytes: Buffer = empty
+  target = ''
+  /** Names of a folder. */
+  readonly entries: Map<string, Inode> | undefined
+  links = 0
+  opens = 0
+  mtimeNs = 0n
+  ctimeNs = 0n
+  mount = false
+  /** Content that a power cut may bring back, since when; see `memory-power.ts`. */
+  unsynced: { bytes: Buffer | undefined; sinceMs: number } | undefined
+
+  constructor(ino: number, kind: EntryKind, mode: number) {
+    this.ino = ino
+    this.kind = kind
+    this.mode = mode
+    this.entries = kind === 'dir' ? new Map() : undefined
+  }
+}
+
+const empty = Buffer.alloc(0)
+
+export interface VolumeOptions {
+  /** Gives the time stamps. */
+  clock: Clock
+  /** Step of the clock that stamps changes (a kernel's tick): default 1 ms, the step of `Date.now()`. */
+  tickNs?: bigint
+  /** Step of the stored time stamps (2 s on FAT): default 1 ns. */
+  storedStepNs?: bigint
+  /** A freed inode number is given to the next new inode, as ext4 does. */
+  reuseInodes?: boolean
+  /** Remembers what a power cut would take back. */
+  powerLoss?: boolean
+}
+
+/** A change of one name, to be taken back by a power cut; newest last. */
+export interface NameChange {
+  dir: Inode
+  name: string
+  before: Inode | undefined
+  atMs: number
+}
+
+/** Inodes and names of one file system in memory: what a kernel does, for both users of it (the engine and people). */
+export class MemoryVolume {
+  readonly tree: Inode
+  readonly own: Inode
+  readonly granuleNs: bigint
+  readonly nameChanges: NameChange[] = []
+  readonly clock: Clock
+  readonly #tickNs: bigint
+  readonly #storedStepNs: bigint
+  readonly #reuseInodes: boolean
+  readonly #powerLoss: boolean
+  readonly #freed: number[] = []
+  #nextIno = 1
+
+  constructor(options: VolumeOptions) {
+    this.clock = options.clock
+    this.#tickNs = options.tickNs ?? 1_000_000n
+    this.#storedStepNs = options.storedStepNs ?? 1n
+    this.granuleNs = maxOf(this.#tickNs, this.#storedStepNs)
+    this.#reuseInodes = options.reuseInodes ?? false
+    this.#powerLoss = options.powerLoss ?? false
+    this.tree = this.make('dir', 0o755)
+    this.own = this.make('dir', 0o700)
+  }
+
+  /** The present as a time stamp, ns. */
+  stamp(): bigint {
+    const ns = toNs(this.clock.now())
+    return this.stored(ns - (ns % this.#tickNs))
+  }
+
+  stored(ns: bigint): bigint {
+    return ns - (ns % this.#storedStepNs)
+  }
+
+  make(kind: EntryKind, mode: number): Inode {
+    const inode = new Inode((this.#reuseInodes ? this.#freed.pop() : undefined) ?? this.#nextIno++, kind, mode)
+    inode.mtimeNs = inode.ctimeNs = this.stamp()
+    if (this.#powerLoss) inode.unsynced = { bytes: undefined, sinceMs: this.clock.monotonic() }
+    return inode
+  }
+
+  /** What stands at the path; undefined for nothing and for nothing reachable. */
+  find(root: Inode, path: Path): Inode | undefined {
+    let at: Inode | undefined = root
+    for (let from = 0; at !== undefined && from <= path.length && path !== ''; ) {
+      const slash = path.indexOf('/', from)
+      const end = slash < 0 ? path.length : slash
+      at = at.entries?.get(path.slice(from, end))
+      from = end + 1
+    }
+    return at
+  }
+
+  get(root: Inode, path: Path): Inode {
+    const { dir, name } = this.place(root, path)
+    const inode = name === '' ? dir : dir.entries!.get(name)
+    if (inode === undefined) throw new SystemError('ENOENT', path)
+    return inode
+  }
+
+  /** The folder that holds the path's last name. */
+  place(root: Inode, path: Path): { dir: Inode; name: string } {
+    const slash = path.lastIndexOf('/')
+    const name = path.slice(slash + 1)
+    if (name.length > 84 && Buffer.byteLength(name) > limits.nameBytesMax) throw new SystemError('ENAMETOOLONG', path)
+    let dir = root
+    for (let from = 0; from < slash; ) {
+      const end = path.indexOf('/', from)
+      const next: Inode | undefined = dir.entries!.get(path.slice(from, end))
+      if (next === undefined) throw new SystemError('ENOENT', path)
+      if (next.entries === undefined) throw new SystemError(next.kind === 'link' ? 'ELOOP' : 'ENOTDIR', path)
+      dir = next
+      from = end + 1
+    }
+    return { dir, name }
+  }
+
+  setName(dir: Inode, name: string, inode: Inode | undefined): void {
+    const before = dir.entries!.get(name)
+    if (this.#powerLoss) this.nameChanges.push({ dir, name, before, atMs: this.clock.monotonic() })
+    if (inode === undefined) dir.entries!.delete(name)
+    else {
+      dir.entries!.set(name, inode)
+      inode.links++
+    }
+    dir.mtimeNs = dir.ctimeNs = this.stamp()
+    if (before === undefined) return
+    before.links--
+    before.ctimeNs = dir.ctimeNs
+    this.#freeIfUnused(before)
+  }
+
+  /** Gives `inode` a name that nothing has yet. */
+  addName(root: Inode, path: Path, inode: Inode): void {
+    const { dir, name } = this.place(root, path)
+    if (name === '' || dir.entries!.has(name)) throw new SystemError('EEXIST', path)
+    this.setName(dir, name, inode)
+  }
+
+  mkdir(root: Inode, path: Path): Inode {
+    const { dir, name } = this.place(root, path)
+    if (name === '' || dir.entries!.has(name)) throw new SystemError('EEXIST', path)
+    const inode = this.make('dir', 0o755)
+    this.setName(dir, name, inode)
+    return inode
+  }
+
+  rmdir(root: Inode, path: Path): void {
+    const inode = this.get(root, path)
+    if (inode.entries === undefined) throw new SystemError('ENOTDIR', path)
+    if (inode.mount || path === '') throw new SystemError('EBUSY', path)
+    if (inode.entries.size > 0) throw new SystemError('ENOTEMPTY', path)
+    const { dir, name } = this.place(root, path)
+    this.setName(dir, name, undefined)
+  }
+
+  unlink(root: Inode, path: Path): Inode {
+    const inode = this.get(root, path)
+    if (inode.kind === 'dir') throw new SystemError('EISDIR', path)
+    if (inode.mount) throw new SystemError('EBUSY', path)
+    const { dir, name } = this.place(root, path)
+    this.setName(dir, name, undefined)
+    return inode
+  }
+
+  link(fromRoot: Inode, from: Path, toRoot: Inode, to: Path): void {
+    const inode = this.get(fromRoot, from)
+    if (inode.kind === 'dir') throw new SystemError('EPERM', from)
+    if (inode.mount) throw new SystemError('EXDEV', from)
+    this.addName(toRoot, to, inode)
+    inode.ctimeNs = this.stamp()
+  }
+
+  /** rename(2), except that nothing replaces a folder, not even an empty one. */
+  rename(fromRoot: Inode, from: Path, toRoot: Inode, to: Path): void {
+    const inode = this.get(fromRoot, from)
+    const target = this.place(toRoot, to)
+    const there = target.name === '' ? target.dir : target.dir.entries!.get(target.name)
+    if (there === inode) return
+    if (inode.mount || there?.mount || from === '' || to === '') throw new SystemError('EBUSY', to)
+    if (inode.kind === 'dir' && fromRoot === toRoot && isWithin(to, from)) throw new SystemError('EINVAL', to)
+    if (there?.kind === 'dir') throw new SystemError(inode.kind === 'dir' ? 'ENOTEMPTY' : 'EISDIR', to)
+    if (there !== undefined && inode.kind === 'dir') throw new SystemError('ENOTDIR', to)
+    const source = this.place(fromRoot, from)
+    this.setName(target.dir, target.name, inode)
+    this.setName(source.dir, source.name, undefined)
+    inode.ctimeNs = this.stamp()
+  }
+
+  /** New content; an inode's bytes are replaced, never changed, so that a copy is only a reference. */
+  setBytes(inode: Inode, bytes: Buffer): void {
+    if (this.#powerLoss && (inode.unsynced === undefined || this.writtenBack(inode.unsynced.sinceMs)))
+      inode.unsynced = { bytes: inode.bytes, sinceMs: this.clock.monotonic() }
+    inode.bytes = bytes
+    inode.mtimeNs = inode.ctimeNs = this.stamp()
+  }
+
+  /** Linux writes dirty pages back after 30 s, looking every 5 s (`vm.dirty_expire_centisecs`, `…_writeback_…`). */
+  writtenBack(sinceMs: number): boolean {
+    return this.clock.monotonic() - sinceMs > 35_000
+  }
+
+  /** The names on the way to `path`, and its own, survive a power cut from now on. */
+  nameSynced(root: Inode, path: Path): void {
+    if (!this.#powerLoss) return
+    let dir = root
+    for (const name of path.split('/')) {
+      const kept = this.nameChanges.filter(change => change.dir !== dir || change.name !== name)
+      this.nameChanges.splice(0, this.nameChanges.length, ...kept)
+      dir = dir.entries?.get(name) ?? dir
+    }
+  }
+
+  opened(inode: Inode): void {
+    inode.opens++
+  }
+
+  closed(inode: Inode): void {
+    inode.opens--
+    this.#freeIfUnused(inode)
+  }
+
+  #freeIfUnused(inode: Inode): void {
+    if (inode.links === 0 && inode.opens === 0 && this.#reuseInodes) this.#freed.push(inode.ino)
+  }
+}
+
+function maxOf(a: bigint, b: bigint): bigint {
+  return b > a ? b : a
+}
+
+/** Milliseconds → ns; a double holds the epoch's microseconds, not its nanoseconds. */
+export function toNs(ms: number): bigint {
+  return BigInt(Math.floor(ms * 1000)) * 1000n
+}
+
+export function statOf(inode: Inode): Stat {
+  return {
+    kind: inode.kind,
+    size: inode.kind === 'link' ? Buffer.byteLength(inode.target) : inode.bytes.length,
+    mtimeNs: inode.mtimeNs,
+    ctimeNs: inode.ctimeNs,
+    ino: BigInt(inode.ino),
+    mode: inode.mode,
+    mount: inode.mount,
+  }
+}
