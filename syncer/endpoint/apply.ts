@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
+import type { Clock } from '../base/clock.ts'
 import { errnoOf } from '../base/errors.ts'
 import { absent, folder, hashOf, isExecutable, kindOf, linkTargetOf, type Token } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
 import { type Disk, inOwn, inTree, type Stat } from '../disk/disk.ts'
-import type { Looker } from './look.ts'
 import type { Stage, StagedFile } from './stage.ts'
 import { type Trash, trashPrefix } from './trash.ts'
 import type { Entry } from './tree.ts'
@@ -39,13 +39,13 @@ const copyBytes = 4 * 1024 * 1024
  */
 export class Applier {
   private readonly disk: Disk
-  private readonly looker: Looker
+  private readonly clock: Clock
   private readonly stage: Stage
   private readonly trash: Trash
 
-  constructor(disk: Disk, looker: Looker, stage: Stage, trash: Trash) {
+  constructor(disk: Disk, clock: Clock, stage: Stage, trash: Trash) {
     this.disk = disk
-    this.looker = looker
+    this.clock = clock
     this.stage = stage
     this.trash = trash
   }
@@ -122,7 +122,7 @@ export class Applier {
   copy(at: { own: string } | { path: Path }, mode: number): StagedFile {
     const file = this.disk.open('own' in at ? inOwn(at.own) : inTree(at.path))
     try {
-      return this.stage.copy(offset => file.read(offset, copyBytes), Date.now(), mode)
+      return this.stage.copy(offset => file.read(offset, copyBytes), this.clock.now(), mode)
     } finally {
       file.close()
     }
@@ -241,17 +241,26 @@ export class Applier {
   }
 
   private putBack(kept: string, path: Path, got: Stat): void {
+    if (got.kind === 'dir') {
+      this.putBackFolder(kept, path)
+      return
+    }
     try {
-      if (got.kind === 'dir') this.disk.rename(inOwn(kept), inTree(path))
-      else {
-        this.disk.link(inOwn(kept), inTree(path))
-        this.disk.unlink(inOwn(kept))
-      }
+      this.disk.link(inOwn(kept), inTree(path))
+      this.disk.unlink(inOwn(kept))
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
-      // Something new stands there already: what was grabbed stays in the trash under a name that says it is not what
-      // was expected, and is rescued from there.
-      if (got.kind !== 'dir') this.trash.keep(kept, path, absent === '' ? `f${'0'.repeat(64)}` : '')
+      // Something new stands there already, or links do not work here: the rescue finds it another name.
+      this.trash.orphan(kept, path)
+    }
+  }
+
+  /** A folder that took the file's name in the last moment; where that name is taken again it gets another. */
+  private putBackFolder(kept: string, path: Path): void {
+    for (const name of [path, ...conflictNames(path, this.clock.now(), 'folder')]) {
+      if (this.disk.stat(inTree(name)) !== null) continue
+      this.disk.rename(inOwn(kept), inTree(name))
+      return
     }
   }
 
@@ -263,7 +272,8 @@ export class Applier {
     try {
       this.disk.mkdir(path)
     } catch (error) {
-      return errnoOf(error) === 'EEXIST' ? changed : failure(error)
+      if (errnoOf(error) !== 'EEXIST') return failure(error)
+      if (!entry.shadow) return changed
     }
     entry.current = folder
     entry.key = this.disk.stat(inTree(path))
@@ -271,7 +281,8 @@ export class Applier {
     return done
   }
 
-  private stageLink(data: Token): StagedFile {
+  /** A private link, ready to be moved to its place. */
+  stageLink(data: Token): StagedFile {
     const name = this.trash.nameFor('link', data).replace(trashPrefix, 'stage-')
     this.disk.symlink(linkTargetOf(data), inOwn(name))
     const stat = this.disk.stat(inOwn(name))!
@@ -324,7 +335,7 @@ function sameContent(a: Token | undefined, b: Token): boolean {
 }
 
 /** The permission bits with execute set where read is set, or with none. */
-function withExecutable(mode: number, executable: boolean): number {
+export function withExecutable(mode: number, executable: boolean): number {
   return executable ? mode | ((mode & 0o444) >> 2) : mode & ~0o111
 }
 

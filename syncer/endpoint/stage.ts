@@ -26,10 +26,8 @@ interface Running {
 /** Prefix of private files that hold content on its way to a place; whatever has it at start is left over. */
 export const stagePrefix = 'stage-'
 
-/** How new files get their permissions and times at this end. */
+/** How new files get their times at this end. */
 export interface FileStamp {
-  /** Permission bits that new files do not get, as the process's umask. */
-  umask: number
   /**
    * @param mtimeMs modification time at the sender
    * @param live an edit of now, as against content of a first sync
@@ -171,7 +169,7 @@ export class Stage {
 
   /** Permissions of a file that is new at this end. */
   defaultMode(token: Token): number {
-    return (isExecutable(token) ? 0o777 : 0o666) & ~this.stamp.umask
+    return (isExecutable(token) ? 0o777 : 0o666) & ~this.disk.umask
   }
 
   private dropRunning(): void {

@@ -2,7 +2,7 @@ import { createHash, hash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { errnoOf } from '../base/errors.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
-import { fileToken, kindOf, linkToken, type Token } from '../core/content.ts'
+import { absent, fileToken, kindOf, linkToken, type Token } from '../core/content.ts'
 import { decodePath, encodePath, nameOf, type Path } from '../core/path.ts'
 import { type Disk, inOwn, type Stat } from '../disk/disk.ts'
 
@@ -63,6 +63,12 @@ export class Trash {
     this.queue.add(atMs + lateLooksMs[0]!, { name, path, token, stat: this.stat(name), atMs, looks: 0 })
   }
 
+  /** The private file holds content that has no place: the next {@link Trash.tick} hands it out for rescue. */
+  orphan(name: string, path: Path): void {
+    const atMs = this.clock.monotonic()
+    this.queue.add(atMs, { name, path, token: absent, stat: null, atMs, looks: 0 })
+  }
+
   nextDue(): number {
     return this.queue.nextDue()
   }
@@ -93,7 +99,8 @@ export class Trash {
       if (isLinked(stat)) this.remove(name)
       else if (stat.kind === 'file' && parsed.tag.charCodeAt(0) !== 108) {
         const token = this.tokenOf(name, stat)
-        if (token !== undefined && token.slice(1) !== parsed.tag.slice(1)) yield { name, path: parsed.base, token }
+        if (token !== undefined && token.slice(1) !== parsed.tag.slice(1))
+          yield { name, path: parsed.base, saved: () => this.remove(name) }
       }
     }
   }
@@ -132,18 +139,22 @@ export class Trash {
 
   private lookAt(kept: Kept): Rescue | undefined {
     const stat = this.stat(kept.name)
-    if (stat === null || stat.kind !== 'file') return undefined
+    if (stat === null) return undefined
     const before = kept.stat
     const checked = before !== null && kept.looks > 0
     if (checked && before.mtimeNs === stat.mtimeNs && before.size === stat.size) return undefined
-    kept.stat = stat
     const token = this.tokenOf(kept.name, stat)
-    if (token === undefined || token.slice(1) === kept.token.slice(1)) return undefined
+    if (token === undefined) return undefined
+    if (token.slice(1) === kept.token.slice(1)) {
+      kept.stat = stat
+      return undefined
+    }
     return {
       name: kept.name,
       path: kept.path,
       saved: saved => {
         kept.token = saved
+        kept.stat = stat
       },
     }
   }

@@ -20,6 +20,7 @@ const types = [
   'content',
   'staged',
   'unstaged',
+  'forget',
   'flush',
   'flushed',
   'problem',
@@ -114,6 +115,7 @@ const writers: { [T in SyncMessage['type']]: (to: ByteWriter, message: Of<T>) =>
     to.f64(m.id)
     to.u8(m.reason === 'damaged' ? 0 : 1)
   },
+  forget: (to, m) => to.f64(m.id),
   flush: (to, m) => to.f64(m.id),
   flushed: (to, m) => to.f64(m.id),
   problem(to, m) {
@@ -182,6 +184,7 @@ const readers: { [T in SyncMessage['type']]: (from: ByteReader) => Of<T> } = {
   },
   staged: from => ({ type: 'staged', id: from.count() }),
   unstaged: from => ({ type: 'unstaged', id: from.count(), reason: from.flag() ? 'failed' : 'damaged' }),
+  forget: from => ({ type: 'forget', id: from.count() }),
   flush: from => ({ type: 'flush', id: from.count() }),
   flushed: from => ({ type: 'flushed', id: from.count() }),
   problem: from => ({ type: 'problem', path: readPath(from), code: from.text(64), message: from.text(4096) }),

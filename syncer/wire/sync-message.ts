@@ -24,6 +24,7 @@ export type SyncMessage =
   | Content
   | Staged
   | Unstaged
+  | Forget
   | Flush
   | Flushed
   | Problem
@@ -141,6 +142,12 @@ export interface Unstaged {
   type: 'unstaged'
   id: number
   reason: 'damaged' | 'failed'
+}
+
+/** The sender of a finished transfer has no use for it any more. */
+export interface Forget {
+  type: 'forget'
+  id: number
 }
 
 export interface Flush {

@@ -1,0 +1,108 @@
+import { TimerQueue } from '../base/timer-queue.ts'
+import type { Stat } from '../disk/disk.ts'
+import { type Entry, sameKey } from './tree.ts'
+
+/** How long a change is held back until it is taken for whole, in ms (sync-findings A.7, measured on torn saves). */
+const quietMs = { inPlace: 5, large: 25, shrunk: 50, emptied: 200, removed: 100 }
+const largeBytes = 1024 * 1024
+/** A file that never comes to rest is looked at after this long all the same. */
+const heldMsMax = 1_000
+
+export type HintKind = 'rename' | 'change'
+
+interface Hold {
+  sinceMs: number
+  untilMs: number
+  stat: Stat | null
+}
+
+/**
+ * Keeps half-written files on the laptop and in the pod where they are: a file that was moved into place goes out at
+ * once, one that is written in place when it has come to rest, a removal only when nothing came in its place.
+ */
+export class Holds {
+  private readonly holds = new Map<Entry, Hold>()
+  private readonly timers = new TimerQueue<Entry>()
+
+  get size(): number {
+    return this.holds.size
+  }
+
+  has(entry: Entry): boolean {
+    return this.holds.has(entry)
+  }
+
+  nextDue(): number {
+    return this.timers.nextDue()
+  }
+
+  /**
+   * A change was hinted at; `stat` is what the disk shows now.
+   * @returns true where it may go out at once
+   */
+  hint(entry: Entry, stat: Stat | null, kind: HintKind, nowMs: number): boolean {
+    const wait = quietTime(entry.key, stat, kind)
+    if (wait === 0) {
+      this.holds.delete(entry)
+      return true
+    }
+    const sinceMs = this.holds.get(entry)?.sinceMs ?? nowMs
+    this.set(entry, { sinceMs, untilMs: Math.min(nowMs + wait, sinceMs + heldMsMax), stat })
+    return false
+  }
+
+  /** Looks again a little later, whatever it is. */
+  later(entry: Entry, nowMs: number, waitMs: number): void {
+    const sinceMs = this.holds.get(entry)?.sinceMs ?? nowMs
+    this.set(entry, { sinceMs, untilMs: nowMs + waitMs, stat: null })
+  }
+
+  /** Entries whose time has come and that came to rest. @param statOf what the disk shows now */
+  *take(nowMs: number, statOf: (entry: Entry) => Stat | null): Generator<Entry> {
+    for (;;) {
+      const entry = this.timers.take(nowMs)
+      if (entry === undefined) return
+      const hold = this.holds.get(entry)
+      if (hold === undefined) continue
+      if (hold.untilMs > nowMs) {
+        this.timers.add(hold.untilMs, entry)
+        continue
+      }
+      if (hold.stat !== null && nowMs < hold.sinceMs + heldMsMax) {
+        const stat = statOf(entry)
+        if (stat !== null && !sameKey(stat, hold.stat) && !this.hint(entry, stat, 'change', nowMs)) {
+          this.timers.add(this.holds.get(entry)!.untilMs, entry)
+          continue
+        }
+      }
+      this.holds.delete(entry)
+      yield entry
+    }
+  }
+
+  /** Ends every hold: somebody waits for the state of now. */
+  *release(): Generator<Entry> {
+    for (const entry of this.holds.keys()) {
+      this.holds.delete(entry)
+      yield entry
+    }
+  }
+
+  private set(entry: Entry, hold: Hold): void {
+    const before = this.holds.get(entry)
+    this.holds.set(entry, hold)
+    // One timer for each entry: an earlier one finds the new time by itself.
+    if (before === undefined || before.untilMs > hold.untilMs) this.timers.add(hold.untilMs, entry)
+  }
+}
+
+/** 0: go at once. `before` is the stat under which the entry was last known. */
+function quietTime(before: Stat | null, now: Stat | null, kind: HintKind): number {
+  if (now === null) return before === null ? 0 : quietMs.removed
+  if (now.kind !== 'file') return 0
+  const moved = kind === 'rename' && (before === null || before.ino !== now.ino)
+  if (moved && now.size > 0) return 0
+  if (now.size === 0 && before !== null && before.size > 0) return quietMs.emptied
+  if (before !== null && now.size * 2 < before.size) return quietMs.shrunk
+  return now.size > largeBytes ? quietMs.large : quietMs.inPlace
+}

@@ -1,0 +1,62 @@
+import type { Clock } from '../base/clock.ts'
+import type { Path } from '../core/path.ts'
+import type { Disk } from '../disk/disk.ts'
+import { Applier } from './apply.ts'
+import { Looker } from './look.ts'
+import { type FileStamp, Stage, stagePrefix } from './stage.ts'
+import { Trash } from './trash.ts'
+import { Tree } from './tree.ts'
+
+/** Which paths do not travel. */
+export interface IgnoreRules {
+  ignored(path: Path, isDir: boolean): boolean
+}
+
+export interface ReplicaOptions {
+  disk: Disk
+  clock: Clock
+  /** Short unique names (`[0-9a-z]+`), never the same twice in one folder. */
+  newId: () => string
+  /** How long replaced and removed files stay in the private folder. */
+  trashKeepMs: number
+}
+
+/** One end's folder with everything that reads and changes it. */
+export class Replica {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly tree = new Tree()
+  readonly looker: Looker
+  readonly stage: Stage
+  readonly trash: Trash
+  readonly applier: Applier
+  /** What to add to the other end's times to have ours, ms. */
+  clockOffsetMs = 0
+  private readonly marginMs: number
+
+  constructor(options: ReplicaOptions) {
+    const { disk, clock, newId } = options
+    this.disk = disk
+    this.clock = clock
+    this.marginMs = Math.max(20, 2 * Number(disk.timestampGranuleNs / 1_000_000n))
+    this.looker = new Looker(disk, clock)
+    const stamp: FileStamp = { time: (mtimeMs, live) => this.stampTime(mtimeMs, live) }
+    this.stage = new Stage(disk, stamp, () => `${stagePrefix}${newId()}`)
+    this.trash = new Trash(disk, clock, newId, options.trashKeepMs)
+    this.applier = new Applier(disk, clock, this.stage, this.trash)
+  }
+
+  close(): void {
+    this.looker.close()
+    this.stage.clear()
+  }
+
+  /**
+   * Reloaders take the newest time and ignore times in the future, so an edit of now is stamped with our now, and old
+   * content with its own age, never later than now (sync-findings A.8).
+   */
+  private stampTime(mtimeMs: number, live: boolean): number {
+    const latest = this.clock.now() - this.marginMs
+    return live ? latest : Math.min(mtimeMs + this.clockOffsetMs, latest)
+  }
+}

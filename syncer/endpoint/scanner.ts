@@ -1,0 +1,156 @@
+import { errnoOf } from '../base/errors.ts'
+import { absent, folder } from '../core/content.ts'
+import { joinPath, type Path } from '../core/path.ts'
+import type { ListedStat } from '../disk/disk.ts'
+import type { IgnoreRules, Replica } from './replica.ts'
+import type { Entry } from './tree.ts'
+
+export interface ScanEvents {
+  /** A folder is about to be read: watch it first, so that nothing falls between. */
+  folder(path: Path): void
+  /** What stands there was learnt anew, or vanished. */
+  looked(entry: Entry, path: Path): void
+  /** It is being written, or a large file is still being hashed: look again soon. */
+  busy(entry: Entry): void
+  /** It cannot travel; `''` where it can again. */
+  barred(path: Path, code: string): void
+}
+
+interface Reading {
+  entry: Entry
+  path: Path
+  deep: boolean
+  listed: ListedStat[]
+  at: number
+  seen: Set<string>
+}
+
+/**
+ * Reads folders, each in small steps, so that a tree of any size never holds up a message. A deep read goes into every
+ * folder below; a shallow one only into folders that it did not know.
+ */
+export class Scanner {
+  private readonly replica: Replica
+  private readonly events: ScanEvents
+  private rules: IgnoreRules
+  private readonly waiting = new Map<Entry, boolean>()
+  private reading: Reading | undefined
+  /** Milliseconds spent in reading since the start; the sweep's interval follows from it. */
+  spentMs = 0
+
+  constructor(replica: Replica, rules: IgnoreRules, events: ScanEvents) {
+    this.replica = replica
+    this.rules = rules
+    this.events = events
+  }
+
+  get idle(): boolean {
+    return this.reading === undefined && this.waiting.size === 0
+  }
+
+  setRules(rules: IgnoreRules): void {
+    this.rules = rules
+  }
+
+  /** Wants a folder read; with `deep` everything below it too. */
+  add(entry: Entry, deep: boolean): void {
+    this.waiting.set(entry, deep || this.waiting.get(entry) === true)
+  }
+
+  /** Works until everything is read or `isOver` says so. @returns whether everything is read */
+  step(isOver: () => boolean): boolean {
+    const started = this.replica.clock.monotonic()
+    while (!this.idle && !isOver()) this.advance()
+    this.spentMs += this.replica.clock.monotonic() - started
+    return this.idle
+  }
+
+  private advance(): void {
+    const reading = this.reading
+    if (reading === undefined) {
+      this.next()
+      return
+    }
+    const listed = reading.listed[reading.at++]
+    if (listed === undefined) {
+      this.reading = undefined
+      this.finish(reading)
+      return
+    }
+    this.visit(reading, listed)
+  }
+
+  private next(): void {
+    const first = this.waiting.entries().next().value
+    if (first === undefined) return
+    const [entry, deep] = first
+    this.waiting.delete(entry)
+    const path = entry.path
+    this.events.folder(path)
+    try {
+      const listed = this.replica.disk.listStats(path)
+      this.reading = { entry, path, deep, listed, at: 0, seen: new Set() }
+      if (path !== '') this.events.barred(path, '')
+    } catch (error) {
+      const code = errnoOf(error)
+      if (code === undefined) throw error
+      // A folder that may not be read hides its content; it does not mean that the content is gone.
+      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') this.vanished(entry, path)
+      else this.events.barred(path, code)
+    }
+  }
+
+  private visit(reading: Reading, listed: ListedStat): void {
+    const path = joinPath(reading.path, listed.name)
+    const isDir = listed.kind === 'dir'
+    if (this.rules.ignored(path, isDir)) return
+    if (listed.mount || listed.kind === 'other') {
+      this.events.barred(path, listed.mount ? 'mount-point' : 'unsupported-type')
+      reading.seen.add(listed.name)
+      return
+    }
+    reading.seen.add(listed.name)
+    const isNew = reading.entry.children?.get(listed.name) === undefined
+    const entry = this.replica.tree.child(reading.entry, listed.name)
+    const wasFolder = entry.current === folder && !isNew
+    const look = this.replica.looker.lookFrom(entry, path, listed)
+    if (look.state === 'busy') this.events.busy(entry)
+    else if (look.state === 'barred') this.events.barred(path, look.code)
+    else this.events.looked(entry, path)
+    if (isDir && (reading.deep || !wasFolder)) this.add(entry, true)
+  }
+
+  private finish(reading: Reading): void {
+    if (reading.entry.children === null) return
+    for (const [name, child] of reading.entry.children) {
+      if (!reading.seen.has(name)) this.vanished(child, joinPath(reading.path, name))
+    }
+  }
+
+  /** The listing no longer has it; a look decides, because it may be back. */
+  private vanished(entry: Entry, path: Path): void {
+    if (entry.parent === null) {
+      this.events.barred('', 'root-missing')
+      return
+    }
+    if (this.rules.ignored(path, entry.current === folder)) return
+    const look = this.replica.looker.look(entry, path)
+    if (look.state === 'busy') this.events.busy(entry)
+    if (look.state !== 'known') return
+    this.events.looked(entry, path)
+    if (look.token === folder) this.add(entry, false)
+    else this.forgetBelow(entry)
+  }
+
+  /** Everything below a folder that is gone is gone. */
+  private forgetBelow(entry: Entry): void {
+    for (const below of [...this.replica.tree.walk(entry)]) {
+      if (below === entry) continue
+      this.replica.looker.forget(below)
+      below.current = absent
+      below.key = null
+      below.shadow = false
+      this.events.looked(below, below.path)
+    }
+  }
+}

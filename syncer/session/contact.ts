@@ -1,0 +1,159 @@
+import { ProtocolError } from '../base/errors.ts'
+import { absent, type Token } from '../core/content.ts'
+import { depthOf, type Path, parentOf } from '../core/path.ts'
+import { settle } from '../core/reconcile.ts'
+import type { Entry } from '../endpoint/tree.ts'
+import type { Bases, Index, Marker } from '../wire/sync-message.ts'
+import type { Exchange } from './exchange.ts'
+
+const entriesPerMessage = 2_000
+/** Paths that the pod may name; more is no folder that a person works in. */
+const entriesMax = 5_000_000
+
+/** Which copy of the pod's folder the ancestor is about. */
+export interface Incarnation {
+  /** The marker that the pod confirmed last. */
+  confirmed: Marker | undefined
+  /** The marker that was sent and not confirmed. */
+  raising: Marker | undefined
+}
+
+/** True where the pod's marker is one that we gave it last: then the ancestor is about this very copy. */
+export function isSameIncarnation(marker: Marker | null, { confirmed, raising }: Incarnation): boolean {
+  const matches = (own: Marker | undefined) => own !== undefined && marker?.id === own.id && marker.epoch === own.epoch
+  return marker !== null && (matches(confirmed) || matches(raising))
+}
+
+/** The pod's half of the first words of a connection: say what stands here, learn what is agreed. */
+export class PodContact {
+  private readonly x: Exchange
+  private indexed = new Map<Entry, Token>()
+
+  constructor(exchange: Exchange) {
+    this.x = exchange
+  }
+
+  reset(): void {
+    this.indexed = new Map()
+  }
+
+  sendIndex(): void {
+    let entries: Index['entries'] = []
+    for (const entry of this.x.replica.tree.walk()) {
+      if (this.x.isGone(entry)) continue
+      this.indexed.set(entry, entry.current)
+      const base = entry.agreed === absent ? undefined : entry.agreed
+      entries.push({ path: entry.path, current: entry.current, base })
+      if (entries.length < entriesPerMessage) continue
+      this.x.send('control', { type: 'index', entries, last: false })
+      entries = []
+    }
+    this.x.send('control', { type: 'index', entries, last: true })
+  }
+
+  /** @returns true when everything is agreed on and changes may flow */
+  onBases(message: Bases): boolean {
+    const { tree } = this.x.replica
+    for (const { path, agreed } of message.entries) {
+      const entry = tree.ensure(path)
+      this.indexed.delete(entry)
+      this.x.agree(entry, agreed)
+    }
+    if (!message.last) return false
+    for (const [entry, token] of this.indexed) this.x.agree(entry, token)
+    this.indexed = new Map()
+    return true
+  }
+}
+
+/** The laptop's half: from the pod's index to an agreement for each path. */
+export class LaptopContact {
+  private readonly x: Exchange
+  private readonly initial: 'mirror' | 'keep'
+  private index = new Map<Path, { current: Token; base: Token | undefined }>()
+  complete = false
+
+  constructor(exchange: Exchange, initial: 'mirror' | 'keep') {
+    this.x = exchange
+    this.initial = initial
+  }
+
+  reset(): void {
+    this.index = new Map()
+    this.complete = false
+  }
+
+  onIndex(message: Index): void {
+    if (this.complete) throw new ProtocolError('an index after its end')
+    for (const { path, current, base } of message.entries) this.index.set(path, { current, base })
+    if (this.index.size > entriesMax) throw new ProtocolError('an index without end')
+    this.complete = message.last
+  }
+
+  /** Settles every path and tells the pod. @param known the ancestor is about this copy of the pod's folder */
+  settle(known: boolean): void {
+    const bases = known ? this.settleKnown() : this.settleFirst()
+    for (let at = 0; at < bases.length || at === 0; at += entriesPerMessage) {
+      const entries = bases.slice(at, at + entriesPerMessage)
+      this.x.send('control', { type: 'bases', entries, last: at + entriesPerMessage >= bases.length })
+    }
+    this.reset()
+  }
+
+  private settleKnown(): Bases['entries'] {
+    const { x } = this
+    const bases: Bases['entries'] = []
+    for (const path of this.index.keys()) if (!x.rules.ignored(path, false)) x.replica.tree.ensure(path)
+    for (const entry of x.replica.tree.walk()) {
+      const path = entry.path
+      const pod = this.index.get(path)
+      const current = pod?.current ?? absent
+      x.agree(entry, settle({ agreed: entry.agreed, sent: entry.sent, current, base: pod?.base }))
+      x.unsent(entry)
+      if (entry.agreed !== current) bases.push({ path, agreed: entry.agreed })
+    }
+    return bases
+  }
+
+  /**
+   * No ancestor for this copy: the laptop wins where both have something, and never loses anything. What only the pod
+   * has is taken over with `keep`, removed there with `mirror`.
+   */
+  private settleFirst(): Bases['entries'] {
+    const { x } = this
+    x.record({ type: 'void' })
+    for (const entry of x.replica.tree.walk()) {
+      entry.agreed = absent
+      entry.sent = undefined
+    }
+    const bases: Bases['entries'] = []
+    const removed: Path[] = []
+    for (const [path, { current }] of this.index) {
+      if (x.rules.ignored(path, false)) continue
+      const entry = x.replica.tree.ensure(path)
+      const onlyInPod = entry.current === absent && current !== absent
+      if (onlyInPod && this.initial === 'mirror') removed.push(path)
+      const agreed = onlyInPod && this.initial === 'keep' ? absent : current
+      x.agree(entry, agreed)
+      if (agreed !== current) bases.push({ path, agreed })
+    }
+    x.emit({ type: 'first-contact' })
+    if (removed.length > 0) x.emit({ type: 'mirror', removed: removed.length, largest: largestFolders(removed) })
+    return bases
+  }
+}
+
+/** The ten folders, at most two names deep, that hold most of the paths. */
+function largestFolders(paths: Path[]): { folder: Path; files: number }[] {
+  const counts = new Map<Path, number>()
+  for (const path of paths) {
+    let dir = path
+    do dir = parentOf(dir)
+    while (depthOf(dir) > 2)
+    counts.set(dir, (counts.get(dir) ?? 0) + 1)
+  }
+  return [...counts]
+    .map(([folder, files]) => ({ folder, files }))
+    .sort((a, b) => b.files - a.files)
+    .slice(0, 10)
+}

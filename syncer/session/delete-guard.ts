@@ -1,0 +1,62 @@
+import type { Put } from '../wire/sync-message.ts'
+
+/** How long the stream of removals must pause before they are judged together, in ms. */
+const burstPauseMs = 50
+/** More removals at once than this, and than the share below, stop: the pod's folder was emptied, not edited. */
+const deletesMax = 50
+const deletesShareMax = 0.3
+/** How long after the last refused burst sync still counts as halted, in ms; the pod offers it again every 5 s. */
+const haltedForMs = 12_000
+
+/**
+ * Holds removals from the pod back for a moment, to see how many come together. An emptied, unmounted or rebuilt folder
+ * in the pod must never empty the laptop's. (The laptop's own removals need no guard: the pod is the replica.)
+ */
+export class DeleteGuard {
+  private held: Put[] = []
+  private untilMs = Number.POSITIVE_INFINITY
+  private haltedUntilMs = Number.NEGATIVE_INFINITY
+
+  get size(): number {
+    return this.held.length
+  }
+
+  due(): number {
+    return this.untilMs
+  }
+
+  reset(): void {
+    this.held = []
+    this.untilMs = Number.POSITIVE_INFINITY
+  }
+
+  add(put: Put, nowMs: number): void {
+    this.held.push(put)
+    this.untilMs = nowMs + burstPauseMs
+  }
+
+  isHalted(nowMs: number): boolean {
+    return nowMs < this.haltedUntilMs
+  }
+
+  haltDue(): number {
+    return Number.isFinite(this.haltedUntilMs) ? this.haltedUntilMs : Number.POSITIVE_INFINITY
+  }
+
+  /** True once when a halt is over. */
+  takeResumed(nowMs: number): boolean {
+    if (!Number.isFinite(this.haltedUntilMs) || nowMs < this.haltedUntilMs) return false
+    this.haltedUntilMs = Number.NEGATIVE_INFINITY
+    return true
+  }
+
+  /** @param entries how many paths are in step @returns the burst and whether it may be applied */
+  take(nowMs: number, entries: number): { puts: Put[]; allowed: boolean } | undefined {
+    if (nowMs < this.untilMs) return undefined
+    const puts = this.held
+    this.reset()
+    const allowed = puts.length <= Math.max(deletesMax, entries * deletesShareMax)
+    if (!allowed) this.haltedUntilMs = nowMs + haltedForMs
+    return { puts, allowed }
+  }
+}

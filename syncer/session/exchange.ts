@@ -1,0 +1,218 @@
+import type { Clock } from '../base/clock.ts'
+import { TimerQueue } from '../base/timer-queue.ts'
+import { absent, type Token } from '../core/content.ts'
+import type { Path } from '../core/path.ts'
+import { Holds } from '../endpoint/holds.ts'
+import type { IgnoreRules, Replica } from '../endpoint/replica.ts'
+import type { Entry } from '../endpoint/tree.ts'
+import type { Put, SyncMessage } from '../wire/sync-message.ts'
+import type { JournalRecord } from './journal.ts'
+import type { Lane } from './peer.ts'
+
+export type Role = 'laptop' | 'pod'
+
+/** A PUT of ours that is not answered yet; at most one for a path. */
+export interface Flight {
+  seq: number
+  data: Token
+  /** The base was set by the other end's PUT meanwhile: the answer no longer says what is agreed. */
+  stale: boolean
+}
+
+/** What one end tells the program around it. */
+export type EngineEvent =
+  | { type: 'live' }
+  | { type: 'conflict'; path: Path; copy: Path }
+  | { type: 'problem'; side: Role; path: Path; code: string; message: string }
+  | { type: 'mirror'; removed: number; largest: { folder: Path; files: number }[] }
+  | { type: 'halted'; deletes: number }
+  | { type: 'resumed' }
+  | { type: 'first-contact' }
+  | { type: 'flushed'; id: number }
+  | { type: 'probed'; id: number; pending: number }
+  | { type: 'changed'; path: Path; direction: 'out' | 'in' }
+
+export interface ExchangeOptions {
+  role: Role
+  replica: Replica
+  rules: IgnoreRules
+  send(lane: Lane, message: SyncMessage): void
+  /** False while the lane cannot take more: nothing new is started on it. */
+  writable(lane: Lane): boolean
+  /** Laptop only. */
+  record?(records: JournalRecord[]): void
+  on(event: EngineEvent): void
+}
+
+/**
+ * The state of the conversation about each path, shared by the engine's parts: what is dirty, what is under way, what
+ * waits. Messages and journal records are collected and leave together, records first, so that nothing is sent that a
+ * crash could make us forget.
+ */
+export class Exchange {
+  readonly role: Role
+  readonly replica: Replica
+  readonly clock: Clock
+  readonly holds = new Holds()
+  readonly flights = new Map<Entry, Flight>()
+  /** PUTs of the other end that cannot be judged yet: the path is being written. */
+  readonly waiting = new Map<Entry, { put: Put; sinceMs: number }>()
+  /** Changes of now, and changes that a scan found. */
+  readonly urgent = new Set<Entry>()
+  readonly backlog = new Set<Entry>()
+  readonly problems = new Map<Path, string>()
+  rules: IgnoreRules
+  /** True between the exchange of agreements and the end of the connection: changes may be sent. */
+  live = false
+  private readonly options: ExchangeOptions
+  private readonly retryAt = new Map<Entry, { atMs: number; tries: number }>()
+  private readonly retries = new TimerQueue<Entry>()
+  private records: JournalRecord[] = []
+  private messages: { lane: Lane; message: SyncMessage }[] = []
+  private seq = 0
+
+  constructor(options: ExchangeOptions) {
+    this.options = options
+    this.role = options.role
+    this.replica = options.replica
+    this.clock = options.replica.clock
+    this.rules = options.rules
+  }
+
+  nextSeq(): number {
+    this.seq += 1
+    return this.seq
+  }
+
+  send(lane: Lane, message: SyncMessage): void {
+    this.messages.push({ lane, message })
+  }
+
+  writable(lane: Lane): boolean {
+    return this.options.writable(lane)
+  }
+
+  emit(event: EngineEvent): void {
+    this.options.on(event)
+  }
+
+  record(record: JournalRecord): void {
+    if (this.options.record !== undefined) this.records.push(record)
+  }
+
+  /** Makes durable what was recorded, then lets the messages go. */
+  commit(): void {
+    if (this.records.length > 0) {
+      const records = this.records
+      this.records = []
+      this.options.record!(records)
+    }
+    if (this.messages.length === 0) return
+    const messages = this.messages
+    this.messages = []
+    for (const { lane, message } of messages) this.options.send(lane, message)
+  }
+
+  /** Forgets what belonged to the connection that ended. What was sent and not answered stays on record. */
+  reset(): void {
+    this.live = false
+    this.messages = []
+    this.flights.clear()
+    this.waiting.clear()
+    this.retryAt.clear()
+  }
+
+  /** Both ends agree on this now. What was sent and not answered stays so. */
+  agree(entry: Entry, token: Token): void {
+    if (entry.agreed !== token) this.record({ type: 'agreed', path: entry.path, token })
+    entry.agreed = token
+    this.retryAt.delete(entry)
+  }
+
+  /** The other end took what was sent. */
+  answered(entry: Entry, token: Token): void {
+    this.record({ type: 'answered', path: entry.path, token })
+    entry.agreed = token
+    entry.sent = undefined
+    this.retryAt.delete(entry)
+  }
+
+  /** What was sent was not taken. */
+  unsent(entry: Entry): void {
+    if (entry.sent === undefined) return
+    entry.sent = undefined
+    this.record({ type: 'unsent', path: entry.path })
+  }
+
+  /** The path wants to be looked at and, where it differs, to be offered. */
+  queue(entry: Entry, urgent: boolean): void {
+    if (entry.parent === null) return
+    if (urgent) {
+      this.backlog.delete(entry)
+      this.urgent.add(entry)
+    } else if (!this.urgent.has(entry)) this.backlog.add(entry)
+  }
+
+  /** Offers it again after a while; `waitMs` doubles with each try up to `waitMsMax`. */
+  retry(entry: Entry, waitMs: number, waitMsMax: number): void {
+    const tries = (this.retryAt.get(entry)?.tries ?? 0) + 1
+    const atMs = this.clock.monotonic() + Math.min(waitMs * 2 ** Math.min(tries - 1, 20), waitMsMax)
+    this.retryAt.set(entry, { atMs, tries })
+    this.retries.add(atMs, entry)
+  }
+
+  /** The reason to wait is gone. */
+  retryNow(entry: Entry): void {
+    const retry = this.retryAt.get(entry)
+    if (retry !== undefined) retry.atMs = 0
+    this.queue(entry, true)
+  }
+
+  isWaitingToRetry(entry: Entry, nowMs: number): boolean {
+    const retry = this.retryAt.get(entry)
+    return retry !== undefined && retry.atMs > nowMs
+  }
+
+  retryDue(): number {
+    return this.retries.nextDue()
+  }
+
+  takeRetries(nowMs: number): void {
+    for (let entry = this.retries.take(nowMs); entry !== undefined; entry = this.retries.take(nowMs)) {
+      if (this.retryAt.has(entry)) this.queue(entry, true)
+    }
+  }
+
+  /** Entries that wait for another try. */
+  get retrying(): number {
+    return this.retryAt.size
+  }
+
+  problem(path: Path, code: string, message: string): void {
+    if ((this.problems.get(path) ?? '') === code) return
+    if (code === '') this.problems.delete(path)
+    else this.problems.set(path, code)
+    if (this.role === 'laptop') this.emit({ type: 'problem', side: 'laptop', path, code, message })
+    else if (this.live || code !== '')
+      this.send('control', { type: 'problem', path: path === '' ? '.' : path, code, message })
+  }
+
+  /** Drops the entry where nothing is known or wanted of it any more. */
+  prune(entry: Entry): void {
+    this.replica.tree.prune(
+      entry,
+      at =>
+        this.flights.has(at) ||
+        this.waiting.has(at) ||
+        this.holds.has(at) ||
+        this.urgent.has(at) ||
+        this.backlog.has(at) ||
+        this.retryAt.has(at),
+    )
+  }
+
+  /** True where nothing stands at the path at either end, as far as this end knows. */
+  isGone(entry: Entry): boolean {
+    return entry.current === absent && entry.agreed === absent
+  }
+}

@@ -1,0 +1,273 @@
+import { errnoOf, ProtocolError } from '../base/errors.ts'
+import { absent, folder, hashOf, isExecutable, isFile, kindOf, type Token } from '../core/content.ts'
+import { parentOf } from '../core/path.ts'
+import { answerPut, judgePut } from '../core/reconcile.ts'
+import { inOwn } from '../disk/disk.ts'
+import { conflictNames, type Outcome, withExecutable } from '../endpoint/apply.ts'
+import type { Scanner } from '../endpoint/scanner.ts'
+import type { StagedFile } from '../endpoint/stage.ts'
+import type { Rescue } from '../endpoint/trash.ts'
+import type { Entry } from '../endpoint/tree.ts'
+import type { Put, RejReason } from '../wire/sync-message.ts'
+import { DeleteGuard } from './delete-guard.ts'
+import type { Exchange } from './exchange.ts'
+
+/** A path that is being written is waited for this long before the other end's change is refused. */
+const waitingMsMax = 1_500
+
+/** Applies the other end's changes: the incoming half of the state table. */
+export class Intake {
+  readonly guard = new DeleteGuard()
+  private readonly x: Exchange
+  private readonly scanner: Scanner
+
+  constructor(exchange: Exchange, scanner: Scanner) {
+    this.x = exchange
+    this.scanner = scanner
+  }
+
+  onPut(put: Put): void {
+    const { x } = this
+    if (!x.live) throw new ProtocolError('a change before the agreements')
+    if (x.rules.ignored(put.path, put.data === folder)) {
+      this.refuse(put, 'ignored')
+      return
+    }
+    const entry = x.replica.tree.ensure(put.path)
+    if (x.waiting.has(entry)) throw new ProtocolError('two changes of one path at once')
+    if (put.data === absent && x.role === 'laptop') this.guard.add(put, x.clock.monotonic())
+    else this.judge(entry, put, x.clock.monotonic())
+  }
+
+  /** Judges again what had to wait, and the removals that were held back. */
+  tick(nowMs: number): void {
+    const { x } = this
+    for (const [entry, { put, sinceMs }] of [...x.waiting]) {
+      x.waiting.delete(entry)
+      this.judge(entry, put, sinceMs)
+    }
+    const burst = this.guard.take(nowMs, x.replica.tree.size)
+    if (burst !== undefined && !burst.allowed) x.emit({ type: 'halted', deletes: burst.puts.length })
+    for (const put of burst?.puts ?? []) {
+      if (burst!.allowed) this.judge(x.replica.tree.ensure(put.path), put, nowMs)
+      else this.refuse(put, 'halted')
+    }
+    if (this.guard.takeResumed(nowMs)) x.emit({ type: 'resumed' })
+  }
+
+  /** Saves content that a program wrote into a file we had already replaced or removed. */
+  rescue(rescue: Rescue): void {
+    const { x } = this
+    try {
+      const stat = x.replica.disk.stat(inOwn(rescue.name))
+      if (stat === null) return
+      const staged = x.replica.applier.copy({ own: rescue.name }, stat.mode & 0o777)
+      const copy = x.replica.applier.save(conflictNames(rescue.path, x.clock.now(), 'late'), staged)
+      if (copy === undefined) return
+      rescue.saved(staged.token)
+      this.announce(rescue.path, copy)
+    } catch (error) {
+      const code = errnoOf(error)
+      if (code === undefined) throw error
+      x.problem(rescue.path, code, `late changes to ${rescue.path} could not be saved beside it`)
+    }
+  }
+
+  private judge(entry: Entry, put: Put, sinceMs: number): void {
+    const { x } = this
+    const nowMs = x.clock.monotonic()
+    const look = x.holds.has(entry) ? { state: 'busy' as const } : x.replica.looker.look(entry, put.path)
+    if (look.state === 'busy') {
+      if (nowMs - sinceMs < waitingMsMax) x.waiting.set(entry, { put, sinceMs })
+      else this.refuse(put, 'changed')
+      return
+    }
+    if (look.state === 'barred') {
+      x.problem(put.path, look.code, `${put.path} cannot be changed here`)
+      this.refuse(put, 'failed')
+      return
+    }
+    if (x.role === 'pod') this.judgeAtPod(entry, put, look.token)
+    else this.judgeAtLaptop(entry, put, look.token)
+    x.retryNow(entry)
+  }
+
+  private judgeAtPod(entry: Entry, put: Put, current: Token): void {
+    const answer = answerPut(put, current)
+    if (answer === 'equal') this.accept(entry, put)
+    else if (answer === 'apply') this.apply(entry, put, current)
+    else this.refuse(put, 'changed')
+  }
+
+  private judgeAtLaptop(entry: Entry, put: Put, current: Token): void {
+    const verdict = judgePut(put, current, entry.agreed)
+    switch (verdict) {
+      case 'equal':
+      case 'push':
+        this.accept(entry, put)
+        return
+      case 'pull':
+        this.apply(entry, put, current)
+        return
+      case 'conflict':
+        this.keepBoth(entry, put)
+    }
+  }
+
+  private apply(entry: Entry, put: Put, current: Token): void {
+    const { x } = this
+    if (put.data !== absent) {
+      const parents = x.replica.applier.ensureParents(entry)
+      if (parents.result === 'changed' && x.role === 'laptop') {
+        this.keepBoth(entry, put)
+        return
+      }
+      if (parents.result !== 'done') {
+        this.notDone(entry, put, parents)
+        return
+      }
+    }
+    const staged = this.contentOf(entry, put, current)
+    const outcome = staged === 'failed' ? unstaged : x.replica.applier.put(entry, put.path, current, put.data, staged)
+    if (outcome.result === 'done') this.applied(entry, put)
+    else this.notDone(entry, put, outcome)
+  }
+
+  private applied(entry: Entry, put: Put): void {
+    const { x } = this
+    x.problem(put.path, '', '')
+    if (put.data === absent) {
+      entry.current = absent
+      entry.key = null
+    }
+    this.accept(entry, put)
+    this.queueParents(entry)
+    // What a person put there meanwhile must be found, and the folder watched before that.
+    if (put.data === folder) this.scanner.add(entry, true)
+    x.emit({ type: 'changed', path: put.path, direction: 'in' })
+  }
+
+  private notDone(entry: Entry, put: Put, outcome: Outcome): void {
+    const { x } = this
+    entry.key = null
+    if (outcome.result === 'not-empty' && this.onlyIgnoredLeft(entry)) {
+      entry.shadow = true
+      entry.current = absent
+      x.problem(put.path, 'kept', `${put.path} was removed at the other end; here it stays for the ignored files in it`)
+      this.accept(entry, put)
+      return
+    }
+    if (outcome.result === 'not-empty') this.scanner.add(entry, false)
+    if (outcome.result === 'failed') x.problem(put.path, outcome.code, `${put.path} could not be written`)
+    this.refuse(put, outcome.result === 'need' ? 'need' : outcome.result === 'failed' ? 'failed' : 'changed')
+    if (outcome.result === 'changed') this.queueParents(entry)
+  }
+
+  private onlyIgnoredLeft(entry: Entry): boolean {
+    const path = entry.path
+    try {
+      return this.x.replica.disk
+        .list(path)
+        .every(({ name, kind }) => this.x.rules.ignored(`${path}/${name}`, kind === 'dir'))
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      return false
+    }
+  }
+
+  /** Content for the change: from the message, from staging, or from the path itself when only its mode differs. */
+  private contentOf(entry: Entry, put: Put, current: Token): StagedFile | undefined | 'failed' {
+    const { stage, applier } = this.x.replica
+    if (kindOf(put.data) !== 'file') return undefined
+    try {
+      if (put.staged !== undefined) {
+        const staged = stage.take(put.staged)
+        if (staged === undefined || staged.token === put.data) return staged
+        stage.discard(staged)
+        throw new ProtocolError('a change with the content of another')
+      }
+      if (put.bytes !== undefined) {
+        const mode =
+          entry.key?.kind === 'file' ? withExecutable(entry.key.mode & 0o777, isExecutable(put.data)) : undefined
+        const staged = stage.write(put.data, put.bytes, put.mtimeMs, put.live, mode)
+        if (staged === undefined) throw new ProtocolError('content that does not match its hash')
+        return staged
+      }
+      if (!isFile(current) || hashOf(current) !== hashOf(put.data)) return undefined
+      return applier.copyWithMode(put.path, put.data, entry.key)
+    } catch (error) {
+      const code = errnoOf(error)
+      if (code === undefined) throw error
+      this.x.problem(put.path, code, `${put.path} could not be written`)
+      return 'failed'
+    }
+  }
+
+  /** Both ends hold something the other never had: ours keeps the name, theirs gets one of its own, durably. */
+  private keepBoth(entry: Entry, put: Put): void {
+    const { x } = this
+    if (kindOf(put.data) === 'dir' || kindOf(put.data) === 'absent') {
+      this.accept(entry, put)
+      return
+    }
+    const staged =
+      kindOf(put.data) === 'link' ? x.replica.applier.stageLink(put.data) : this.contentOf(entry, put, absent)
+    if (staged === 'failed' || staged === undefined) {
+      this.refuse(put, staged === undefined ? 'need' : 'failed')
+      return
+    }
+    try {
+      const copy = x.replica.applier.save(conflictNames(this.freePlace(put.path), x.clock.now(), 'pod'), staged)
+      if (copy === undefined) this.refuse(put, 'failed')
+      else {
+        this.accept(entry, put)
+        this.announce(put.path, copy)
+      }
+    } catch (error) {
+      const code = errnoOf(error)
+      if (code === undefined) throw error
+      x.problem(put.path, code, `the pod's version of ${put.path} could not be saved beside it`)
+      this.refuse(put, 'failed')
+    }
+  }
+
+  /** The path, with the folders of it that cannot be here (a file has their name) folded into the name. */
+  private freePlace(path: string): string {
+    let dir = parentOf(path)
+    while (dir !== '' && this.x.replica.disk.stat({ area: 'tree', path: dir })?.kind !== 'dir') dir = parentOf(dir)
+    const rest = dir === '' ? path : path.slice(dir.length + 1)
+    const name = rest.replaceAll('/', '-')
+    return dir === '' ? name : `${dir}/${name}`
+  }
+
+  private announce(path: string, copy: string): void {
+    const { x } = this
+    x.queue(x.replica.tree.ensure(copy), true)
+    x.emit({ type: 'conflict', path, copy })
+  }
+
+  /** Folders that were made or found on the way must be told of, too. */
+  private queueParents(entry: Entry): void {
+    for (let at = entry.parent; at !== null && at.parent !== null; at = at.parent) this.x.queue(at, false)
+  }
+
+  private accept(entry: Entry, put: Put): void {
+    const flight = this.x.flights.get(entry)
+    if (flight !== undefined && this.x.role === 'pod') flight.stale = true
+    this.x.agree(entry, put.data)
+    this.x.send('control', { type: 'ack', seq: put.seq, path: put.path })
+    if (put.staged !== undefined) this.dropStaged(put.staged)
+  }
+
+  private refuse(put: Put, reason: RejReason): void {
+    this.x.send('control', { type: 'rej', seq: put.seq, path: put.path, reason })
+    if (put.staged !== undefined) this.dropStaged(put.staged)
+  }
+
+  private dropStaged(id: number): void {
+    const staged = this.x.replica.stage.take(id)
+    if (staged !== undefined) this.x.replica.stage.discard(staged)
+  }
+}
+
+const unstaged: Outcome = { result: 'failed', code: 'EIO' }

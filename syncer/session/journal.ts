@@ -1,0 +1,27 @@
+import type { Token } from '../core/content.ts'
+import type { Path } from '../core/path.ts'
+
+/**
+ * What the laptop must remember over a crash: the ancestor of each path, what was sent and not answered, and which copy
+ * in the pod all this is about.
+ */
+export type JournalRecord =
+  /** Both ends agree on this. `''`: on nothing being there. */
+  | { type: 'agreed'; path: Path; token: Token }
+  /** Both ends agree on what was sent. */
+  | { type: 'answered'; path: Path; token: Token }
+  /** About to be sent. */
+  | { type: 'sent'; path: Path; token: Token }
+  /** What was sent was refused, or is settled otherwise. */
+  | { type: 'unsent'; path: Path }
+  /** Nothing is agreed: another copy of the pod's folder. */
+  | { type: 'void' }
+  /** The marker is about to be raised to this; until `epoch` the one before is good too. */
+  | { type: 'raising'; id: string; epoch: number }
+  | { type: 'epoch'; id: string; epoch: number }
+
+/** Durable, ordered, and in one piece: after a crash a batch of records is there up to some point, never with holes. */
+export interface Journal {
+  load(): Iterable<JournalRecord>
+  append(records: JournalRecord[]): void
+}

@@ -1,0 +1,246 @@
+import { limits } from '../base/limits.ts'
+import { absent, folder, hashOf, isFile, kindOf, type Token } from '../core/content.ts'
+import type { Path } from '../core/path.ts'
+import type { Entry } from '../endpoint/tree.ts'
+import type { Ack, Put, Rej } from '../wire/sync-message.ts'
+import type { Exchange } from './exchange.ts'
+import type { Transfers } from './transfers.ts'
+
+/** Content that may be under way inside PUTs at once; more goes ahead on the bulk lane. */
+const inlineBytesInFlightMax = 512 * 1024
+const flightsMax = 8_192
+/** How soon a refused change is offered again unless the other end's own change comes first (sync-findings C). */
+const refusedWaitMs = 200
+
+/**
+ * Sends what changed here: the outgoing half of the state table. Per path at most one PUT is under way; a folder goes
+ * before what is in it, and leaves after it.
+ */
+export class Offers {
+  private readonly x: Exchange
+  private readonly transfers: Transfers
+  private readonly inline = new Map<Entry, number>()
+  private inlineBytes = 0
+  /** Folders that something below waits for. */
+  private readonly awaited = new Set<Entry>()
+  /** Folders that leave, with the number of children that have not left yet. */
+  private readonly leaving = new Map<Entry, number>()
+
+  constructor(exchange: Exchange, transfers: Transfers) {
+    this.x = exchange
+    this.transfers = transfers
+  }
+
+  reset(): void {
+    this.inline.clear()
+    this.inlineBytes = 0
+    this.awaited.clear()
+    this.leaving.clear()
+  }
+
+  /** Offers what is queued, changes of now first, until `isOver`. */
+  step(isOver: () => boolean): void {
+    const { x } = this
+    while (x.live && !isOver() && x.flights.size < flightsMax && x.writable('control')) {
+      const [urgent] = x.urgent
+      const [entry] = urgent === undefined ? x.backlog : [urgent]
+      if (entry === undefined) return
+      x.urgent.delete(entry)
+      x.backlog.delete(entry)
+      this.offer(entry, urgent !== undefined)
+    }
+  }
+
+  get hasWork(): boolean {
+    const { x } = this
+    return x.live && x.urgent.size + x.backlog.size > 0 && x.flights.size < flightsMax && x.writable('control')
+  }
+
+  /** The content of a transfer is at the other end: the PUT follows, if it is still what stands here. */
+  staged(entry: Entry, token: Token, id: number, live: boolean): void {
+    const path = entry.path
+    const look = this.x.replica.looker.look(entry, path)
+    const wanted = look.state === 'known' && look.token === token && token !== entry.agreed
+    if (!wanted || this.x.flights.has(entry) || !this.parentReady(entry)) {
+      this.x.send('control', { type: 'forget', id })
+      this.x.queue(entry, false)
+      return
+    }
+    this.put(entry, path, token, { live, staged: id })
+  }
+
+  onAck(message: Ack): void {
+    const answered = this.answered(message)
+    if (answered === undefined) return
+    const { entry, flight } = answered
+    if (!flight.stale) this.x.answered(entry, flight.data)
+    this.x.emit({ type: 'changed', path: message.path, direction: 'out' })
+    this.x.queue(entry, false)
+  }
+
+  onRej(message: Rej): void {
+    const answered = this.answered(message)
+    if (answered === undefined) return
+    const { entry } = answered
+    this.x.unsent(entry)
+    switch (message.reason) {
+      case 'changed':
+        this.x.retry(entry, refusedWaitMs, 5_000)
+        break
+      case 'need':
+        this.transfers.insist(entry)
+        this.x.queue(entry, true)
+        break
+      case 'failed':
+        this.x.retry(entry, 1_000, 30_000)
+        break
+      case 'halted':
+        this.x.retry(entry, 5_000, 5_000)
+        break
+      case 'ignored':
+        break
+    }
+  }
+
+  private answered(message: Ack | Rej): { entry: Entry; flight: { data: Token; stale: boolean } } | undefined {
+    const entry = this.x.replica.tree.find(message.path)
+    const flight = entry && this.x.flights.get(entry)
+    if (entry === undefined || flight === undefined || flight.seq !== message.seq) return undefined
+    this.x.flights.delete(entry)
+    this.inlineBytes -= this.inline.get(entry) ?? 0
+    this.inline.delete(entry)
+    return { entry, flight }
+  }
+
+  private offer(entry: Entry, urgent: boolean): void {
+    const { x } = this
+    if (x.flights.has(entry) || x.waiting.has(entry) || x.holds.has(entry) || this.transfers.has(entry)) return
+    const nowMs = x.clock.monotonic()
+    if (x.isWaitingToRetry(entry, nowMs)) return
+    const path = entry.path
+    if (x.rules.ignored(path, entry.current === folder)) return
+    const look = x.replica.looker.look(entry, path, true)
+    if (look.state === 'busy') {
+      x.holds.later(entry, nowMs, 5)
+      return
+    }
+    if (look.state === 'barred') {
+      x.problem(path, look.code, `${path} cannot be read here`)
+      return
+    }
+    x.problem(path, '', '')
+    if (look.token === entry.agreed) {
+      this.settled(entry, look.token)
+      return
+    }
+    if (!this.parentReady(entry) || !this.childrenGone(entry, look.token)) return
+    this.sendChange(entry, path, look.token, look.bytes, urgent)
+  }
+
+  /** Nothing to tell: what stands here is agreed. */
+  private settled(entry: Entry, token: Token): void {
+    if (token === folder) this.wakeChildren(entry)
+    if (token === absent) {
+      this.left(entry)
+      this.x.prune(entry)
+    }
+  }
+
+  private sendChange(entry: Entry, path: Path, token: Token, bytes: Buffer | undefined, urgent: boolean): void {
+    const { agreed } = entry
+    const onlyMode =
+      isFile(token) && isFile(agreed) && hashOf(token) === hashOf(agreed) && !this.transfers.insists(entry)
+    if (!isFile(token) || onlyMode) {
+      this.put(entry, path, token, { live: urgent })
+      return
+    }
+    const size = entry.key?.size ?? 0
+    const calm = urgent || this.x.backlog.size < 64
+    if (
+      bytes !== undefined &&
+      calm &&
+      size <= limits.inlineBytesMax &&
+      this.inlineBytes + size <= inlineBytesInFlightMax
+    ) {
+      this.inline.set(entry, size)
+      this.inlineBytes += size
+      this.put(entry, path, token, { live: urgent, bytes })
+      return
+    }
+    this.transfers.add(entry, token, urgent)
+  }
+
+  private put(
+    entry: Entry,
+    path: Path,
+    data: Token,
+    how: { live: boolean; bytes?: Uint8Array; staged?: number },
+  ): void {
+    const { x } = this
+    const seq = x.nextSeq()
+    if (x.role === 'laptop') {
+      entry.sent = data
+      x.record({ type: 'sent', path, token: data })
+    }
+    x.flights.set(entry, { seq, data, stale: false })
+    const mtimeMs = entry.key === null ? 0 : Number(entry.key.mtimeNs / 1_000_000n)
+    const message: Put = { type: 'put', seq, path, base: entry.agreed, data, mtimeMs, live: how.live }
+    if (how.bytes !== undefined) message.bytes = how.bytes
+    if (how.staged !== undefined) message.staged = how.staged
+    x.send('control', message)
+    if (data === folder) this.wakeChildren(entry)
+    if (data === absent) this.left(entry)
+  }
+
+  /** The other end has the folder, or is told of it before. */
+  private parentReady(entry: Entry): boolean {
+    const { parent } = entry
+    if (parent === null || parent.parent === null) return true
+    const flight = this.x.flights.get(parent)
+    if ((flight?.data ?? parent.agreed) === folder) return true
+    // Below something that is gone here, a removal needs no parent: the folder's own removal waits for it.
+    if (entry.current === absent && entry.agreed !== absent && flight === undefined) return true
+    this.awaited.add(parent)
+    this.x.queue(parent, this.x.urgent.has(entry))
+    return false
+  }
+
+  private wakeChildren(parent: Entry): void {
+    if (!this.awaited.delete(parent) || parent.children === null) return
+    for (const child of parent.children.values()) {
+      if (child.current !== child.agreed) this.x.queue(child, false)
+    }
+  }
+
+  /** A folder leaves, or becomes something else, only when everything in it has left or is on its way. */
+  private childrenGone(entry: Entry, token: Token): boolean {
+    if (kindOf(entry.agreed) !== 'dir' || token === folder || entry.children === null) return true
+    let left = 0
+    for (const child of entry.children.values()) {
+      if (this.hasLeft(child)) continue
+      left += 1
+      this.x.queue(child, false)
+    }
+    if (left === 0) return true
+    this.leaving.set(entry, left)
+    return false
+  }
+
+  private hasLeft(child: Entry): boolean {
+    const flight = this.x.flights.get(child)
+    return flight === undefined ? child.agreed === absent : flight.data === absent
+  }
+
+  /** A child has left or is on its way: the last one lets the folder go. */
+  private left(entry: Entry): void {
+    const { parent } = entry
+    if (parent === null) return
+    const left = this.leaving.get(parent)
+    if (left === undefined) return
+    if (left > 1) this.leaving.set(parent, left - 1)
+    else {
+      this.leaving.delete(parent)
+      this.x.queue(parent, false)
+    }
+  }
+}
