@@ -1,0 +1,245 @@
+// Somebody at work in a folder, on the laptop or inside a container: requests arrive as JSON lines on stdin, answers leave on stdout.
+// It runs with `node -e`, so it must not depend on any other file.
+const fs = require('node:fs')
+const path = require('node:path')
+const { createHash } = require('node:crypto')
+const net = require('node:net')
+
+const now = () => performance.timeOrigin + performance.now()
+const ours = '.podswap'
+
+const hands = {
+  ping: () => ({ now: now() }),
+
+  write({ file, data, how = 'atomic' }) {
+    const bytes = Buffer.from(data, 'base64')
+    fs.mkdirSync(path.dirname(file), { recursive: true })
+    const at = now()
+    if (how === 'append') fs.appendFileSync(file, bytes)
+    else if (how === 'in-place') fs.writeFileSync(file, bytes)
+    else {
+      const temp = path.join(path.dirname(file), `.#${path.basename(file)}`)
+      fs.writeFileSync(temp, bytes)
+      fs.renameSync(temp, file)
+    }
+    return { at }
+  },
+
+  /** Saves the file with a line more than it has. */
+  addLine({ file, line, how }) {
+    const text = how === 'append' ? '' : fs.readFileSync(file, 'utf8')
+    return hands.write({ file, data: Buffer.from(`${text}${line}\n`).toString('base64'), how })
+  },
+
+  read({ file }) {
+    try {
+      return { data: fs.readFileSync(file).toString('base64') }
+    } catch (error) {
+      return { code: error.code }
+    }
+  },
+
+  remove({ file }) {
+    fs.rmSync(file, { recursive: true })
+    return {}
+  },
+
+  move({ from, to }) {
+    fs.renameSync(from, to)
+    return {}
+  },
+
+  /** Everything below a folder: path → `d`, `f` or `x` with sha256, or `l` with the target; and stats on request. */
+  tree({ dir, stats = false }) {
+    const entries = {}
+    walk(dir, (file, stat) => {
+      const name = path.relative(dir, file)
+      entries[name] = token(file, stat) + (stats ? ` ${stat.ino} ${stat.mtimeNs} ${stat.ctimeNs}` : '')
+    })
+    return { entries }
+  },
+
+  /** Number of files, and the span of time in which the folder took shape, in ms by this machine's clock. */
+  census({ dir }) {
+    let files = 0
+    let first = Infinity
+    let last = -Infinity
+    walk(dir, (_file, stat) => {
+      if (stat.isFile()) files++
+      last = Math.max(last, Number(stat.ctimeNs) / 1e6)
+      first = Math.min(first, born(stat))
+    })
+    const private_ = fs.lstatSync(path.join(dir, ours), { bigint: true, throwIfNoEntry: false })
+    if (private_) first = Math.min(first, born(private_))
+    return { files, first, last }
+  },
+
+  /** Bytes in files below a folder, the engine's own included. */
+  volume({ dir }) {
+    let bytes = 0
+    walk(dir, (_file, stat) => (bytes += stat.isFile() ? Number(stat.size) : 0), { private: true })
+    return { bytes }
+  },
+
+  /** Answers as soon as the file holds the text; `at` is when it was seen. */
+  expect({ file, text, deadlineMs = 20000 }) {
+    return new Promise((resolve, reject) => {
+      const wanted = Buffer.from(text)
+      const end = now() + deadlineMs
+      const watcher = watch(path.dirname(file), look)
+      const timer = setInterval(look, 2)
+      function look() {
+        let found = false
+        try {
+          found = fs.readFileSync(file).includes(wanted)
+        } catch {}
+        if (!found && now() < end) return
+        const at = now()
+        clearInterval(timer)
+        watcher?.close()
+        found ? resolve({ at }) : reject(new Error(`${file} did not come to hold the text`))
+      }
+      look()
+    })
+  },
+
+  /** Looks at files every millisecond until `unwatched`; keeps what should never be seen. */
+  watchFiles({ files }) {
+    const seen = new Map()
+    let looks = 0
+    const timer = setInterval(() => {
+      looks++
+      for (const file of files) {
+        const stat = fs.statSync(file, { throwIfNoEntry: false })
+        if (!stat) seen.set(file, 'missing')
+        else if (stat.size === 0) seen.set(file, 'empty')
+      }
+    }, 1)
+    hands.unwatch = () => {
+      clearInterval(timer)
+      return { looks, seen: Object.fromEntries(seen) }
+    }
+    return {}
+  },
+
+  processes() {
+    const found = []
+    for (const pid of fs.readdirSync('/proc').filter(name => /^\d+$/.test(name))) {
+      try {
+        const argv = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1)
+        const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8')
+        const field = name => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1]
+        found.push({ pid: Number(pid), parent: Number(field('PPid')), state: field('State'), uid: field('Uid'), argv })
+      } catch {} // ended meanwhile
+    }
+    return { found }
+  },
+
+  kill({ pid, signal }) {
+    process.kill(pid, signal)
+    return {}
+  },
+
+  /** A TCP server for measurements: `e` echoes, `u` + size takes that many bytes and answers, `d` + size sends them. */
+  serve({ port }) {
+    return new Promise((resolve, reject) => {
+      net
+        .createServer(serveConnection)
+        .on('error', reject)
+        .listen(port, '127.0.0.1', () => resolve({}))
+    })
+  },
+}
+
+function walk(dir, visit, options = {}) {
+  for (const entry of listed(dir)) {
+    if (entry.name === ours && !options.private) continue
+    const file = path.join(dir, entry.name)
+    const stat = fs.lstatSync(file, { bigint: true, throwIfNoEntry: false })
+    if (!stat) continue
+    visit(file, stat)
+    if (stat.isDirectory()) walk(file, visit, options)
+  }
+}
+
+function listed(dir) {
+  try {
+    return fs.readdirSync(dir, { withFileTypes: true })
+  } catch (error) {
+    if (error.code === 'ENOENT') return [] // removed while we walked
+    throw error
+  }
+}
+
+// where the file system keeps no birth time, the oldest of the other stamps that nobody can set
+function born(stat) {
+  return Number(stat.birthtimeNs > 0n ? stat.birthtimeNs : stat.ctimeNs) / 1e6
+}
+
+function token(file, stat) {
+  if (stat.isDirectory()) return 'd'
+  if (stat.isSymbolicLink()) return `l${fs.readlinkSync(file)}`
+  if (!stat.isFile()) return 'other'
+  const hash = createHash('sha256').update(fs.readFileSync(file)).digest('hex')
+  return (stat.mode & 0o100n ? 'x' : 'f') + hash
+}
+
+function watch(dir, look) {
+  try {
+    return fs.watch(dir, look).on('error', () => {})
+  } catch {
+    return undefined // not there yet: the timer looks
+  }
+}
+
+function serveConnection(socket) {
+  socket.setNoDelay(true)
+  socket.on('error', () => {})
+  socket.once('data', first => {
+    const kind = String.fromCharCode(first[0])
+    const size = first.length >= 9 ? Number(first.readBigUInt64BE(1)) : 0
+    if (kind === 'e') socket.on('data', bytes => socket.write(bytes))
+    else if (kind === 'u') takeBytes(socket, size, first.length - 9)
+    else sendBytes(socket, size)
+  })
+}
+
+function takeBytes(socket, size, taken) {
+  socket.on('data', bytes => {
+    taken += bytes.length
+    if (taken >= size) socket.write('.')
+  })
+}
+
+function sendBytes(socket, size) {
+  const block = Buffer.alloc(256 * 1024, 'podswap ')
+  let left = size
+  const more = () => {
+    while (left > 0) {
+      const part = left < block.length ? block.subarray(0, left) : block
+      left -= part.length
+      if (!socket.write(part)) return socket.once('drain', more)
+    }
+  }
+  more()
+}
+
+let pending = ''
+process.stdin.setEncoding('utf8')
+process.stdin.on('data', text => {
+  const lines = (pending + text).split('\n')
+  pending = lines.pop()
+  for (const line of lines) answer(JSON.parse(line))
+})
+process.stdin.on('end', () => process.exit(0))
+process.stdout.on('error', () => process.exit(0))
+
+async function answer({ id, call, ...request }) {
+  let reply
+  try {
+    reply = await hands[call](request)
+  } catch (error) {
+    reply = { error: error.message, code: error.code }
+  }
+  process.stdout.write(`${JSON.stringify({ id, ...reply })}\n`)
+}
