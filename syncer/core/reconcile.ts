@@ -40,14 +40,16 @@ export function judgePut(put: { base: Token; data: Token }, current: Token, agre
 
 /**
  * The agreement after a cut, from what the pod holds (`current`), what it last applied of ours (`base`; undefined where
- * the agent started anew), what we last agreed on and what we sent without hearing back.
+ * the agent started anew), what the laptop holds (`local`), what we last agreed on and what we sent without hearing back.
  */
 export function settle(path: {
   agreed: Token
   sent: Token | undefined
+  local: Token
   current: Token
   base: Token | undefined
 }): Token {
-  if (path.sent === undefined) return path.agreed
-  return path.current === path.sent || path.base === path.sent ? path.sent : path.agreed
+  const { sent } = path
+  if (sent !== undefined && (path.current === sent || path.base === sent)) return sent
+  return path.current === path.local ? path.local : path.agreed
 }

@@ -65,7 +65,8 @@ export class People {
   }
 
   unlink(path: Path): void {
-    this.observer?.removed(this.#volume.unlink(this.#volume.tree, path))
+    const removed = this.#volume.unlink(this.#volume.tree, path)
+    this.observer?.removed(removed)
   }
 
   /** mv: replaces a file that is there. */

@@ -100,6 +100,26 @@ export class Applier {
     }
   }
 
+  /**
+   * Gives a private file or link back to the tree under the first free name of `names`. By link, not by copy: a program
+   * that still writes to it goes on writing into a file that people see.
+   */
+  bringBack(own: string, names: Iterable<Path>): Path | undefined {
+    for (const path of names) {
+      try {
+        this.moveOut(own, path)
+        this.disk.sync(inTree(path))
+        return path
+      } catch (error) {
+        const code = errnoOf(error)
+        if (code === 'ENOENT' && this.disk.stat(inOwn(own)) === null) return undefined
+        // Its folder is gone or something has the name: the next one.
+        if (code === undefined || !raced.has(code)) throw error
+      }
+    }
+    return undefined
+  }
+
   /** Puts content beside everything else, under the first free name of `names`; durable when it returns. */
   save(names: Iterable<Path>, from: StagedFile): Path | undefined {
     for (const path of names) {
@@ -150,17 +170,19 @@ export class Applier {
     if (kindOf(from.token) === 'link') {
       this.disk.symlink(linkTargetOf(from.token), inTree(path))
       this.stage.discard(from)
-      return
-    }
+    } else this.moveOut(from.name, path)
+  }
+
+  private moveOut(own: string, path: Path): void {
     try {
-      this.disk.link(inOwn(from.name), inTree(path))
+      this.disk.link(inOwn(own), inTree(path))
     } catch (error) {
       if (!noLink.has(errnoOf(error) ?? '')) throw error
       if (this.disk.stat(inTree(path)) !== null) throw Object.assign(new Error('exists'), { code: 'EEXIST' })
-      this.disk.rename(inOwn(from.name), inTree(path))
+      this.disk.rename(inOwn(own), inTree(path))
       return
     }
-    this.stage.discard(from)
+    this.disk.unlink(inOwn(own))
   }
 
   private replace(entry: Entry, path: Path, expected: Token, from: StagedFile): Outcome {
@@ -246,8 +268,7 @@ export class Applier {
       return
     }
     try {
-      this.disk.link(inOwn(kept), inTree(path))
-      this.disk.unlink(inOwn(kept))
+      this.moveOut(kept, path)
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       // Something new stands there already, or links do not work here: the rescue finds it another name.
@@ -315,7 +336,7 @@ export function* conflictNames(path: Path, nowMs: number, from: string): Generat
   const at = dot > slash + 1 ? dot : path.length
   const stem = shorten(path.slice(slash + 1, at))
   const dir = path.slice(0, slash + 1)
-  for (let number = 1; number <= 1000; number++) {
+  for (let number = 1; number <= 50; number++) {
     const tail = number === 1 ? '' : `-${number}`
     yield `${dir}${stem}.conflict-${stamp}-${from}${tail}${path.slice(at)}`
   }

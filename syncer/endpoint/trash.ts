@@ -26,9 +26,8 @@ interface Kept {
 export interface Rescue {
   /** Private file that holds it. */
   name: string
+  /** Where it was, or its bare name where that is not known. */
   path: Path
-  /** To be called with what was really saved from it: it may have changed again meanwhile. */
-  saved(token: Token): void
 }
 
 /**
@@ -99,8 +98,7 @@ export class Trash {
       if (isLinked(stat)) this.remove(name)
       else if (stat.kind === 'file' && parsed.tag.charCodeAt(0) !== 108) {
         const token = this.tokenOf(name, stat)
-        if (token !== undefined && token.slice(1) !== parsed.tag.slice(1))
-          yield { name, path: parsed.base, saved: () => this.remove(name) }
+        if (token !== undefined && token.slice(1) !== parsed.tag.slice(1)) yield { name, path: parsed.base }
       }
     }
   }
@@ -149,14 +147,7 @@ export class Trash {
       kept.stat = stat
       return undefined
     }
-    return {
-      name: kept.name,
-      path: kept.path,
-      saved: saved => {
-        kept.token = saved
-        kept.stat = stat
-      },
-    }
+    return { name: kept.name, path: kept.path }
   }
 
   private stat(name: string): Stat | null {

@@ -18,10 +18,18 @@ export interface Incarnation {
   raising: Marker | undefined
 }
 
-/** True where the pod's marker is one that we gave it last: then the ancestor is about this very copy. */
-export function isSameIncarnation(marker: Marker | null, { confirmed, raising }: Incarnation): boolean {
-  const matches = (own: Marker | undefined) => own !== undefined && marker?.id === own.id && marker.epoch === own.epoch
-  return marker !== null && (matches(confirmed) || matches(raising))
+/**
+ * What the pod's marker says about its copy.
+ *
+ * - `known`  one that we gave it last: the ancestor is about this very copy
+ * - `first`  another copy: a new pod, another image, a volume that came back from a snapshot
+ * - `behind` ours, but from later than we remember: the laptop's own state came back from a backup
+ */
+export function judgeMarker(marker: Marker | null, { confirmed, raising }: Incarnation): 'known' | 'first' | 'behind' {
+  if (marker === null) return 'first'
+  const epochs = [confirmed, raising].filter(own => own?.id === marker.id).map(own => own!.epoch)
+  if (epochs.includes(marker.epoch)) return 'known'
+  return epochs.length > 0 && epochs.every(epoch => epoch < marker.epoch) ? 'behind' : 'first'
 }
 
 /** The pod's half of the first words of a connection: say what stands here, learn what is agreed. */
@@ -90,9 +98,9 @@ export class LaptopContact {
     this.complete = message.last
   }
 
-  /** Settles every path and tells the pod. @param known the ancestor is about this copy of the pod's folder */
-  settle(known: boolean): void {
-    const bases = known ? this.settleKnown() : this.settleFirst()
+  /** Settles every path and tells the pod. */
+  settle(copy: ReturnType<typeof judgeMarker>): void {
+    const bases = copy === 'known' ? this.settleKnown() : this.settleFirst(copy === 'first' ? this.initial : 'keep')
     for (let at = 0; at < bases.length || at === 0; at += entriesPerMessage) {
       const entries = bases.slice(at, at + entriesPerMessage)
       this.x.send('control', { type: 'bases', entries, last: at + entriesPerMessage >= bases.length })
@@ -108,7 +116,7 @@ export class LaptopContact {
       const path = entry.path
       const pod = this.index.get(path)
       const current = pod?.current ?? absent
-      x.agree(entry, settle({ agreed: entry.agreed, sent: entry.sent, current, base: pod?.base }))
+      x.agree(entry, settle({ agreed: entry.agreed, sent: entry.sent, local: entry.current, current, base: pod?.base }))
       x.unsent(entry)
       if (entry.agreed !== current) bases.push({ path, agreed: entry.agreed })
     }
@@ -119,7 +127,7 @@ export class LaptopContact {
    * No ancestor for this copy: the laptop wins where both have something, and never loses anything. What only the pod
    * has is taken over with `keep`, removed there with `mirror`.
    */
-  private settleFirst(): Bases['entries'] {
+  private settleFirst(initial: 'mirror' | 'keep'): Bases['entries'] {
     const { x } = this
     x.record({ type: 'void' })
     for (const entry of x.replica.tree.walk()) {
@@ -132,8 +140,8 @@ export class LaptopContact {
       if (x.rules.ignored(path, false)) continue
       const entry = x.replica.tree.ensure(path)
       const onlyInPod = entry.current === absent && current !== absent
-      if (onlyInPod && this.initial === 'mirror') removed.push(path)
-      const agreed = onlyInPod && this.initial === 'keep' ? absent : current
+      if (onlyInPod && initial === 'mirror') removed.push(path)
+      const agreed = onlyInPod && initial === 'keep' ? absent : current
       x.agree(entry, agreed)
       if (agreed !== current) bases.push({ path, agreed })
     }

@@ -8,7 +8,7 @@ import type { IgnoreRules } from '../endpoint/replica.ts'
 import { Scanner } from '../endpoint/scanner.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { Marker, SyncMessage } from '../wire/sync-message.ts'
-import { type Incarnation, isSameIncarnation, LaptopContact, PodContact } from './contact.ts'
+import { type Incarnation, judgeMarker, LaptopContact, PodContact } from './contact.ts'
 import { Exchange, type ExchangeOptions } from './exchange.ts'
 import { Intake } from './intake.ts'
 import type { Journal } from './journal.ts'
@@ -416,8 +416,9 @@ export class SyncEngine implements Peer<SyncMessage> {
 
   private settleWhenReady(): void {
     if (!this.scanned || !this.laptopContact.complete || this.greeted === undefined || this.exchange.live) return
-    const known = isSameIncarnation(this.greeted.marker, this.incarnation)
-    this.laptopContact.settle(known)
+    const copy = judgeMarker(this.greeted.marker, this.incarnation)
+    const known = copy !== 'first'
+    this.laptopContact.settle(copy)
     const id = known ? this.greeted.marker!.id : this.options.newMarkerId()
     const epoch = known ? this.greeted.marker!.epoch + 1 : 1
     this.incarnation.confirmed = known ? this.greeted.marker! : undefined

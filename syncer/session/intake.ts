@@ -1,8 +1,7 @@
 import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { absent, folder, hashOf, isExecutable, isFile, kindOf, type Token } from '../core/content.ts'
-import { parentOf } from '../core/path.ts'
+import { nameOf, parentOf } from '../core/path.ts'
 import { answerPut, judgePut } from '../core/reconcile.ts'
-import { inOwn } from '../disk/disk.ts'
 import { conflictNames, type Outcome, withExecutable } from '../endpoint/apply.ts'
 import type { Scanner } from '../endpoint/scanner.ts'
 import type { StagedFile } from '../endpoint/stage.ts'
@@ -58,14 +57,15 @@ export class Intake {
   /** Saves content that a program wrote into a file we had already replaced or removed. */
   rescue(rescue: Rescue): void {
     const { x } = this
+    const nowMs = x.clock.now()
+    const names = [
+      rescue.path,
+      ...conflictNames(rescue.path, nowMs, 'late'),
+      ...conflictNames(nameOf(rescue.path), nowMs, 'late'),
+    ]
     try {
-      const stat = x.replica.disk.stat(inOwn(rescue.name))
-      if (stat === null) return
-      const staged = x.replica.applier.copy({ own: rescue.name }, stat.mode & 0o777)
-      const copy = x.replica.applier.save(conflictNames(rescue.path, x.clock.now(), 'late'), staged)
-      if (copy === undefined) return
-      rescue.saved(staged.token)
-      this.announce(rescue.path, copy)
+      const copy = x.replica.applier.bringBack(rescue.name, names)
+      if (copy !== undefined) this.announce(rescue.path, copy)
     } catch (error) {
       const code = errnoOf(error)
       if (code === undefined) throw error
@@ -158,6 +158,11 @@ export class Intake {
       return
     }
     if (outcome.result === 'not-empty') this.scanner.add(entry, false)
+    if (outcome.result === 'not-empty' && x.role === 'laptop' && put.data === absent) {
+      // What is new in the folder goes out on top; refused, both ends would wait for each other.
+      this.accept(entry, put)
+      return
+    }
     if (outcome.result === 'failed') x.problem(put.path, outcome.code, `${put.path} could not be written`)
     this.refuse(put, outcome.result === 'need' ? 'need' : outcome.result === 'failed' ? 'failed' : 'changed')
     if (outcome.result === 'changed') this.queueParents(entry)

@@ -1,0 +1,134 @@
+import type { Clock } from '../../../syncer/base/clock.ts'
+import type { Path } from '../../../syncer/core/path.ts'
+import { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
+import { Replica } from '../../../syncer/endpoint/replica.ts'
+import { type EngineOptions, SyncEngine } from '../../../syncer/session/engine.ts'
+import type { EngineEvent } from '../../../syncer/session/exchange.ts'
+import type { Journal, JournalRecord } from '../../../syncer/session/journal.ts'
+import type { Lane } from '../../../syncer/session/peer.ts'
+import type { Marker, SyncMessage } from '../../../syncer/wire/sync-message.ts'
+
+export class ManualClock implements Clock {
+  ms = 1_000_000
+  now(): number {
+    return this.ms
+  }
+  monotonic(): number {
+    return this.ms
+  }
+}
+
+export class ArrayJournal implements Journal {
+  records: JournalRecord[] = []
+  load(): JournalRecord[] {
+    return [...this.records]
+  }
+  append(records: JournalRecord[]): void {
+    this.records.push(...records)
+  }
+}
+
+/** Two engines over memory disks and an ideal connection; `settle` runs them until nothing is left to do. */
+export class Pair {
+  readonly clock = new ManualClock()
+  readonly disks: { laptop: MemoryDisk; pod: MemoryDisk }
+  readonly journal = new ArrayJournal()
+  readonly events: EngineEvent[] = []
+  marker: Marker | null = null
+  laptop!: SyncEngine
+  pod!: SyncEngine
+  private queue: { to: 'laptop' | 'pod'; lane: Lane; message: SyncMessage }[] = []
+  private ids = 0
+  ignored: (path: Path, isDir: boolean) => boolean = () => false
+  initial: 'mirror' | 'keep' = 'mirror'
+  sent: SyncMessage[] = []
+
+  constructor() {
+    const { clock } = this
+    this.disks = { laptop: new MemoryDisk({ clock }), pod: new MemoryDisk({ clock }) }
+    this.start('laptop')
+    this.start('pod')
+  }
+
+  start(role: 'laptop' | 'pod'): void {
+    const engine = new SyncEngine(this.options(role))
+    if (role === 'laptop') this.laptop = engine
+    else this.pod = engine
+  }
+
+  connect(): void {
+    this.queue = []
+    this.pod.connect()
+    this.laptop.connect()
+  }
+
+  cut(): void {
+    this.queue = []
+    this.pod.disconnect()
+    this.laptop.disconnect()
+  }
+
+  /** Runs both ends and moves the clock until both are idle. */
+  settle(stepsMax = 20_000): void {
+    for (let step = 0; step < stepsMax; step++) {
+      const next = this.queue.shift()
+      if (next !== undefined) this[next.to].receive(next.lane, next.message)
+      else if (this.laptop.idle() && this.pod.idle()) return
+      else {
+        const due = Math.min(this.laptop.due(), this.pod.due())
+        if (due > this.clock.ms && Number.isFinite(due)) this.clock.ms = Math.ceil(due)
+        this.laptop.tick()
+        this.pod.tick()
+      }
+    }
+    throw new Error('the pair did not come to rest')
+  }
+
+  /** Tells both ends that everything may have changed. */
+  sweep(): void {
+    this.clock.ms += 50
+    this.laptop.sweep()
+    this.pod.sweep()
+    this.settle()
+  }
+
+  private options(role: 'laptop' | 'pod'): EngineOptions {
+    const other = role === 'laptop' ? 'pod' : 'laptop'
+    const rules = { ignored: (path: Path, isDir: boolean) => this.ignored(path, isDir) }
+    const replica = new Replica({
+      disk: this.disks[role],
+      clock: this.clock,
+      newId: () => `${role[0]}${(this.ids++).toString(36)}`,
+      trashKeepMs: 60_000,
+    })
+    return {
+      role,
+      replica,
+      rules,
+      send: (lane, message) => {
+        this.sent.push(message)
+        this.queue.push({ to: other, lane, message })
+      },
+      writable: () => true,
+      on: event => this.events.push(event),
+      watch: () => {},
+      unwatch: () => {},
+      session: 'test',
+      initial: this.initial,
+      rulesText: '',
+      compileRules: () => rules,
+      newMarkerId: () => `m${this.ids++}`,
+      ...(role === 'laptop' ? { journal: this.journal } : {}),
+      ...(role === 'pod'
+        ? {
+            marker: {
+              read: () => this.marker,
+              write: (marker: Marker) => {
+                this.marker = marker
+              },
+            },
+          }
+        : {}),
+    }
+  }
+}
