@@ -168,6 +168,11 @@ export class Exchange {
     this.queue(entry, true)
   }
 
+  /** Nothing to try again: what stands here is agreed. */
+  noRetry(entry: Entry): void {
+    this.retryAt.delete(entry)
+  }
+
   isWaitingToRetry(entry: Entry, nowMs: number): boolean {
     const retry = this.retryAt.get(entry)
     return retry !== undefined && retry.atMs > nowMs

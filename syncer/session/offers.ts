@@ -1,6 +1,9 @@
+import { hash } from 'node:crypto'
+import { errnoOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { absent, folder, hashOf, isFile, kindOf, type Token } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
+import { inTree } from '../disk/disk.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { Ack, Put, Rej } from '../wire/sync-message.ts'
 import type { Exchange } from './exchange.ts'
@@ -139,6 +142,7 @@ export class Offers {
 
   /** Nothing to tell: what stands here is agreed. */
   private settled(entry: Entry, token: Token): void {
+    this.x.noRetry(entry)
     if (token === folder) this.wakeChildren(entry)
     if (token === absent) {
       this.left(entry)
@@ -156,18 +160,31 @@ export class Offers {
     }
     const size = entry.key?.size ?? 0
     const calm = urgent || this.x.backlog.size < 64
-    if (
-      bytes !== undefined &&
-      calm &&
-      size <= limits.inlineBytesMax &&
-      this.inlineBytes + size <= inlineBytesInFlightMax
-    ) {
-      this.inline.set(entry, size)
-      this.inlineBytes += size
-      this.put(entry, path, token, { live: urgent, bytes })
+    const fits = size <= limits.inlineBytesMax && this.inlineBytes + size <= inlineBytesInFlightMax
+    const inline = calm && fits ? (bytes ?? this.read(path, token)) : undefined
+    if (inline === undefined) {
+      this.transfers.add(entry, token, urgent)
       return
     }
-    this.transfers.add(entry, token, urgent)
+    this.inline.set(entry, size)
+    this.inlineBytes += size
+    this.put(entry, path, token, { live: urgent, bytes: inline })
+  }
+
+  /** The content that was looked at, read again; undefined where it is another by now. */
+  private read(path: Path, token: Token): Buffer | undefined {
+    try {
+      const file = this.x.replica.disk.open(inTree(path))
+      try {
+        const bytes = file.read(0, limits.inlineBytesMax + 1)
+        return hash('sha256', bytes, 'hex') === hashOf(token) ? bytes : undefined
+      } finally {
+        file.close()
+      }
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      return undefined
+    }
   }
 
   private put(
