@@ -1,0 +1,90 @@
+/**
+ * Every field that Okteto's manifests know, as of its releases 1.10 to 3.x, and what becomes of each here.
+ *
+ * - `read`: acted on.
+ * - `later`: understood, not acted on yet; said in a warning where it asks for something.
+ * - `void`: has no counterpart here; likewise.
+ */
+export type FieldUse = 'read' | 'later' | 'void'
+
+export const devFields: Readonly<Record<string, FieldUse>> = {
+  name: 'read',
+  selector: 'read',
+  labels: 'read',
+  container: 'read',
+  image: 'read',
+  imagePullPolicy: 'read',
+  command: 'read',
+  workdir: 'read',
+  mountpath: 'read',
+  sync: 'read',
+  volumes: 'read',
+  forward: 'read',
+  interface: 'read',
+  environment: 'read',
+  envFiles: 'read',
+  initContainer: 'read',
+  securityContext: 'read',
+  resources: 'read',
+  namespace: 'read',
+  context: 'read',
+  mode: 'read',
+  divert: 'read',
+  args: 'later',
+  subpath: 'later',
+  externalVolumes: 'later',
+  persistentVolume: 'later',
+  reverse: 'later',
+  secrets: 'later',
+  nodeSelector: 'later',
+  affinity: 'later',
+  tolerations: 'later',
+  serviceAccount: 'later',
+  priorityClassName: 'later',
+  probes: 'later',
+  healthchecks: 'later',
+  lifecycle: 'later',
+  metadata: 'later',
+  annotations: 'later',
+  timeout: 'later',
+  autocreate: 'later',
+  replicas: 'later',
+  services: 'later',
+  initFromImage: 'later',
+  remote: 'void',
+  sshServerPort: 'void',
+  docker: 'void',
+  push: 'void',
+}
+
+/** Fields of the root of a v2 file. */
+export const rootFields: Readonly<Record<string, FieldUse>> = {
+  dev: 'read',
+  namespace: 'read',
+  context: 'read',
+  devs: 'later',
+  variables: 'later',
+  forward: 'later',
+  build: 'later',
+  deploy: 'later',
+  destroy: 'later',
+  dependencies: 'later',
+  external: 'later',
+  test: 'later',
+  name: 'void',
+  icon: 'void',
+}
+
+/** Fields that decide what is touched: a slip in one of these is an error, for passing over it would hit another thing. */
+export const vitalFields: readonly string[] = [
+  'dev',
+  'name',
+  'namespace',
+  'context',
+  'selector',
+  'labels',
+  'container',
+  'sync',
+  'mode',
+  'divert',
+]

@@ -1,0 +1,140 @@
+import { quoteText } from './complaints.ts'
+import { entriesOf } from './entries.ts'
+import { Fields } from './fields.ts'
+import type { Dev, Resources, SecurityContext } from './manifest.ts'
+import { asScalar, readBoolean, readExpanded, readWholeNumber } from './read-scalar.ts'
+import type { Reading } from './reading.ts'
+import { describeNode, type YamlMap, type YamlNode } from './yaml-node.ts'
+
+/** Kubernetes' `resource.Quantity`. */
+const quantityPattern = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?$/
+/** `cpu`, `hugepages-2Mi`, `nvidia.com/gpu`. */
+const resourcePattern = /^[A-Za-z0-9](?:[A-Za-z0-9./_-]{0,300}[A-Za-z0-9])?$/
+
+/** The field as a map; another value gives an error, none gives undefined. */
+export function readMapField(reading: Reading, fields: Fields, name: string): YamlMap | undefined {
+  const node = fields.value(name)
+  if (node === undefined || node.kind === 'map') return node
+  reading.complaints.error(node.at, `\`${name}\` must be a map, not ${describeNode(node)}`)
+  return undefined
+}
+
+/** `image`, which in a v1 file can also be a map that tells how to build it: then only its `name` counts. */
+export function readImage(reading: Reading, fields: Fields): string | undefined {
+  const node = fields.value('image')
+  if (node?.kind !== 'map') return checkedImage(reading, node, readExpanded(reading, fields, 'image'))
+  const parts = new Fields(reading, node)
+  parts.complainAboutRest(
+    { name: 'read', context: 'void', dockerfile: 'void', target: 'void', args: 'void', cache_from: 'void' },
+    'image.',
+  )
+  return checkedImage(reading, parts.value('name'), readExpanded(reading, parts, 'name'))
+}
+
+function checkedImage(reading: Reading, node: YamlNode | undefined, image: string | undefined): string | undefined {
+  if (image === undefined || node?.kind !== 'scalar') return undefined
+  const isComplete = /^[A-Za-z0-9[](?:[^\s\p{C}]{0,2000}[A-Za-z0-9])?$/u.test(image)
+  if (isComplete) return image
+  const hint = node.text.includes('$')
+    ? 'look at the variables in it'
+    : 'such as node:22 or registry.example/team/app:tag'
+  reading.complaints.error(node.at, `${quoteText(node.text)} is not the name of an image`, hint)
+  return undefined
+}
+
+export function readInitContainer(reading: Reading, fields: Fields): Dev['initContainer'] {
+  const map = readMapField(reading, fields, 'initContainer')
+  if (map === undefined) return undefined
+  const parts = new Fields(reading, map)
+  parts.complainAboutRest({ image: 'read', resources: 'read' }, 'initContainer.')
+  const image = readImage(reading, parts)
+  const resources = readResources(reading, parts)
+  return { ...(image !== undefined && { image }), ...(resources !== undefined && { resources }) }
+}
+
+export function readResources(reading: Reading, fields: Fields): Resources | undefined {
+  const map = readMapField(reading, fields, 'resources')
+  if (map === undefined) return undefined
+  const parts = new Fields(reading, map)
+  parts.complainAboutRest({ requests: 'read', limits: 'read' }, 'resources.')
+  const requests = readQuantities(reading, parts, 'requests')
+  const limits = readQuantities(reading, parts, 'limits')
+  return { ...(requests !== undefined && { requests }), ...(limits !== undefined && { limits }) }
+}
+
+function readQuantities(reading: Reading, fields: Fields, name: string): Record<string, string> | undefined {
+  const map = readMapField(reading, fields, name)
+  if (map === undefined) return undefined
+  const quantities: Record<string, string> = {}
+  for (const { key, keyAt, value } of entriesOf(reading, map).values()) {
+    if (!resourcePattern.test(key)) {
+      reading.complaints.error(keyAt, `${quoteText(key)} is not a resource`, 'such as cpu, memory or nvidia.com/gpu')
+      continue
+    }
+    const scalar = asScalar(reading, value, key)
+    if (scalar === undefined || scalar.isNull) continue
+    if (quantityPattern.test(scalar.text)) quantities[key] = scalar.text
+    else reading.complaints.error(scalar.at, `${quoteText(scalar.text)} is not a quantity`, quantityHint(scalar.text))
+  }
+  return quantities
+}
+
+function quantityHint(text: string): string {
+  const match = /^([\d.]+)\s*([kmgtpe])(i?)b?$/i.exec(text)
+  if (match === null) return 'such as 500m, 2, 512Mi or 2Gi'
+  const unit = match[2]!.toUpperCase()
+  const isCapital = match[3] !== '' || unit !== 'K'
+  return `did you mean ${match[1]}${isCapital ? unit : 'k'}${match[3]!.toLowerCase()}?`
+}
+
+const securityNumbers = ['runAsUser', 'runAsGroup', 'fsGroup'] as const
+const securityFlags = ['runAsNonRoot', 'allowPrivilegeEscalation', 'readOnlyRootFilesystem'] as const
+
+export function readSecurityContext(reading: Reading, fields: Fields): SecurityContext | undefined {
+  const map = readMapField(reading, fields, 'securityContext')
+  if (map === undefined) return undefined
+  const parts = new Fields(reading, map)
+  const known = Object.fromEntries(
+    [...securityNumbers, ...securityFlags, 'capabilities'].map(name => [name, 'read' as const]),
+  )
+  parts.complainAboutRest(
+    { ...known, privileged: 'later', seccompProfile: 'later', seLinuxOptions: 'later' },
+    'securityContext.',
+  )
+  const context: SecurityContext = {}
+  for (const name of securityNumbers) {
+    const number = readWholeNumber(reading, parts, name)
+    if (number !== undefined) context[name] = number
+  }
+  for (const name of securityFlags) {
+    const flag = readBoolean(reading, parts, name)
+    if (flag !== undefined) context[name] = flag
+  }
+  const capabilities = readCapabilities(reading, parts)
+  return capabilities === undefined ? context : { ...context, capabilities }
+}
+
+function readCapabilities(reading: Reading, fields: Fields): SecurityContext['capabilities'] {
+  const map = readMapField(reading, fields, 'capabilities')
+  if (map === undefined) return undefined
+  const parts = new Fields(reading, map)
+  parts.complainAboutRest({ add: 'read', drop: 'read' }, 'securityContext.capabilities.')
+  const add = readNames(reading, parts, 'add')
+  const drop = readNames(reading, parts, 'drop')
+  return { ...(add !== undefined && { add }), ...(drop !== undefined && { drop }) }
+}
+
+function readNames(reading: Reading, fields: Fields, name: string): string[] | undefined {
+  const node = fields.value(name)
+  if (node === undefined) return undefined
+  const items = node.kind === 'list' ? node.items : [node]
+  return items.flatMap(item => {
+    reading.spend(1, item.at)
+    const scalar = asScalar(reading, item, name)
+    if (scalar === undefined) return []
+    if (/^[A-Z][A-Z0-9_]{0,62}$/.test(scalar.text)) return [scalar.text]
+    const hint = 'such as SYS_PTRACE, NET_ADMIN or ALL'
+    reading.complaints.error(scalar.at, `${quoteText(scalar.text)} is not a capability`, hint)
+    return []
+  })
+}

@@ -1,0 +1,135 @@
+import type { Position } from '../../syncer/base/errors.ts'
+import { quoteText } from './complaints.ts'
+import { entriesOf } from './entries.ts'
+import { devFields } from './field-names.ts'
+import type { Fields } from './fields.ts'
+import type { Complaint, Dev } from './manifest.ts'
+import { readCommand } from './read-command.ts'
+import { readImage, readInitContainer, readMapField, readResources, readSecurityContext } from './read-container.ts'
+import { readEnvironment } from './read-environment.ts'
+import { readForwards } from './read-forward.ts'
+import { asScalar, readChoice, readExpanded, readText, readVital } from './read-scalar.ts'
+import { readFolders } from './read-sync.ts'
+import type { Reading } from './reading.ts'
+
+/** Kubernetes' DNS label, in which Okteto's names are written too. */
+const dnsLabel = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/
+const labelName = /^(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
+const labelValue = /^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/
+
+/** Where a dev comes from, and where to say that it cannot be used yet though nothing is wrong with it. */
+export interface DevSource {
+  fields: Fields
+  /** absent: the root of a v1 file. */
+  key?: { text: string; at: Position }
+  leaveOut: (complaint: Complaint) => void
+}
+
+/** One dev; undefined where it cannot be used, after the reason has been said. */
+export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource): Dev | undefined {
+  const before = reading.complaints.errorCount
+  const name = readName(reading, fields, key)
+  if (readChoice(reading, fields, 'mode', ['sync', 'hybrid']) === 'hybrid') {
+    // Run in the pod, what is meant for the laptop would start in the wrong place on the wrong files.
+    const message = `not acted on yet: mode: hybrid${name === undefined ? '' : `; ${name} is left out`}`
+    leaveOut({ at: fields.entry('mode')!.value.at, message, hint: 'a hybrid dev runs its command on the laptop' })
+    return undefined
+  }
+  refuseDivert(reading, fields)
+  const selector = readSelector(reading, fields)
+  const container = readLabel(reading, fields, 'container')
+  const image = readImage(reading, fields)
+  const imagePullPolicy = readChoice(reading, fields, 'imagePullPolicy', ['Always', 'IfNotPresent', 'Never'])
+  const command = readCommand(reading, fields)
+  const folders = readFolders(reading, fields)
+  const forward = readForwards(reading, fields)
+  const environment = readEnvironment(reading, fields)
+  const listenOn = readText(reading, fields, 'interface') ?? 'localhost'
+  const initContainer = readInitContainer(reading, fields)
+  const securityContext = readSecurityContext(reading, fields)
+  const resources = readResources(reading, fields)
+  fields.complainAboutRest(devFields)
+  if (name === undefined || reading.complaints.errorCount > before) return undefined
+  const at = key?.at ?? fields.entry('name')!.keyAt
+  const dev: Dev = { name, at, command, ...folders, forward, environment, interface: listenOn }
+  return dropUndefined({
+    ...dev,
+    selector,
+    container,
+    image,
+    imagePullPolicy,
+    initContainer,
+    securityContext,
+    resources,
+  })
+}
+
+function readName(
+  reading: Reading,
+  fields: Fields,
+  key: { text: string; at: Position } | undefined,
+): string | undefined {
+  const entry = fields.entry('name')
+  const written = readVital(reading, fields, 'name')
+  if (written === undefined && fields.value('name') !== undefined) return undefined
+  const raw = written ?? key?.text
+  if (raw === undefined || raw === '') {
+    reading.complaints.error(entry?.keyAt ?? fields.at, 'the name of the workload is missing', 'add name: WORKLOAD')
+    return undefined
+  }
+  if (dnsLabel.test(raw)) return raw
+  const at = written === undefined ? key!.at : entry!.value.at
+  const isFilledIn = entry?.value.kind === 'scalar' && entry.value.text.includes('$')
+  const shown = isFilledIn ? 'this' : quoteText(raw)
+  const mended = raw
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 63)
+    .replace(/^-+|-+$/g, '')
+  const rule = 'a workload is named with a-z, 0-9 and -'
+  if (mended === '') {
+    reading.complaints.error(at, `${shown} cannot be the name of a workload`, `${rule}; add name: WORKLOAD`)
+    return undefined
+  }
+  reading.complaints.warn(at, `${shown} is read as ${quoteText(mended)}`, rule)
+  return mended
+}
+
+function refuseDivert(reading: Reading, fields: Fields): void {
+  if (fields.value('divert') === undefined) return
+  const hint = 'without it everybody would get the dev container; take `divert` out if that is meant'
+  reading.complaints.error(fields.entry('divert')!.keyAt, 'not acted on yet: divert', hint)
+}
+
+/** `selector`, which v1 files call `labels`. */
+function readSelector(reading: Reading, fields: Fields): Record<string, string> | undefined {
+  const name = fields.value('selector') === undefined ? 'labels' : 'selector'
+  if (name === 'selector' && fields.value('labels') !== undefined) {
+    reading.complaints.warn(fields.entry('labels')!.keyAt, 'has no effect here: labels, beside `selector`')
+  }
+  const map = readMapField(reading, fields, name)
+  if (map === undefined || map.pairs.length === 0) return undefined
+  const selector: Record<string, string> = {}
+  for (const { key, keyAt, value } of entriesOf(reading, map).values()) {
+    const scalar = asScalar(reading, value, key)
+    const text = scalar?.isNull ? '' : scalar && reading.expandVital(scalar, scalar.text, 0, name)
+    if (!labelName.test(key)) reading.complaints.error(keyAt, `${quoteText(key)} is not the name of a label`)
+    else if (scalar !== undefined && text !== undefined && !labelValue.test(text)) {
+      reading.complaints.error(scalar.at, `${quoteText(scalar.text)} is not the value of a label`)
+    } else if (text !== undefined) selector[key] = text
+  }
+  return selector
+}
+
+function readLabel(reading: Reading, fields: Fields, name: string): string | undefined {
+  const text = readExpanded(reading, fields, name)
+  if (text === undefined || dnsLabel.test(text)) return text
+  const { value } = fields.entry(name)!
+  const shown = value.kind === 'scalar' ? quoteText(value.text) : 'this'
+  reading.complaints.error(value.at, `${shown} is not the name of a container`, 'it is written with a-z, 0-9 and -')
+  return undefined
+}
+
+function dropUndefined<T extends object>(object: T): T {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T
+}

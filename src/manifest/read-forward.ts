@@ -1,0 +1,107 @@
+import type { Position } from '../../syncer/base/errors.ts'
+import { quoteText } from './complaints.ts'
+import { Fields } from './fields.ts'
+import type { Forward } from './manifest.ts'
+import { asScalar } from './read-scalar.ts'
+import type { Reading } from './reading.ts'
+import { describeNode, type YamlNode, type YamlScalar } from './yaml-node.ts'
+
+/** Letters that a host name or an IP address can hold; what it resolves to is the pod's business. */
+const hostPattern = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])$/
+const form = 'write local:remote or local:host:remote, such as 8080:80 or 5432:postgres:5432'
+
+/** The local forwards of a dev; a local port that is used twice is an error. */
+export function readForwards(reading: Reading, fields: Fields): Forward[] {
+  const node = fields.value('forward')
+  if (node === undefined) return []
+  if (node.kind === 'map') {
+    reading.complaints.error(node.at, '`forward` must be a list', 'put "- " before each entry')
+    return []
+  }
+  const byPort = new Map<number, Forward>()
+  for (const item of node.kind === 'list' ? node.items : [node]) {
+    reading.spend(1, item.at)
+    const forward = item.kind === 'map' ? readMap(reading, new Fields(reading, item), item.at) : readItem(reading, item)
+    const first = forward && byPort.get(forward.localPort)
+    if (forward === undefined) continue
+    if (first === undefined) byPort.set(forward.localPort, forward)
+    else {
+      const message = `the local port ${forward.localPort} is used twice, first in line ${first.at.line}`
+      reading.complaints.error(forward.at, message, 'choose another port before the first colon')
+    }
+  }
+  return [...byPort.values()]
+}
+
+function readItem(reading: Reading, node: YamlNode): Forward | undefined {
+  const scalar = asScalar(reading, node, 'forward')
+  if (scalar === undefined) return undefined
+  const parts = /^(\d+)(?::(.*))?:(\d+)$/s.exec(scalar.text)
+  if (parts === null) return readOddItem(reading, scalar)
+  const localPort = portOf(reading, parts[1]!, scalar.at)
+  const remotePort = portOf(reading, parts[3]!, scalar.at)
+  const host = parts[2]
+  if (host !== undefined && !isHost(reading, host, scalar.at)) return undefined
+  if (localPort === undefined || remotePort === undefined) return undefined
+  return host === undefined
+    ? { localPort, remotePort, at: node.at }
+    : { localPort, host: unbracketed(host), remotePort, at: node.at }
+}
+
+function readOddItem(reading: Reading, scalar: YamlScalar): Forward | undefined {
+  if (/^\d+$/.test(scalar.text)) {
+    const port = portOf(reading, scalar.text, scalar.at)
+    if (port === undefined) return undefined
+    reading.complaints.warn(scalar.at, `${port} is read as ${port}:${port}`, form)
+    return { localPort: port, remotePort: port, at: scalar.at }
+  }
+  const hint = scalar.text.includes('$') ? 'variables are not filled in in `forward`; write the port itself' : form
+  reading.complaints.error(scalar.at, `${quoteText(scalar.text)} is not a forward`, hint)
+  return undefined
+}
+
+function readMap(reading: Reading, fields: Fields, at: Position): Forward | undefined {
+  fields.complainAboutRest({ localPort: 'read', remotePort: 'read', name: 'read', labels: 'read' }, 'forward.')
+  const localPort = readPort(reading, fields, 'localPort', at)
+  const remotePort = readPort(reading, fields, 'remotePort', at)
+  const labels = fields.entry('labels')
+  if (fields.value('labels') !== undefined && labels !== undefined) {
+    reading.complaints.warn(labels.keyAt, 'not acted on yet: forward.labels', 'name the Service with `name`')
+    return undefined
+  }
+  const node = fields.value('name')
+  const name = node && asScalar(reading, node, 'forward.name')
+  if (name !== undefined && !isHost(reading, name.text, name.at)) return undefined
+  if (localPort === undefined || remotePort === undefined) return undefined
+  return name === undefined
+    ? { localPort, remotePort, at }
+    : { localPort, host: unbracketed(name.text), remotePort, at }
+}
+
+function readPort(reading: Reading, fields: Fields, name: string, at: Position): number | undefined {
+  const node = fields.value(name)
+  if (node === undefined) {
+    reading.complaints.error(at, `a forward needs \`${name}\``)
+    return undefined
+  }
+  if (node.kind === 'scalar') return portOf(reading, node.text, node.at)
+  reading.complaints.error(node.at, `\`forward.${name}\` must be a port, not ${describeNode(node)}`)
+  return undefined
+}
+
+function portOf(reading: Reading, text: string, at: Position): number | undefined {
+  const port = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN
+  if (port >= 1 && port <= 65_535) return port
+  reading.complaints.error(at, `${quoteText(text)} is not a port`, 'a port is a number from 1 to 65535')
+  return undefined
+}
+
+function isHost(reading: Reading, host: string, at: Position): boolean {
+  if (hostPattern.test(host)) return true
+  reading.complaints.error(at, `${quoteText(host)} is not a host name`, form)
+  return false
+}
+
+function unbracketed(host: string): string {
+  return host.replace(/^\[(.*)\]$/, '$1')
+}

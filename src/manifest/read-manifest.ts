@@ -1,0 +1,133 @@
+import { quoteText } from './complaints.ts'
+import { type Entry, entriesOf } from './entries.ts'
+import { devFields, rootFields } from './field-names.ts'
+import { Fields } from './fields.ts'
+import type { Complaint, Dev, Manifest } from './manifest.ts'
+import { ManifestError } from './manifest-error.ts'
+import { type DevSource, readDev } from './read-dev.ts'
+import { readVital } from './read-scalar.ts'
+import { Reading, type Surroundings } from './reading.ts'
+import { refuseForeignForm, rootForm } from './root-form.ts'
+import { describeNode, type YamlMap } from './yaml-node.ts'
+import { parseYaml } from './yaml-tree.ts'
+
+const example = 'dev: {WORKLOAD: {image: node:22, command: bash, sync: [".:/app"]}}'
+const devsMax = 100
+
+/**
+ * The manifest in `text`, whichever form it has. Throws {@link ManifestError} with all that is wrong with it; the disk
+ * is asked only about local folders and `envFiles`.
+ */
+export function readManifest(text: string, around: Surroundings): Manifest {
+  const root = rootOf(text, around.file)
+  const reading = new Reading(text, around)
+  const fields = new Fields(reading, root)
+  const form = rootForm(fields)
+  if (form !== 'v1' && form !== 'v2') {
+    reading.complaints.throwIfAny()
+    refuseForeignForm(fields, form)
+  }
+  const scope = readScope(reading, fields)
+  const leftOut: Complaint[] = []
+  const devs = form === 'v2' ? readV2(reading, fields, scope, leftOut) : readV1(reading, fields, leftOut)
+  // Where nothing else is left to develop, what leaves a dev out is the error.
+  const say = devs.length === 0 ? reading.complaints.error : reading.complaints.warn
+  for (const { at, message, hint } of leftOut) say.call(reading.complaints, at, message, hint)
+  reading.complaints.throwIfAny()
+  return { file: around.file, ...scope, devs, warnings: reading.complaints.allWarnings() }
+}
+
+function rootOf(text: string, file: string): YamlMap {
+  const [root, second] = parseYaml(text, file)
+  const top = { file, line: 1, column: 1 }
+  if (root === undefined)
+    throw new ManifestError([{ at: top, message: 'the file is empty', hint: `such as ${example}` }])
+  if (second !== undefined) {
+    const message = 'a second document begins here; a manifest is one'
+    throw new ManifestError([{ at: second.at, message, hint: 'put it in a file of its own' }])
+  }
+  if (root.kind === 'map') return root
+  const message = `a manifest must be a map, not ${describeNode(root)}`
+  throw new ManifestError([{ at: root.at, message, hint: `such as ${example}` }])
+}
+
+function readV1(reading: Reading, fields: Fields, leftOut: Complaint[]): Dev[] {
+  const dev = readDev(reading, { fields, leaveOut: complaint => leftOut.push(complaint) })
+  return dev === undefined ? [] : [dev]
+}
+
+function readV2(reading: Reading, fields: Fields, scope: Scope, leftOut: Complaint[]): Dev[] {
+  fields.complainAboutRest(rootFields, '', Object.keys(devFields))
+  const devs: Dev[] = []
+  for (const entry of devEntries(reading, fields)) {
+    const source = devSource(reading, entry, leftOut)
+    if (source === undefined) continue
+    readOwnScope(reading, source.fields, scope, fields)
+    const dev = readDev(reading, source)
+    if (dev === undefined) continue
+    const twin = devs.find(({ name }) => name === dev.name)
+    if (twin === undefined) devs.push(dev)
+    else reading.complaints.error(dev.at, `two devs are named ${dev.name}, the first in line ${twin.at.line}`)
+  }
+  return devs
+}
+
+function devEntries(reading: Reading, fields: Fields): Entry[] {
+  const section = fields.value('dev')
+  if (section !== undefined && section.kind !== 'map') {
+    const message = `\`dev\` must be a map, not ${describeNode(section)}`
+    reading.complaints.error(section.at, message, `such as ${example}`)
+    return []
+  }
+  const entries = section === undefined ? [] : [...entriesOf(reading, section).values()]
+  const extra = entries[devsMax]
+  if (extra !== undefined) reading.complaints.error(extra.keyAt, `more than ${devsMax} devs`)
+  // A `dev` that is misspelt has been complained about already.
+  if (entries.length === 0 && reading.complaints.errorCount === 0) {
+    const at = fields.entry('dev')?.keyAt ?? fields.at
+    reading.complaints.error(at, 'there is no dev in this manifest', `such as ${example}`)
+  }
+  return entries.slice(0, devsMax)
+}
+
+function devSource(reading: Reading, { key, keyAt, value }: Entry, leftOut: Complaint[]): DevSource | undefined {
+  const isEmpty = value.kind === 'scalar' && value.isNull
+  if (value.kind !== 'map' && !isEmpty) {
+    reading.complaints.error(value.at, `the dev ${quoteText(key)} must be a map, not ${describeNode(value)}`)
+    return undefined
+  }
+  const map: YamlMap = value.kind === 'map' ? value : { kind: 'map', at: keyAt, pairs: [] }
+  const leaveOut = (complaint: Complaint) => void leftOut.push(complaint)
+  return { fields: new Fields(reading, map), key: { text: key, at: keyAt }, leaveOut }
+}
+
+interface Scope {
+  namespace?: string
+  context?: string
+}
+
+const scopeNames = ['namespace', 'context'] as const
+
+function readScope(reading: Reading, fields: Fields): Scope {
+  const scope: Scope = {}
+  for (const name of scopeNames) {
+    const value = readVital(reading, fields, name)
+    if (value !== undefined) scope[name] = value
+  }
+  return scope
+}
+
+/** A dev's own namespace or context counts for the file where it is the only dev; otherwise it must be the root's. */
+function readOwnScope(reading: Reading, fields: Fields, scope: Scope, root: Fields): void {
+  const own = readScope(reading, fields)
+  const section = root.value('dev')
+  const isOnly = section?.kind === 'map' && entriesOf(reading, section).size === 1
+  for (const name of scopeNames) {
+    if (own[name] === undefined || own[name] === scope[name]) continue
+    if (isOnly && !root.has(name)) scope[name] = own[name]
+    else {
+      const at = fields.entry(name)!.value.at
+      reading.complaints.error(at, `all devs of a file share one \`${name}\``, 'write it at the root of the file')
+    }
+  }
+}

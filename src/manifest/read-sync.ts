@@ -1,0 +1,119 @@
+import { posix } from 'node:path'
+import { quoteText } from './complaints.ts'
+import { Fields } from './fields.ts'
+import type { SyncFolder } from './manifest.ts'
+import { asScalar } from './read-scalar.ts'
+import type { Reading } from './reading.ts'
+import { isRemoteAllowed, normalisedRemote, readFolder, splitFolder, type Target } from './sync-folder.ts'
+import { describeNode, type YamlNode } from './yaml-node.ts'
+
+const foldersMax = 100
+const defaultRemote = '/okteto'
+
+/** `workdir`, `mountpath`, `sync` and `volumes`, which together say what is synced where and where the command runs. */
+export function readFolders(reading: Reading, fields: Fields): { workdir?: string; sync: SyncFolder[] } {
+  const workdir = readRemoteField(reading, fields, 'workdir')
+  const mountpath = readRemoteField(reading, fields, 'mountpath')
+  const { moved, volumes } = readVolumes(reading, fields)
+  const listed = [...readSyncField(reading, fields), ...moved]
+  if (listed.length > 0) {
+    const sync = listed.flatMap(item => readFolder(reading, item) ?? [])
+    refuseOverlaps(reading, sync)
+    refuseVolumes(reading, volumes, sync)
+    return workdir === undefined ? { sync } : { workdir: workdir.path, sync }
+  }
+  // A path that was refused is no reason to sync to another one.
+  const isRefused = ['workdir', 'mountpath'].some(name => fields.value(name) !== undefined) && !(workdir || mountpath)
+  const target = mountpath ?? workdir ?? { path: defaultRemote, at: fields.at }
+  if (isRefused || !isRemoteAllowed(reading, target)) return { sync: [] }
+  // Inside `.okteto/` the project above it is meant, never that folder itself.
+  const local = reading.around.baseFolder
+  const sync: SyncFolder[] = [{ local, remote: target.path, mode: 'two-way', initial: 'mirror', at: target.at }]
+  refuseVolumes(reading, volumes, sync)
+  const where = workdir ?? (mountpath === undefined ? target : undefined)
+  return where === undefined ? { sync } : { workdir: where.path, sync }
+}
+
+/** An absolute path in the container; variables in it are not filled in, as in Okteto. */
+function readRemoteField(reading: Reading, fields: Fields, name: string): Target | undefined {
+  const node = fields.value(name)
+  const scalar = node && asScalar(reading, node, name)
+  if (scalar === undefined) return undefined
+  if (scalar.text.startsWith('/')) return { path: normalisedRemote(scalar.text), at: scalar.at }
+  const hint = scalar.text.includes('$')
+    ? `variables are not filled in in \`${name}\`; write the path itself`
+    : `write it from the container's root: ${quoteText(posix.join('/', scalar.text))}`
+  reading.complaints.error(scalar.at, `\`${name}\` must be an absolute path in the container`, hint)
+  return undefined
+}
+
+function readSyncField(reading: Reading, fields: Fields): YamlNode[] {
+  const node = fields.value('sync')
+  if (node === undefined) return []
+  if (node.kind === 'list') return limited(reading, node.items)
+  if (node.kind === 'map') return readSyncMap(reading, new Fields(reading, node))
+  reading.complaints.warn(node.at, '`sync` is read as a list of one folder', 'write it as a list: - local:remote')
+  return [node]
+}
+
+function readSyncMap(reading: Reading, fields: Fields): YamlNode[] {
+  fields.complainAboutRest({ folders: 'read', compression: 'void', verbose: 'void', rescanInterval: 'void' }, 'sync.')
+  const folders = fields.value('folders')
+  if (folders?.kind === 'list') return limited(reading, folders.items)
+  if (folders !== undefined) {
+    reading.complaints.error(folders.at, `\`sync.folders\` must be a list, not ${describeNode(folders)}`)
+  } else if (fields.has('local') || fields.has('remote')) {
+    reading.complaints.error(fields.at, '`sync` must be a list of folders', 'put "- " before the first field')
+  }
+  return []
+}
+
+/** `volumes` once also held `local:remote` folders to sync; the others are volumes. */
+function readVolumes(reading: Reading, fields: Fields): { moved: YamlNode[]; volumes: Target[] } {
+  const node = fields.value('volumes')
+  if (node?.kind !== 'list') return { moved: [], volumes: [] }
+  const items = limited(reading, node.items)
+  const moved = items.filter(item => item.kind === 'scalar' && splitFolder(item.text) !== undefined)
+  const volumes = items.flatMap(item => {
+    if (item.kind !== 'scalar' || !item.text.startsWith('/') || moved.includes(item)) return []
+    return [{ path: normalisedRemote(item.text), at: item.at }]
+  })
+  if (moved.length < items.length) reading.complaints.warn(fields.entry('volumes')!.keyAt, 'not acted on yet: volumes')
+  return { moved, volumes }
+}
+
+function limited(reading: Reading, items: YamlNode[]): YamlNode[] {
+  const extra = items[foldersMax]
+  if (extra !== undefined) reading.complaints.error(extra.at, `more than ${foldersMax} folders`)
+  reading.spend(Math.min(items.length, foldersMax), extra?.at ?? { file: reading.around.file, line: 1, column: 1 })
+  return items.slice(0, foldersMax)
+}
+
+/** Two folders that share a place in the container would each undo what the other does there. */
+function refuseOverlaps(reading: Reading, sync: SyncFolder[]): void {
+  sync.forEach((folder, i) => {
+    const other = sync
+      .slice(0, i)
+      .find(({ remote }) => isInside(folder.remote, remote) || isInside(remote, folder.remote))
+    if (other === undefined) return
+    const message =
+      other.remote === folder.remote
+        ? `${quoteText(folder.remote)} is synced twice, first in line ${other.at.line}`
+        : `${quoteText(folder.remote)} and ${quoteText(other.remote)} (line ${other.at.line}) lie one inside the other`
+    reading.complaints.error(folder.at, message, 'give each folder a place of its own in the container')
+  })
+}
+
+function refuseVolumes(reading: Reading, volumes: Target[], sync: SyncFolder[]): void {
+  for (const { path, at } of volumes) {
+    const folder = sync.find(({ remote }) => isInside(remote, path))
+    if (folder === undefined) continue
+    const place = `(line ${folder.at.line})`
+    const message = `the volume ${quoteText(path)} would cover the synced folder ${quoteText(folder.remote)} ${place}`
+    reading.complaints.error(at, message)
+  }
+}
+
+function isInside(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`)
+}

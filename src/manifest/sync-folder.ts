@@ -1,0 +1,143 @@
+import { posix, resolve } from 'node:path'
+import type { Position } from '../../syncer/base/errors.ts'
+import { podLayout } from '../../syncer/base/pod-layout.ts'
+import { quoteText } from './complaints.ts'
+import { Fields } from './fields.ts'
+import type { SyncFolder } from './manifest.ts'
+import { asScalar, readChoice } from './read-scalar.ts'
+import type { Reading } from './reading.ts'
+import { closingBrace } from './variables.ts'
+import type { YamlNode, YamlScalar } from './yaml-node.ts'
+
+/** A path in the container and where the file names it. */
+export interface Target {
+  path: string
+  at: Position
+}
+
+/** Folders that the kernel or podswap itself fills. */
+const reservedRemotes = ['/proc', '/sys', '/dev', podLayout.home]
+
+/**
+ * Splits `local:remote` at its only colon; those inside `${…}` and after a drive letter (`C:\src:/app`) do not count.
+ * Undefined where there is none, or more than one.
+ */
+export function splitFolder(text: string): { local: string; remote: string; remoteIndex: number } | undefined {
+  const colons: number[] = []
+  for (let i = /^[A-Za-z]:[\\/](?=[^:]*:)/.test(text) ? 2 : 0; i < text.length; i++) {
+    if (text.startsWith('${', i)) i = closingBrace(text, i + 2) ?? text.length
+    else if (text[i] === ':') colons.push(i)
+  }
+  const [colon] = colons
+  if (colon === undefined || colons.length > 1) return undefined
+  return { local: text.slice(0, colon), remote: text.slice(colon + 1), remoteIndex: colon + 1 }
+}
+
+/** Without `.`, `..`, doubled slashes and a slash at the end. */
+export function normalisedRemote(path: string): string {
+  const normal = posix.normalize(path).replace(/^\/+/, '/')
+  return normal.length > 1 ? normal.replace(/\/$/, '') : normal
+}
+
+/** One item of `sync`: text, or our own form `{local, remote, mode, initial}`. */
+export function readFolder(reading: Reading, node: YamlNode): SyncFolder | undefined {
+  if (node.kind === 'map') return readFolderMap(reading, new Fields(reading, node), node.at)
+  const scalar = asScalar(reading, node, 'sync')
+  if (scalar === undefined) return undefined
+  const split = splitFolder(scalar.text)
+  if (split === undefined) {
+    reading.complaints.error(scalar.at, `${quoteText(scalar.text)} is not local:remote`, 'such as .:/app')
+    return undefined
+  }
+  const remote = readRemote(reading, { node: scalar, text: split.remote, from: split.remoteIndex })
+  const local = readLocal(reading, { node: scalar, text: split.local, from: 0 })
+  if (local === undefined || remote === undefined) return undefined
+  return { local, remote, mode: 'two-way', initial: 'mirror', at: node.at }
+}
+
+function readFolderMap(reading: Reading, fields: Fields, at: Position): SyncFolder | undefined {
+  fields.complainAboutRest({ local: 'read', remote: 'read', mode: 'read', initial: 'read' }, 'sync.')
+  const mode = readChoice(reading, fields, 'mode', ['two-way', 'push', 'pull']) ?? 'two-way'
+  const initial = readChoice(reading, fields, 'initial', ['mirror', 'keep']) ?? 'mirror'
+  const half = (name: string): Half | undefined => {
+    const node = fields.value(name)
+    if (node === undefined) reading.complaints.error(at, `a folder of \`sync\` needs \`${name}\``)
+    const scalar = node && asScalar(reading, node, name)
+    return scalar && { node: scalar, text: scalar.text, from: 0 }
+  }
+  const [localHalf, remoteHalf] = [half('local'), half('remote')]
+  const local = localHalf && readLocal(reading, localHalf)
+  const remote = remoteHalf && readRemote(reading, remoteHalf)
+  return local === undefined || remote === undefined ? undefined : { local, remote, mode, initial, at }
+}
+
+/** One side of `local:remote`: its text, and the index in the scalar's text where it begins. */
+interface Half {
+  node: YamlScalar
+  text: string
+  from: number
+}
+
+function readRemote(reading: Reading, { node, text, from }: Half): string | undefined {
+  const path = reading.expandVital(node, text, from, 'sync')
+  if (path === undefined) return undefined
+  if (!path.startsWith('/')) {
+    const hint = text.includes('$') ? undefined : `such as ${quoteText(posix.join('/', path))}`
+    reading.complaints.error(node.at, `${quoteText(text)} must be an absolute path in the container`, hint)
+    return undefined
+  }
+  const remote = normalisedRemote(path)
+  return isRemoteAllowed(reading, { path: remote, at: node.at }) ? remote : undefined
+}
+
+/** Complains about a place in the container that must not be synced. */
+export function isRemoteAllowed(reading: Reading, { path, at }: Target): boolean {
+  const reserved = reservedRemotes.find(folder => path === folder || path.startsWith(`${folder}/`))
+  if (reserved !== undefined) reading.complaints.error(at, `${reserved} in the container cannot be synced`)
+  else if (path === '/') reading.complaints.error(at, "the container's root cannot be synced", 'name a folder below it')
+  else if (path.includes('\0')) reading.complaints.error(at, 'a path cannot hold a NUL character')
+  else return true
+  return false
+}
+
+function readLocal(reading: Reading, { node, text, from }: Half): string | undefined {
+  const { complaints, around } = reading
+  const expanded = reading.expandVital(node, text, from, 'sync')
+  if (expanded === undefined) return undefined
+  if (expanded === '') {
+    complaints.error(node.at, 'the local folder is empty', 'write . for the folder of the manifest')
+    return undefined
+  }
+  const path = /^~(?=[/\\]|$)/.test(expanded) ? around.home + expanded.slice(1) : expanded
+  const local = resolve(around.ownFolder, path)
+  if (resolve(local, '..') === local) {
+    complaints.error(node.at, "the disk's root cannot be synced", 'name a folder below it')
+    return undefined
+  }
+  if (!isFolder(reading, node, text, local)) return undefined
+  if (local === resolve(around.home)) complaints.warn(node.at, 'this syncs the whole home folder')
+  if (local === around.ownFolder && around.ownFolder !== around.baseFolder) {
+    complaints.warn(node.at, 'this syncs the .okteto folder itself', 'the folder above it is ..')
+  }
+  return local
+}
+
+function isFolder(reading: Reading, node: YamlScalar, text: string, local: string): boolean {
+  const kind = kindOf(reading, local)
+  if (kind === 'folder') return true
+  // Where a variable went in, the path may hold what nobody wants to see printed.
+  const isFilledIn = text.includes('$')
+  const shown = quoteText(isFilledIn ? text : local)
+  const message = kind === undefined ? `there is no folder ${shown}` : `${shown} is not a folder`
+  const hint = isFilledIn ? 'look at the variables in it' : 'a local path counts from the folder of the manifest'
+  reading.complaints.error(node.at, kind === 'unreadable' ? `${shown} cannot be looked at` : message, hint)
+  return false
+}
+
+function kindOf(reading: Reading, path: string): 'file' | 'folder' | 'other' | 'unreadable' | undefined {
+  try {
+    return reading.around.files.stat(path)?.kind
+  } catch {
+    return 'unreadable'
+  }
+}
