@@ -4,7 +4,8 @@ export type Paint = (format: 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan
 
 /** Colours, or none at all. */
 export function paintFor(colour: boolean): Paint {
-  return colour ? (format, text) => styleText(format, text) : (_format, text) => text
+  // The stream was looked at before: see `wantsColour`.
+  return colour ? (format, text) => styleText(format, text, { validateStream: false }) : (_format, text) => text
 }
 
 /** Whether a stream gets colours: a terminal that understands them, and nobody said no (https://no-color.org). */

@@ -1,0 +1,192 @@
+import { describe, expect, test } from 'vitest'
+import type { Outcome, Reason } from '../../../src/session/machine.ts'
+import { commandLine, eventLines, printable } from '../../../src/ui/event-text.ts'
+import type { UiEvent } from '../../../src/ui/events.ts'
+import { eventJson } from '../../../src/ui/json-reporter.ts'
+import { createLineReporter, plainLine } from '../../../src/ui/line-reporter.ts'
+import { createScreenReporter } from '../../../src/ui/screen-reporter.ts'
+import { paintFor } from '../../../src/ui/style.ts'
+import { UserError } from '../../../syncer/base/errors.ts'
+import type { SyncEvent } from '../../../syncer/session/sync-port.ts'
+
+const plain = paintFor(false)
+const texts = (event: UiEvent) => eventLines(event).map(line => plainLine(line, plain))
+const sync = (event: SyncEvent): UiEvent => ({ type: 'sync', folder: '/app', event })
+const ended = (reason: Reason, cluster: Outcome['cluster'], revertError?: UserError): UiEvent => ({
+  type: 'ended',
+  dev: 'web',
+  workload: 'deployment/web',
+  outcome: { reason, cluster, revertError },
+})
+const forwards = [{ local: 'localhost:5432', remote: 'postgres:5432' }]
+
+test.each<[UiEvent, string[]]>([
+  [{ type: 'phase', phase: 'waiting-pod' }, ['waiting for the dev pod …']],
+  [{ type: 'phase', phase: 'ready' }, []],
+  [{ type: 'warning', message: 'careful', hint: 'do this' }, ['warning: careful', 'do this']],
+  [{ type: 'forwards-bound', forwards }, ['forward localhost:5432 → postgres:5432']],
+  [
+    { type: 'swapped', workload: 'deployment/web', clone: 'web-podswap', replicas: 2, resumed: false },
+    ['deployment/web is swapped: web-podswap runs in place of its 2 replicas'],
+  ],
+  [
+    { type: 'swapped', workload: 'deployment/web', clone: 'web-podswap', replicas: 1, resumed: true },
+    ['deployment/web is swapped already (1 replica to come back to); web-podswap goes on'],
+  ],
+  [{ type: 'pod', state: 'pending', pod: 'p', message: 'ContainerCreating' }, ['waiting for p: ContainerCreating …']],
+  [{ type: 'pod', state: 'running', pod: 'p', message: '' }, ['pod p runs']],
+  [{ type: 'pod', state: 'gone', pod: 'p', message: '' }, ['p is gone; waiting for the next one …']],
+  [{ type: 'pod', state: 'failed', pod: 'p', message: 'ErrImagePull' }, ['error: p: ErrImagePull']],
+  [{ type: 'attached', pod: 'p' }, ['attached to p']],
+  [{ type: 'attach-failed', message: 'no', waitMs: 400 }, ['cannot attach: no; again in 0.4 s …']],
+  [
+    sync({ type: 'first-sync-done', files: 50_000, bytes: 183_000_000, seconds: 3.14 }),
+    ['/app: in step (50,000 files, 183 MB, 3.1 s)'],
+  ],
+  [
+    sync({ type: 'conflict', conflict: { path: 'a.js', copy: 'a.conflict.js', atMs: 0 } }),
+    ['warning: /app: a.js was changed on both sides; the other version is a.conflict.js'],
+  ],
+  [
+    sync({ type: 'problem', problem: { side: 'pod', path: 'x', code: 'EACCES', message: 'may not be written' } }),
+    ['warning: /app: x on the pod: may not be written (EACCES)'],
+  ],
+  [
+    sync({ type: 'halted', reason: 'the folder is empty', hint: 'look' }),
+    ['error: /app: sync stopped: the folder is empty', 'look'],
+  ],
+  [
+    sync({ type: 'mirror', removed: 1_200, largest: [{ folder: 'lib', files: 1_100 }] }),
+    ['/app: removing 1,200 files that only the pod has (lib 1,100)'],
+  ],
+  [
+    sync({ type: 'ignored', source: '.gitignore', folders: [{ folder: 'node_modules', rule: 'node_modules/' }] }),
+    ['/app: left out by .gitignore: node_modules'],
+  ],
+  [sync({ type: 'ignored', source: '.gitignore', folders: [] }), []],
+  [
+    {
+      type: 'transfer',
+      transfer: { doneBytes: 45e6, totalBytes: 183e6, doneFiles: 1_234, totalFiles: 50_000, bytesPerSecond: 61e6 },
+    },
+    ['syncing 1,234 of 50,000 files, 45.0 MB of 183 MB, 61.0 MB/s …'],
+  ],
+  [{ type: 'command-started', command: ['sh', '-c', 'echo "hi"'], already: false }, [`sh -c 'echo "hi"' started`]],
+  [{ type: 'command-started', command: ['node', 'a.js'], already: true }, ['node a.js still runs']],
+  [{ type: 'command-exited', code: 0 }, ['the command ended with code 0']],
+  [{ type: 'command-exited', code: 7 }, ['warning: the command ended with code 7']],
+  [{ type: 'command-exited', code: 130, signal: 'SIGINT' }, ['warning: the command ended by SIGINT']],
+  [{ type: 'command-exited', code: 127, error: 'no such file' }, ['error: the command could not be run: no such file']],
+  [{ type: 'ready', dev: 'web', elapsedMs: 4_200, forwards, terminal: false }, ['ready in 4.2 s']],
+  [
+    { type: 'ready', dev: 'web', elapsedMs: 4_200, forwards, terminal: true },
+    ['ready in 4.2 s', 'the keys Enter ~ . leave the program’s terminal; dev mode stays on'],
+  ],
+  [{ type: 'connection-lost', reason: 'silent' }, ['warning: connection lost (silent); reconnecting']],
+  [{ type: 'reconnected', elapsedMs: 1_500 }, ['connected again after 1.5 s']],
+  [{ type: 'undoing', workload: 'deployment/web' }, ['putting deployment/web back …']],
+  [{ type: 'done', message: 'nothing to do' }, ['nothing to do']],
+  [
+    ended({ kind: 'left' }, 'swapped'),
+    ['warning: dev mode of web is still on', 'podswap up web comes back to it; podswap down web ends it'],
+  ],
+  [ended({ kind: 'interrupted', signal: 'SIGINT' }, 'untouched'), ['nothing was changed in the cluster']],
+  [ended({ kind: 'interrupted', signal: 'SIGINT' }, 'reverted'), ['deployment/web is back as it was']],
+  [
+    ended({ kind: 'left' }, 'revert-failed', new UserError('unreachable', 'no answer')),
+    ['error: deployment/web could not be put back: no answer', 'podswap down web tries again'],
+  ],
+  [ended({ kind: 'stopped' }, 'swapped'), ['ended by another podswap command']],
+  [ended({ kind: 'failed', error: new UserError('held', 'held') }, 'swapped'), []],
+  [ended({ kind: 'failed', error: new UserError('not-found', 'none') }, 'untouched'), []],
+])('%j', (event, lines) => {
+  expect(texts(event)).toEqual(lines)
+})
+
+test('a command is shown as it would be typed', () => {
+  expect(commandLine(['rails', 's', '-b', '0.0.0.0'])).toBe('rails s -b 0.0.0.0')
+  expect(commandLine(['sh', '-c', "it's", ''])).toBe(`sh -c 'it'\\''s' ''`)
+})
+
+test('nothing that a pod says moves the cursor or forges a line', () => {
+  expect(printable('a\x1b[2Jb\r\nc\x07d\u009be')).toBe('a\ufffd[2Jb c\ufffdd\ufffde')
+})
+
+class Screen {
+  text = ''
+  columns = 40
+  write(text: string) {
+    this.text += text
+  }
+}
+
+describe('plain lines', () => {
+  test('say what goes on once, and pass output through', () => {
+    const out = new Screen()
+    const err = new Screen()
+    const reporter = createLineReporter({ out, err, paint: plain })
+    const pending: UiEvent = { type: 'pod', state: 'pending', pod: 'p', message: 'Pulling' }
+    reporter.report(pending)
+    reporter.report(pending)
+    reporter.report({ type: 'output', stream: 'stdout', text: 'hello\n' })
+    reporter.report({ type: 'output', stream: 'stderr', text: 'oops\n' })
+    reporter.report({ type: 'pod', state: 'running', pod: 'p', message: '' })
+    expect(out.text).toBe('waiting for p: Pulling …\nhello\npod p runs\n')
+    expect(err.text).toBe('oops\n')
+  })
+})
+
+describe('the screen', () => {
+  test('keeps lines and moves one below them', () => {
+    const out = new Screen()
+    let tick = () => {}
+    let stopped = 0
+    const reporter = createScreenReporter({
+      out,
+      paint: plain,
+      every: (_ms, then) => {
+        tick = then
+        return () => stopped++
+      },
+    })
+    reporter.report({ type: 'phase', phase: 'swapping' })
+    tick()
+    reporter.report({ type: 'attached', pod: 'p' })
+    reporter.report({ type: 'ready', dev: 'web', elapsedMs: 100, forwards: [], terminal: false })
+    reporter.close()
+    expect(out.text.split('\r\x1b[K')).toEqual([
+      '',
+      '⠋ swapping the pod',
+      '⠙ swapping the pod',
+      '✓ attached to p\n',
+      '⠹ swapping the pod',
+      '✓ ready in 0.1 s\n',
+      '',
+    ])
+    expect(stopped).toBe(1)
+  })
+
+  test('cuts what does not fit into the line', () => {
+    const out = new Screen()
+    const reporter = createScreenReporter({ out, paint: plain, every: () => () => {} })
+    reporter.report({ type: 'pod', state: 'pending', pod: 'p', message: 'x'.repeat(100) })
+    expect(out.text).toBe(`\r\x1b[K⠋ waiting for p: ${'x'.repeat(21)}…`)
+  })
+})
+
+test('JSON lines carry errors as data', () => {
+  const error = new UserError('held', 'ben has it', { hint: 'wait', at: { file: 'a.yml', line: 1, column: 2 } })
+  expect(eventJson(ended({ kind: 'failed', error }, 'untouched'), 0)).toEqual({
+    at: '1970-01-01T00:00:00.000Z',
+    type: 'ended',
+    dev: 'web',
+    workload: 'deployment/web',
+    outcome: {
+      reason: {
+        kind: 'failed',
+        error: { code: 'held', message: 'ben has it', hint: 'wait', at: { file: 'a.yml', line: 1, column: 2 } },
+      },
+      cluster: 'untouched',
+    },
+  })
+})

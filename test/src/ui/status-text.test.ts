@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest'
+import {
+  type DevStatus,
+  devState,
+  emptySummary,
+  type FolderSource,
+  summarize,
+} from '../../../src/session/status-report.ts'
+import { statusText } from '../../../src/ui/status-text.ts'
+import { paintFor } from '../../../src/ui/style.ts'
+import type { SyncStatus } from '../../../syncer/session/sync-port.ts'
+
+const NOW = Date.parse('2026-01-01T12:00:00Z')
+const status: SyncStatus = {
+  state: 'ready',
+  pending: 0,
+  files: 120,
+  conflicts: [],
+  problems: [],
+  bytesSent: 5_000,
+  bytesReceived: 1_000,
+  lastChangeAtMs: NOW - 3_000,
+  firstSyncSeconds: 1.5,
+  lastProbeAtMs: NOW - 1_000,
+}
+const folder = (more: Partial<SyncStatus> = {}): FolderSource => ({
+  local: '/src',
+  remote: '/app',
+  status: { ...status, ...more },
+})
+
+describe('state of a dev', () => {
+  test.each<[string, Parameters<typeof devState>, string]>([
+    ['starting', ['swapping', [], NOW], 'starting'],
+    ['first sync', ['first-sync', [folder()], NOW], 'syncing'],
+    ['reconnecting', ['reconnecting', [folder()], NOW], 'reconnecting'],
+    ['in step and probed', ['ready', [folder()], NOW], 'ready'],
+    ['no folders', ['ready', [], NOW], 'ready'],
+    ['something pending', ['ready', [folder(), folder({ pending: 1 })], NOW], 'syncing'],
+    ['one folder scans', ['ready', [folder(), folder({ state: 'scanning' })], NOW], 'syncing'],
+    ['stopped', ['ready', [folder({ state: 'halted' }), folder()], NOW], 'failed'],
+    ['no connection', ['ready', [folder({ state: 'paused' })], NOW], 'reconnecting'],
+    ['the last probe is old', ['ready', [folder(), folder({ lastProbeAtMs: NOW - 16_000 })], NOW], 'reconnecting'],
+    ['never probed', ['ready', [folder({ lastProbeAtMs: undefined })], NOW], 'reconnecting'],
+    ['ended', ['ended', [folder()], NOW], 'failed'],
+  ])('%s', (_name, args, state) => {
+    expect(devState(...args)).toBe(state)
+  })
+})
+
+test('folders add up', () => {
+  const conflict = { path: 'a', copy: 'b', atMs: NOW }
+  expect(
+    summarize([folder(), folder({ state: 'syncing', pending: 3, conflicts: [conflict], lastProbeAtMs: NOW - 9_000 })]),
+  ).toEqual({
+    state: 'syncing',
+    pending: 3,
+    conflicts: [{ path: 'a', copy: 'b', at: '2026-01-01T12:00:00.000Z' }],
+    problems: [],
+    files: 240,
+    bytes_sent: 10_000,
+    bytes_received: 2_000,
+    last_change_at: '2026-01-01T11:59:57.000Z',
+    first_sync_seconds: 1.5,
+    last_probe_at: '2026-01-01T11:59:51.000Z',
+  })
+  expect(summarize([folder(), folder({ lastProbeAtMs: undefined })]).last_probe_at).toBeNull()
+  expect(summarize([]).state).toBe('none')
+})
+
+const dev: DevStatus = {
+  name: 'web',
+  namespace: 'team',
+  workload: 'deployment/web',
+  state: 'ready',
+  holder: 'ann@laptop',
+  pod: 'web-podswap-1',
+  sync: summarize([folder()]),
+  forwards: [
+    { local: 'localhost:8080', remote: 'localhost:8080', direction: 'local', state: 'ready', error: null },
+    { local: 'localhost:5432', remote: 'postgres:5432', direction: 'local', state: 'failed', error: 'ECONNREFUSED' },
+  ],
+  command: { state: 'running', exit_code: null, started_at: '2026-01-01T11:50:00.000Z' },
+  holder_pid: 7,
+  since: '2026-01-01T11:49:00.000Z',
+  folders: [{ local: '/src', remote: '/app', ...summarize([folder()]) }],
+  warnings: [],
+}
+
+test('a session as text', () => {
+  expect(statusText({ devs: [dev] }, { nowMs: NOW, paint: paintFor(false) })).toBe(`web  ready
+  workload  deployment/web in team
+  holder    ann@laptop, process 7, since 11 min
+  pod       web-podswap-1
+  sync      /src ↔ /app: ready, 120 files, 5.0 KB sent, 1.0 KB received, last change 3.0 s ago
+  forward   localhost:8080 → localhost:8080: ready
+  forward   localhost:5432 → postgres:5432: failed (ECONNREFUSED)
+  command   running for 10 min
+`)
+})
+
+test('a session that nobody holds as text', () => {
+  const orphan: DevStatus = {
+    ...dev,
+    state: 'failed',
+    holder_pid: null,
+    since: null,
+    pod: null,
+    sync: emptySummary('unknown'),
+    folders: [],
+    forwards: [],
+    command: { state: 'unknown', exit_code: null, started_at: null },
+    warnings: ['no podswap process on this machine holds it'],
+  }
+  expect(statusText({ devs: [orphan] }, { nowMs: NOW, paint: paintFor(false) })).toBe(`web  failed
+  workload  deployment/web in team
+  holder    ann@laptop
+  pod       none
+  command   unknown
+  note      no podswap process on this machine holds it
+`)
+})
