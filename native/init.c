@@ -91,10 +91,11 @@ static int boot(char **argv, char **env, unsigned long mask) {
       if (pid == agent && ending) {
         if (sys(getpid, 0) != 1) signal_children(ending); /* those that were the agent's are ours now */
       } else if (pid == agent) {
-        int code = exit_code(status), young = now - started < STEADY_MS;
+        int code = exit_code(status);
         if ((code == 126 || code == 127) && now - started < 1000) return code; /* starting again would not mend it */
-        delay = !young ? BACKOFF_MS : delay * 2 < BACKOFF_MS_MAX ? delay * 2 : BACKOFF_MS_MAX;
+        if (now - started > STEADY_MS) delay = BACKOFF_MS;
         agent = 0, due = now + delay;
+        delay = delay * 2 < BACKOFF_MS_MAX ? delay * 2 : BACKOFF_MS_MAX;
       }
     if (signal > 0 && signal != SIGCHLD && !ending) {
       ending = signal, due = now + GRACE_MS;
