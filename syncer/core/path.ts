@@ -46,6 +46,10 @@ export function assertSafePath(path: Path): void {
     if (name === '' || name === '.' || name === '..') throw new ProtocolError(`unsafe path ${JSON.stringify(path)}`)
     if (name.includes('\0')) throw new ProtocolError('path with a NUL')
   }
+  // Lone surrogates that no bytes decode to would be a second spelling of some other path.
+  if (/[\uD800-\uDFFF]/.test(path) && decodePath(encodePath(path)) !== path) {
+    throw new ProtocolError(`path that no bytes stand for: ${JSON.stringify(path)}`)
+  }
 }
 
 /** Bytes of a name or path → string; see {@link Path} for bytes that are not UTF-8. */

@@ -42,8 +42,12 @@ export class Mounts {
     if (this.#clock.monotonic() - this.#readAtMs >= ageMsMax) this.refresh()
   }
 
+  get isEmpty(): boolean {
+    return this.#inside.size === 0
+  }
+
   has(path: Path): boolean {
-    return this.#inside.size > 0 && this.#inside.has(path)
+    return this.#inside.has(path)
   }
 
   #load(): Mount[] {

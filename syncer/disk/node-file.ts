@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import { errnoOf } from '../base/errors.ts'
-import type { EntryKind, NewFile, OpenFile, Stat } from './disk.ts'
+import type { EntryKind, ListedStat, NewFile, OpenFile, Stat } from './disk.ts'
 import type { NativePath } from './native-path.ts'
 import { systemError } from './system-error.ts'
 
@@ -127,6 +127,20 @@ export function toStat(stat: fs.BigIntStats, mount: boolean): Stat {
   }
 }
 
+export function toListedStat(name: string, stat: fs.BigIntStats, mount: boolean): ListedStat {
+  const mode = Number(stat.mode)
+  return {
+    name,
+    kind: kindOfMode(mode),
+    size: Number(stat.size),
+    mtimeNs: stat.mtimeNs,
+    ctimeNs: stat.ctimeNs,
+    ino: stat.ino,
+    mode: mode & 0o7777,
+    mount,
+  }
+}
+
 function kindOfMode(mode: number): EntryKind {
   switch (mode & 0o170000) {
     case 0o100000:
@@ -137,5 +151,23 @@ function kindOfMode(mode: number): EntryKind {
       return 'link'
     default:
       return 'other'
+  }
+}
+
+/** fsync of a file or folder; what cannot be opened for that (links, folders on Windows) is kept by its folder. */
+export function syncToDevice(path: NativePath): void {
+  let descriptor: number
+  try {
+    descriptor = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+  } catch (error) {
+    if (['ELOOP', 'EISDIR', 'EPERM'].includes(errnoOf(error) ?? '')) return
+    throw error
+  }
+  try {
+    fs.fsyncSync(descriptor)
+  } catch (error) {
+    if (!['EINVAL', 'EPERM', 'ENOTSUP'].includes(errnoOf(error) ?? '')) throw error
+  } finally {
+    fs.closeSync(descriptor)
   }
 }

@@ -33,6 +33,15 @@ export class LinuxFolders implements Folders {
     return this.#entered(dir).prefix
   }
 
+  byName(dir: Path): string {
+    return isTooLongForKernel(this.#rootPath, dir) ? this.enter(dir) : `${this.#placeOf(dir)}/`
+  }
+
+  stands(dir: Path): boolean {
+    const handle = dir === '' ? this.#root : this.#handles.get(dir)
+    return handle !== undefined && (handle.place === undefined || this.#stands(handle))
+  }
+
   // The descriptor is the folder, wherever its name went meanwhile: the change took place before that move.
   confirm(): void {}
 
@@ -118,7 +127,7 @@ export class LinuxFolders implements Folders {
   }
 
   #handle(dir: Path, descriptor: number): Handle {
-    const place = dir === '' ? this.#rootPath || '/' : `${this.#rootPath}/${dir}`
+    const place = this.#placeOf(dir) || '/'
     return {
       dir,
       descriptor,
@@ -127,6 +136,10 @@ export class LinuxFolders implements Folders {
       place: isPlainText(place) ? place : encodePath(place),
       group: undefined,
     }
+  }
+
+  #placeOf(dir: Path): string {
+    return dir === '' ? this.#rootPath : `${this.#rootPath}/${dir}`
   }
 
   #stands(handle: Handle): boolean {

@@ -25,26 +25,39 @@ export class RealpathFolders implements Folders {
   }
 
   enter(dir: Path): string {
-    let stands: boolean
+    let inPlace: boolean
     try {
-      stands = this.#stands(dir)
+      inPlace = this.#isInPlace(dir)
     } catch (error) {
       // Below a root that is gone nothing is there either; that must not look like a deletion.
       this.#assertRoot()
       throw error
     }
-    if (stands) return this.#placeOf(dir) + this.#separator
+    if (inPlace) return this.#placeOf(dir) + this.#separator
     this.#assertRoot()
     throw systemError('ENOTDIR', `a link is in the way to ${JSON.stringify(dir)}`)
   }
 
+  byName(dir: Path): string {
+    return this.#placeOf(dir) + this.#separator
+  }
+
+  stands(dir: Path): boolean {
+    try {
+      return this.#isInPlace(dir)
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      return false
+    }
+  }
+
   confirm(dir: Path): void {
-    if (!this.#standsSurely(dir)) throw systemError('ESTALE', `${JSON.stringify(dir)} was moved while it was changed`)
+    if (!this.stands(dir)) throw systemError('ESTALE', `${JSON.stringify(dir)} was moved while it was changed`)
   }
 
   pin(dir: Path): PinnedFolder {
     this.enter(dir)
-    return { enter: () => this.enter(dir), stands: () => this.#standsSurely(dir), close: () => {} }
+    return { enter: () => this.enter(dir), stands: () => this.stands(dir), close: () => {} }
   }
 
   // BSD gives new entries their folder's group by itself; Windows has none.
@@ -55,19 +68,10 @@ export class RealpathFolders implements Folders {
   close(): void {}
 
   #assertRoot(): void {
-    if (!this.#standsSurely('')) throw systemError('ESTALE', 'the synced folder was moved or removed')
+    if (!this.stands('')) throw systemError('ESTALE', 'the synced folder was moved or removed')
   }
 
-  #standsSurely(dir: Path): boolean {
-    try {
-      return this.#stands(dir)
-    } catch (error) {
-      if (errnoOf(error) === undefined) throw error
-      return false
-    }
-  }
-
-  #stands(dir: Path): boolean {
+  #isInPlace(dir: Path): boolean {
     const place = nativePath(this.#placeOf(dir) || '/')
     if (typeof place !== 'string') return fs.realpathSync.native(place, 'buffer').equals(place)
     const real = fs.realpathSync.native(place)

@@ -12,6 +12,13 @@ export interface Folders {
    * @throws ENOENT; ENOTDIR or ELOOP where a link or a file is in the way; ESTALE where the root itself has moved
    */
   enter(dir: Path): string
+  /**
+   * For a burst of looks at names in a folder just entered: its absolute path, which is quicker than a descriptor. What
+   * was seen counts only if the folder {@link stands} afterwards.
+   */
+  byName(dir: Path): string
+  /** Whether a folder just entered still stands at its path. */
+  stands(dir: Path): boolean
   /** To be called after a change that went through `enter`. @throws ESTALE where the folder was swapped meanwhile */
   confirm(dir: Path): void
   /** A folder of ours that nobody else changes. */

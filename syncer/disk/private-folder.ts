@@ -131,8 +131,6 @@ function deviceOfRoot(folders: Folders): number {
 
 /** True where the path is the private folder or below it, as the file system compares names. */
 export function isPrivate(path: Path, place: Path, foldsCase: boolean): boolean {
-  if (path.length < place.length) return false
-  const head = path.slice(0, place.length)
-  if (head !== place && !(foldsCase && head.toLowerCase() === place)) return false
-  return path.length === place.length || path.charCodeAt(place.length) === 47
+  const inside = path.startsWith(place) || (foldsCase && path.slice(0, place.length).toLowerCase() === place)
+  return inside && (path.length === place.length || path.charCodeAt(place.length) === 47)
 }

@@ -1,5 +1,5 @@
 import fs from 'node:fs'
-import { nativePath } from './native-path.ts'
+import { type NativePath, nativePath } from './native-path.ts'
 
 const localGranuleNs = 10_000_000n
 const coarseGranuleNs = 2_000_000_000n
@@ -12,8 +12,9 @@ const remoteFileSystems = /^(nfs\d?|cifs|smb\d?|smbfs|9p|v9fs|fuse(\..*|blk)?|vi
  * timer tick), 2 s on a remote one and on those that keep whole seconds (FAT: two of them).
  * @param prefix a folder of ours, `/` at the end
  * @param fileSystem as the mount table names it; '' when unknown
+ * @param stamp time stamps of a file that was just written
  */
-export function probeTimestampGranule(prefix: string, fileSystem: string): bigint {
+export function probeTimestampGranule(prefix: string, fileSystem: string, stamp = stampOf): bigint {
   if (remoteFileSystems.test(fileSystem)) return coarseGranuleNs
   const probe = nativePath(`${prefix}.granule`)
   try {
@@ -21,7 +22,7 @@ export function probeTimestampGranule(prefix: string, fileSystem: string): bigin
     for (let attempt = 0; attempt < 3; attempt++) {
       fs.rmSync(probe, { force: true })
       fs.writeFileSync(probe, 'x', { flag: 'wx', mode: 0o600 })
-      const { mtimeNs, ctimeNs } = fs.lstatSync(probe, { bigint: true })
+      const { mtimeNs, ctimeNs } = stamp(probe)
       if (mtimeNs % 1_000_000_000n !== 0n && ctimeNs % 1_000_000_000n !== 0n) return localGranuleNs
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 13)
     }
@@ -29,4 +30,8 @@ export function probeTimestampGranule(prefix: string, fileSystem: string): bigin
   } finally {
     fs.rmSync(probe, { force: true })
   }
+}
+
+function stampOf(path: NativePath): { mtimeNs: bigint; ctimeNs: bigint } {
+  return fs.lstatSync(path, { bigint: true })
 }

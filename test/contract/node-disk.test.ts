@@ -3,7 +3,6 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { createNodeDisk, type NodeDiskOptions } from '../../syncer/disk/node-disk.ts'
-import { openFolders } from '../../syncer/disk/node-folders.ts'
 import { RealpathFolders } from '../../syncer/disk/node-folders-realpath.ts'
 import { diskContract } from './disk.ts'
 import type { DiskUnderTest } from './disk-bench.ts'
@@ -11,7 +10,7 @@ import type { DiskUnderTest } from './disk-bench.ts'
 diskContract('node', () => makeNodeDisk({}))
 diskContract('node, private folder in .git', () => makeNodeDisk({ privateFolder: 'in-git' }, ['.git']))
 diskContract('node without /proc', () =>
-  makeNodeDisk({ folders: (root, platform) => new RealpathFolders(root, { foldsCase: platform !== 'linux' }) }),
+  makeNodeDisk({ openFolders: (root, platform) => new RealpathFolders(root, { foldsCase: platform !== 'linux' }) }),
 )
 
 function makeNodeDisk(options: Partial<NodeDiskOptions>, before: string[] = []): DiskUnderTest {
@@ -19,7 +18,7 @@ function makeNodeDisk(options: Partial<NodeDiskOptions>, before: string[] = []):
   const root = path.join(parent, 'root')
   fs.mkdirSync(root)
   for (const dir of before) fs.mkdirSync(path.join(root, dir))
-  const disk = createNodeDisk({ root, folders: openFolders, ...options })
+  const disk = createNodeDisk({ root, ...options })
   const at = (inside: string) => path.join(root, inside)
   return {
     disk,

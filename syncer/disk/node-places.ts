@@ -1,0 +1,111 @@
+import { errnoOf } from '../base/errors.ts'
+import { joinPath, nameOf, type Path, parentOf } from '../core/path.ts'
+import type { Place } from './disk.ts'
+import type { Mounts } from './mounts.ts'
+import { type NativePath, nativePath } from './native-path.ts'
+import type { Folders, PinnedFolder } from './node-folders.ts'
+import { isPrivate, type PrivateFolderChoice, preparePrivateFolder } from './private-folder.ts'
+import { systemError } from './system-error.ts'
+
+/** Where a place is for the next system call; see {@link Folders.enter}. */
+export interface Located {
+  native: NativePath
+  /** What stands before the name. */
+  prefix: string
+  /** The folder in the tree; undefined in the private folder. */
+  dir: Path | undefined
+}
+
+/** Finds the places of both areas of a disk: the tree without the private folder, and the private folder. */
+export class NodePlaces {
+  readonly folders: Folders
+  /** Our private folder's place below the root. */
+  readonly privatePath: Path
+  readonly #mounts: Mounts
+  readonly #choice: PrivateFolderChoice
+  readonly #foldsCase: boolean
+  #private: PinnedFolder
+
+  constructor(folders: Folders, mounts: Mounts, choice: PrivateFolderChoice, options: { foldsCase: boolean }) {
+    this.folders = folders
+    this.#mounts = mounts
+    this.#choice = choice
+    this.#foldsCase = options.foldsCase
+    this.privatePath = preparePrivateFolder(folders, mounts, choice)
+    this.#private = folders.pin(this.privatePath)
+  }
+
+  close(): void {
+    this.#private.close()
+  }
+
+  /** What stands before a private name. */
+  get privatePrefix(): string {
+    return this.#private.enter()
+  }
+
+  /** What stands before a name in a folder of the tree. */
+  enter(dir: Path): string {
+    this.#assertNotPrivate(dir)
+    return this.folders.enter(dir)
+  }
+
+  locate(at: Place): Located {
+    return at.area === 'tree' ? this.inTree(at.path) : this.inOwn(at.name)
+  }
+
+  /** Two places that are used together. */
+  locateBoth(from: Place, to: Place): [Located, Located] {
+    const source = this.locate(from)
+    // One folder is entered once: entering it again may end what the first time gave.
+    if (to.area === 'tree' && source.dir !== undefined && source.dir === parentOf(to.path)) {
+      this.#assertNotPrivate(to.path)
+      return [source, { ...source, native: nativePath(source.prefix + nameOf(to.path)) }]
+    }
+    return [source, this.locate(to)]
+  }
+
+  inTree(path: Path): Located & { dir: Path } {
+    this.#assertNotPrivate(path)
+    const dir = parentOf(path)
+    const prefix = this.folders.enter(dir)
+    return { prefix, native: nativePath(prefix + nameOf(path)), dir }
+  }
+
+  inOwn(name: string): Located {
+    assertFlat(name)
+    const prefix = this.#private.enter()
+    return { prefix, native: nativePath(prefix + name), dir: undefined }
+  }
+
+  /** Those of a folder's names that people may see. */
+  shown<T>(dir: Path, entries: T[], name: (entry: T) => string): T[] {
+    if (dir !== '' && !isPrivate(this.privatePath, dir, this.#foldsCase)) return entries
+    return entries.filter(entry => !isPrivate(joinPath(dir, name(entry)), this.privatePath, this.#foldsCase))
+  }
+
+  /** Does it once more where our private folder was removed meanwhile (`git clean -dfx`, `rm -rf .??*`). */
+  withPrivate<T>(call: () => T): T {
+    try {
+      return call()
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT' || this.#private.stands()) throw error
+    }
+    this.#private.close()
+    preparePrivateFolder(this.folders, this.#mounts, this.#choice)
+    this.#private = this.folders.pin(this.privatePath)
+    return call()
+  }
+
+  #assertNotPrivate(path: Path): void {
+    if (isPrivate(path, this.privatePath, this.#foldsCase))
+      throw systemError('ENOENT', 'the private folder has no path')
+  }
+}
+
+/** Private names are ours to choose; those with a dot in front are kept by the disk itself. */
+function assertFlat(name: string): void {
+  if (name === '' || name.startsWith('.') || /[/\\\0]/.test(name)) {
+    throw systemError('EINVAL', `not a private name: ${JSON.stringify(name)}`)
+  }
+}
