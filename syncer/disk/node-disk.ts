@@ -176,10 +176,10 @@ export class NodeDisk implements Disk {
     const isFile = from.area === 'own' && this.#ownFiles.has(from.name)
     this.#places.withPrivate(() => {
       const [source, target] = this.#places.locateBoth(from, to)
-      if (!isFile) assertReplaceable(source.native, target.native)
+      const isFolder = !isFile && isMovableFolder(source.native, target.native)
       if (from.area === 'own' && target.dir !== undefined) this.#adoptGroup(source.native, target.dir)
       fs.renameSync(source.native, target.native)
-      if (from.area === 'tree') this.#folders.forget(from.path)
+      if (isFolder && from.area === 'tree') this.#folders.forget(from.path)
       if (target.dir !== undefined) this.#folders.confirm(target.dir)
     })
     if (from.area === 'own') this.#ownFiles.delete(from.name)
@@ -218,8 +218,12 @@ export class NodeDisk implements Disk {
 
 const bigintOrNothing = { bigint: true, throwIfNoEntry: false } as const
 
-/** rename(2) would let a folder take the place of an empty one. */
-function assertReplaceable(source: NativePath, target: NativePath): void {
-  if (!fs.lstatSync(source, { throwIfNoEntry: false })?.isDirectory()) return
-  if (fs.lstatSync(target, { throwIfNoEntry: false })?.isDirectory()) throw systemError('EEXIST', 'a folder is there')
+/**
+ * Whether a folder is about to be moved.
+ * @throws EEXIST where it would take the place of another one, which rename(2) allows when that is empty
+ */
+function isMovableFolder(source: NativePath, target: NativePath): boolean {
+  if (!fs.lstatSync(source, { throwIfNoEntry: false })?.isDirectory()) return false
+  if (!fs.lstatSync(target, { throwIfNoEntry: false })?.isDirectory()) return true
+  throw systemError('EEXIST', 'a folder is there')
 }
