@@ -1,0 +1,127 @@
+import type { Duplex } from 'node:stream'
+import { ProtocolError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { ByteQueue } from './byte-queue.ts'
+
+export interface MessageHandlers {
+  /** The bytes may share memory with what arrived; they stay as they are. */
+  message: (bytes: Buffer) => void
+  /** After a `send` that answered false: more is welcome. */
+  drain?: () => void
+  /** The other end has sent its last message. */
+  end?: () => void
+  /** It is over in both directions; the error is why, where that was not how it should end. */
+  close?: (error: Error | undefined) => void
+}
+
+const lengthBytes = 4
+/** Shorter messages are copied behind their length, so that they are one write. */
+const copyBytesMax = 4 * 1024
+
+/**
+ * Messages over a byte stream: u32 length (big-endian) and as many bytes. A longer one than `limits.messageBytesMax`,
+ * or an end in the middle of one, destroys the stream with a {@link ProtocolError}.
+ */
+export class MessageStream {
+  readonly stream: Duplex
+  private readonly handlers: MessageHandlers
+  private readonly messageBytesMax: number
+  private readonly arrived = new ByteQueue()
+  /** Length of the message that is under way, where that is known. */
+  private bodyBytes: number | undefined
+  private isPaused = false
+  private hasEnded = false
+
+  constructor(stream: Duplex, handlers: MessageHandlers, messageBytesMax: number = limits.messageBytesMax) {
+    this.stream = stream
+    this.handlers = handlers
+    this.messageBytesMax = messageBytesMax
+    stream.on('data', (chunk: Buffer) => this.receive(chunk))
+    stream.on('end', () => this.ended())
+    stream.on('error', () => {})
+    stream.on('drain', () => handlers.drain?.())
+    stream.once('close', () => handlers.close?.(stream.errored ?? undefined))
+  }
+
+  /**
+   * Sends one message, given whole or in parts. False: hold back until `drain`. `written` is called when the parts are
+   * no longer needed here; until then they must not change.
+   */
+  send(bytes: Uint8Array | readonly Uint8Array[], written?: () => void): boolean {
+    const parts = bytes instanceof Uint8Array ? [bytes] : bytes
+    const total = parts.reduce((sum, part) => sum + part.length, 0)
+    if (total > this.messageBytesMax) throw new RangeError(`a message of ${total} bytes`)
+    if (this.stream.destroyed || this.stream.writableEnded) return false
+    const onWritten = written && ((error?: Error | null) => !error && written())
+    const length = Buffer.allocUnsafe(lengthBytes)
+    length.writeUInt32BE(total)
+    if (total <= copyBytesMax) return this.stream.write(Buffer.concat([length, ...parts]), onWritten)
+    this.stream.cork()
+    this.stream.write(length)
+    let wantsMore = true
+    for (const [index, part] of parts.entries()) {
+      wantsMore = this.stream.write(part, index === parts.length - 1 ? onWritten : undefined)
+    }
+    this.stream.uncork()
+    return wantsMore
+  }
+
+  /** No more messages from this end. */
+  end(): void {
+    this.stream.end()
+  }
+
+  /** Delivers nothing until {@link resume}; the other end is held back. */
+  pause(): void {
+    this.isPaused = true
+    this.stream.pause()
+  }
+
+  resume(): void {
+    if (!this.isPaused) return
+    this.isPaused = false
+    this.deliver()
+    if (!this.isPaused) this.stream.resume()
+  }
+
+  private receive(chunk: Buffer): void {
+    this.arrived.push(chunk)
+    this.deliver()
+  }
+
+  private deliver(): void {
+    while (!this.isPaused && !this.stream.destroyed) {
+      const message = this.next()
+      if (!message) break
+      this.handlers.message(message)
+    }
+    if (this.hasEnded && !this.isPaused && !this.stream.destroyed) this.finish()
+  }
+
+  private next(): Buffer | undefined {
+    if (this.bodyBytes === undefined) {
+      if (this.arrived.bytes < lengthBytes) return undefined
+      this.bodyBytes = this.arrived.join(lengthBytes).readUInt32BE()
+      if (this.bodyBytes > this.messageBytesMax) {
+        this.stream.destroy(new ProtocolError(`a message of ${this.bodyBytes} bytes`))
+        return undefined
+      }
+    }
+    if (this.arrived.bytes < this.bodyBytes) return undefined
+    const message = this.arrived.join(this.bodyBytes)
+    this.bodyBytes = undefined
+    return message
+  }
+
+  private ended(): void {
+    this.hasEnded = true
+    this.deliver()
+  }
+
+  private finish(): void {
+    this.hasEnded = false
+    const isCut = this.arrived.bytes > 0 || this.bodyBytes !== undefined
+    if (isCut) this.stream.destroy(new ProtocolError('the stream ended in the middle of a message'))
+    else this.handlers.end?.()
+  }
+}

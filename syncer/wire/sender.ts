@@ -1,0 +1,83 @@
+import type { Duplex } from 'node:stream'
+import { limits } from '../base/limits.ts'
+import { ControlQueue } from './control-queue.ts'
+import { FrameType } from './frame.ts'
+import { FrameWriter } from './frame-writer.ts'
+import type { MuxStream } from './mux-stream.ts'
+import { SendScheduler } from './send-scheduler.ts'
+
+/** The sending half of a connection: hands the carrier as much as it wants, in the right order, and no more. */
+export class Sender {
+  readonly control = new ControlQueue()
+  private readonly carrier: Duplex
+  private readonly finSent: (stream: MuxStream) => void
+  private readonly writer: FrameWriter
+  private readonly scheduler = new SendScheduler<MuxStream>()
+  private isDue = false
+  private isStopped = false
+
+  /** `finSent` is called when the last frame of a stream's data has been sent. */
+  constructor(carrier: Duplex, finSent: (stream: MuxStream) => void) {
+    this.carrier = carrier
+    this.finSent = finSent
+    this.writer = new FrameWriter(carrier)
+    carrier.on('drain', () => this.pump())
+  }
+
+  /** Sends at the end of this turn, so that what is written together travels together. */
+  schedule(): void {
+    if (this.isDue) return
+    this.isDue = true
+    process.nextTick(() => this.pump())
+  }
+
+  add(stream: MuxStream): void {
+    this.scheduler.add(stream, stream.priority)
+    this.schedule()
+  }
+
+  remove(stream: MuxStream): void {
+    this.scheduler.remove(stream)
+  }
+
+  /** Sends nothing more. */
+  stop(): void {
+    this.isStopped = true
+  }
+
+  /** The last frame, past everything that waits; ends the carrier. */
+  goodbye(words: string): void {
+    this.stop()
+    const payload = Buffer.from(words.slice(0, limits.reasonBytesMax / 4))
+    this.writer.write(FrameType.goodbye, 0, [payload], payload.length)
+    this.writer.flush()
+    this.carrier.end()
+  }
+
+  private pump(): void {
+    this.isDue = false
+    if (this.isStopped || this.carrier.destroyed) return
+    this.carrier.cork()
+    while (!this.writer.blocked && (this.sendControl() || this.sendData()));
+    this.writer.flush()
+    this.carrier.uncork()
+  }
+
+  private sendControl(): boolean {
+    const frame = this.control.take()
+    if (frame) this.writer.write(frame.type, frame.stream, [frame.payload], frame.payload.length)
+    return frame !== undefined
+  }
+
+  private sendData(): boolean {
+    const turn = this.scheduler.next()
+    if (!turn) return false
+    const { stream, priority } = turn
+    const { payload, bytes, written } = stream.sending.take(turn.bytesMax)
+    this.writer.write(bytes > 0 ? FrameType.data : FrameType.fin, stream.id, payload, bytes, written)
+    if (stream.sending.ready) this.scheduler.add(stream, priority)
+    this.scheduler.sent(priority, bytes)
+    if (bytes === 0) this.finSent(stream)
+    return true
+  }
+}
