@@ -32,13 +32,13 @@ interface Reading {
 export class Scanner {
   private readonly replica: Replica
   private readonly events: ScanEvents
-  private rules: IgnoreRules
+  private readonly rules: () => IgnoreRules
   private readonly waiting = new Map<Entry, boolean>()
   private reading: Reading | undefined
   /** Milliseconds spent in reading since the start; the sweep's interval follows from it. */
   spentMs = 0
 
-  constructor(replica: Replica, rules: IgnoreRules, events: ScanEvents) {
+  constructor(replica: Replica, rules: () => IgnoreRules, events: ScanEvents) {
     this.replica = replica
     this.rules = rules
     this.events = events
@@ -46,10 +46,6 @@ export class Scanner {
 
   get idle(): boolean {
     return this.reading === undefined && this.waiting.size === 0
-  }
-
-  setRules(rules: IgnoreRules): void {
-    this.rules = rules
   }
 
   /** Wants a folder read; with `deep` everything below it too. */
@@ -103,7 +99,7 @@ export class Scanner {
   private visit(reading: Reading, listed: ListedStat): void {
     const path = joinPath(reading.path, listed.name)
     const isDir = listed.kind === 'dir'
-    if (this.rules.ignored(path, isDir)) return
+    if (this.rules().ignored(path, isDir)) return
     if (listed.mount || listed.kind === 'other') {
       this.events.barred(path, listed.mount ? 'mount-point' : 'unsupported-type')
       reading.seen.add(listed.name)
@@ -133,7 +129,7 @@ export class Scanner {
       this.events.barred('', 'root-missing')
       return
     }
-    if (this.rules.ignored(path, entry.current === folder)) return
+    if (this.rules().ignored(path, entry.current === folder)) return
     const look = this.replica.looker.look(entry, path)
     if (look.state === 'busy') this.events.busy(entry)
     if (look.state !== 'known') return

@@ -122,6 +122,15 @@ export class Stage {
     this.ready.clear()
   }
 
+  /** At start: what an earlier process was writing. */
+  removeLeftOver(): void {
+    const current = new Set([...this.ready.values()].map(({ name }) => name))
+    if (this.running !== undefined) current.add(this.running.name)
+    for (const name of this.disk.listOwn()) {
+      if (name.startsWith(stagePrefix) && !current.has(name)) this.discardName(name)
+    }
+  }
+
   private addWhole(part: Content): StageResult {
     this.dropRunning()
     const staged = this.write(part.token, part.bytes, part.mtimeMs, false)

@@ -28,7 +28,8 @@ export type EngineEvent =
   | { type: 'halted'; deletes: number }
   | { type: 'resumed' }
   | { type: 'first-contact' }
-  | { type: 'flushed'; id: number }
+  | { type: 'flush-asked'; id: number }
+  | { type: 'flushed'; side: Role; id: number }
   | { type: 'probed'; id: number; pending: number }
   | { type: 'changed'; path: Path; direction: 'out' | 'in' }
 

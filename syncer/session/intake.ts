@@ -269,7 +269,8 @@ export class Intake {
     if (put.staged !== undefined) this.dropStaged(put.staged)
   }
 
-  private dropStaged(id: number): void {
+  /** Content that no PUT will take. */
+  dropStaged(id: number): void {
     const staged = this.x.replica.stage.take(id)
     if (staged !== undefined) this.x.replica.stage.discard(staged)
   }

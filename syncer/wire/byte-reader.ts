@@ -25,6 +25,10 @@ export class ByteReader {
     return this.buffer.readUInt32BE(this.advance(4))
   }
 
+  i64(): bigint {
+    return this.buffer.readBigInt64BE(this.advance(8))
+  }
+
   /** A finite number; NaN and infinities are refused. */
   f64(): number {
     const value = this.buffer.readDoubleBE(this.advance(8))

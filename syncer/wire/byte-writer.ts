@@ -24,6 +24,11 @@ export class ByteWriter {
     this.used = this.buffer.writeUInt32BE(value, this.used)
   }
 
+  i64(value: bigint): void {
+    this.reserve(8)
+    this.used = this.buffer.writeBigInt64BE(value, this.used)
+  }
+
   f64(value: number): void {
     this.reserve(8)
     this.used = this.buffer.writeDoubleBE(value, this.used)

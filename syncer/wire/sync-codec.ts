@@ -198,24 +198,24 @@ function readCount(from: ByteReader): number {
   return count
 }
 
-function writePath(to: ByteWriter, path: Path): void {
+export function writePath(to: ByteWriter, path: Path): void {
   to.blob(encodePath(path))
 }
 
-function readPath(from: ByteReader): Path {
+export function readPath(from: ByteReader): Path {
   const path = decodePath(from.blob(limits.pathBytesMax))
   assertSafePath(path)
   return path
 }
 
-function writeToken(to: ByteWriter, token: Token): void {
+export function writeToken(to: ByteWriter, token: Token): void {
   const kind = token === '' ? 0 : token.charCodeAt(0)
   to.u8(kind)
   if (isFile(token)) to.hex(hashOf(token), 32)
   else if (kind === 108) to.blob(encodePath(token.slice(1)))
 }
 
-function readToken(from: ByteReader): Token {
+export function readToken(from: ByteReader): Token {
   const kind = from.u8()
   if (kind === 0) return ''
   const letter = String.fromCharCode(kind)

@@ -1,0 +1,69 @@
+import type { Entry } from '../endpoint/tree.ts'
+import type { Exchange } from './exchange.ts'
+import type { Transfers } from './transfers.ts'
+
+interface Barrier {
+  id: number
+  /** What was not in step when it was asked for, and is not yet. */
+  entries: Set<Entry>
+  /** Folders had to be read first, to know what differs. */
+  scanned: boolean
+}
+
+const barriersMax = 1_000
+
+/** Tells when everything that differed at one moment is in step, however much changes after it. */
+export class Barriers {
+  private readonly x: Exchange
+  private readonly transfers: Transfers
+  private readonly barriers: Barrier[] = []
+
+  constructor(exchange: Exchange, transfers: Transfers) {
+    this.x = exchange
+    this.transfers = transfers
+  }
+
+  get size(): number {
+    return this.barriers.length
+  }
+
+  clear(): void {
+    this.barriers.length = 0
+  }
+
+  add(id: number, scanned: boolean): void {
+    const { x } = this
+    if (this.barriers.length >= barriersMax) this.barriers.shift()
+    const entries = new Set([...x.urgent, ...x.backlog, ...x.flights.keys(), ...x.waiting.keys()])
+    this.barriers.push({ id, entries, scanned })
+  }
+
+  /** @returns the ids whose time has come */
+  passed(scanned: boolean): number[] {
+    const passed: number[] = []
+    for (const barrier of [...this.barriers]) {
+      if (!barrier.scanned) {
+        if (!scanned) continue
+        barrier.scanned = true
+        for (const entry of [...this.x.urgent, ...this.x.backlog]) barrier.entries.add(entry)
+      }
+      for (const entry of barrier.entries) if (!this.inProgress(entry)) barrier.entries.delete(entry)
+      if (barrier.entries.size > 0) continue
+      this.barriers.splice(this.barriers.indexOf(barrier), 1)
+      passed.push(barrier.id)
+    }
+    return passed
+  }
+
+  private inProgress(entry: Entry): boolean {
+    const { x } = this
+    return (
+      x.urgent.has(entry) ||
+      x.backlog.has(entry) ||
+      x.flights.has(entry) ||
+      x.waiting.has(entry) ||
+      x.holds.has(entry) ||
+      this.transfers.has(entry)
+    )
+  }
+}

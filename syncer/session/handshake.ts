@@ -1,0 +1,186 @@
+import { ProtocolError } from '../base/errors.ts'
+import { absent, folder } from '../core/content.ts'
+import type { IgnoreRules } from '../endpoint/replica.ts'
+import type { Marker, SyncMessage } from '../wire/sync-message.ts'
+import { type Incarnation, judgeMarker, LaptopContact, PodContact } from './contact.ts'
+import type { Exchange } from './exchange.ts'
+import type { JournalRecord } from './journal.ts'
+
+export interface HandshakeOptions {
+  session: string
+  initial: 'mirror' | 'keep'
+  /** The rules as text for the pod, and how the pod compiles them. */
+  rulesText: string
+  compileRules(text: string): IgnoreRules
+  /** Pod only: the marker in its private folder. */
+  marker?: { read(): Marker | null; write(marker: Marker): void }
+  newMarkerId(): string
+  /** The folder must be read (again) from top to bottom. */
+  sweep(): void
+}
+
+export type ContactMessage = Extract<
+  SyncMessage,
+  { type: 'hello' | 'welcome' | 'index' | 'bases' | 'epoch' | 'epoch-done' | 'rules' }
+>
+
+const contactTypes: ReadonlySet<SyncMessage['type']> = new Set<ContactMessage['type']>([
+  'hello',
+  'welcome',
+  'index',
+  'bases',
+  'epoch',
+  'epoch-done',
+  'rules',
+])
+
+export function isContact(message: SyncMessage): message is ContactMessage {
+  return contactTypes.has(message.type)
+}
+
+/** The first words of a connection, from hello to the moment when changes may flow, and the rules both ends follow. */
+export class Handshake {
+  private readonly x: Exchange
+  private readonly options: HandshakeOptions
+  private readonly podContact: PodContact
+  private readonly laptopContact: LaptopContact
+  private readonly incarnation: Incarnation = { confirmed: undefined, raising: undefined }
+  private rulesText: string
+  private connected = false
+  /** The other end said who it is. */
+  private greeted: { marker: Marker | null } | undefined
+  private indexSent = false
+
+  constructor(exchange: Exchange, options: HandshakeOptions) {
+    this.x = exchange
+    this.options = options
+    this.rulesText = options.rulesText
+    this.podContact = new PodContact(exchange)
+    this.laptopContact = new LaptopContact(exchange, options.initial)
+  }
+
+  connect(): void {
+    this.connected = true
+    if (this.x.role === 'pod') return
+    const { session } = this.options
+    this.x.send('control', { type: 'hello', session, rules: this.rulesText, nowMs: this.x.clock.now() })
+  }
+
+  disconnect(): void {
+    this.connected = false
+    this.greeted = undefined
+    this.indexSent = false
+    this.podContact.reset()
+    this.laptopContact.reset()
+  }
+
+  receive(message: ContactMessage): void {
+    const forLaptop = message.type === 'welcome' || message.type === 'index' || message.type === 'epoch-done'
+    if (forLaptop !== (this.x.role === 'laptop')) throw new ProtocolError(`${message.type} from the wrong end`)
+    switch (message.type) {
+      case 'hello':
+        this.onHello(message.rules, message.nowMs)
+        break
+      case 'welcome':
+        if (this.greeted !== undefined) throw new ProtocolError('a second welcome')
+        this.greeted = { marker: message.marker }
+        this.x.replica.clockOffsetMs = this.x.clock.now() - message.nowMs
+        break
+      case 'index':
+        if (this.greeted === undefined || this.x.live) throw new ProtocolError('an index out of turn')
+        this.laptopContact.onIndex(message)
+        break
+      case 'bases':
+        if (!this.indexSent || this.x.live) throw new ProtocolError('agreements out of turn')
+        if (this.podContact.onBases(message)) this.goLive()
+        break
+      case 'epoch':
+        this.options.marker?.write(message.marker)
+        this.x.send('control', { type: 'epoch-done', epoch: message.marker.epoch })
+        break
+      case 'epoch-done':
+        this.onEpochDone(message.epoch)
+        break
+      case 'rules':
+        this.takeRules(message.rules)
+    }
+  }
+
+  /** Goes on where what was waited for is there: the own folder is read, the other's index is complete. */
+  advance(scanned: boolean): void {
+    if (!scanned || this.x.live || this.greeted === undefined) return
+    if (this.x.role === 'pod') {
+      if (this.indexSent) return
+      this.indexSent = true
+      this.podContact.sendIndex()
+    } else if (this.laptopContact.complete) this.settle()
+  }
+
+  /** Laptop: the ignore files changed. Paths that are ignored now are forgotten, never deleted. */
+  setRules(text: string): void {
+    if (text === this.rulesText) return
+    this.takeRules(text)
+    if (this.connected) this.x.send('control', { type: 'rules', rules: text })
+  }
+
+  load(record: Extract<JournalRecord, { type: 'raising' | 'epoch' }>): void {
+    const marker = { id: record.id, epoch: record.epoch }
+    if (record.type === 'raising') this.incarnation.raising = marker
+    else {
+      this.incarnation.confirmed = marker
+      this.incarnation.raising = undefined
+    }
+  }
+
+  private onHello(rules: string, nowMs: number): void {
+    if (!this.connected || this.greeted !== undefined) throw new ProtocolError('a second hello')
+    this.x.replica.clockOffsetMs = this.x.clock.now() - nowMs
+    this.greeted = { marker: this.options.marker?.read() ?? null }
+    this.x.send('control', { type: 'welcome', marker: this.greeted.marker, nowMs: this.x.clock.now() })
+    this.takeRules(rules)
+  }
+
+  private settle(): void {
+    const marker = this.greeted!.marker
+    const copy = judgeMarker(marker, this.incarnation)
+    this.laptopContact.settle(copy)
+    const raised =
+      copy === 'first' ? { id: this.options.newMarkerId(), epoch: 1 } : { id: marker!.id, epoch: marker!.epoch + 1 }
+    this.incarnation.confirmed = copy === 'first' ? undefined : marker!
+    this.incarnation.raising = raised
+    this.x.record({ type: 'raising', ...raised })
+    this.x.send('control', { type: 'epoch', marker: raised })
+    this.goLive()
+  }
+
+  private onEpochDone(epoch: number): void {
+    const { raising } = this.incarnation
+    if (raising === undefined || raising.epoch !== epoch) return
+    this.incarnation.confirmed = raising
+    this.incarnation.raising = undefined
+    this.x.record({ type: 'epoch', ...raising })
+  }
+
+  private goLive(): void {
+    this.x.live = true
+    for (const entry of this.x.replica.tree.walk()) {
+      if (entry.current !== entry.agreed) this.x.queue(entry, false)
+    }
+    this.x.emit({ type: 'live' })
+  }
+
+  private takeRules(text: string): void {
+    this.rulesText = text
+    const rules = this.options.compileRules(text)
+    this.x.rules = rules
+    for (const entry of [...this.x.replica.tree.walk()]) {
+      if (!rules.ignored(entry.path, entry.current === folder || entry.agreed === folder)) continue
+      this.x.agree(entry, absent)
+      this.x.unsent(entry)
+      entry.current = absent
+      entry.key = null
+      this.x.prune(entry)
+    }
+    this.options.sweep()
+  }
+}

@@ -1,0 +1,122 @@
+import { errnoOf } from '../base/errors.ts'
+import { absent, folder } from '../core/content.ts'
+import { type Path, parentOf } from '../core/path.ts'
+import { inTree, type Stat } from '../disk/disk.ts'
+import type { HintKind } from '../endpoint/holds.ts'
+import type { Scanner } from '../endpoint/scanner.ts'
+import type { Entry } from '../endpoint/tree.ts'
+import type { Exchange } from './exchange.ts'
+
+/** A folder is read again this long after an event in it, as the truth behind the hint, in ms. */
+const rereadMs = 100
+
+/** From "something happened here" to what must be looked at: the name first, its folder a little later as the truth. */
+export class Hints {
+  private readonly x: Exchange
+  private readonly scanner: Scanner
+  private readonly rereads = new Map<Entry, number>()
+
+  constructor(exchange: Exchange, scanner: Scanner) {
+    this.x = exchange
+    this.scanner = scanner
+  }
+
+  get idle(): boolean {
+    return this.rereads.size === 0
+  }
+
+  due(): number {
+    const { x } = this
+    const reread = this.idle ? Number.POSITIVE_INFINITY : this.rereads.values().next().value!
+    return Math.min(reread, x.holds.nextDue())
+  }
+
+  hint(path: Path, kind: HintKind): void {
+    const { x } = this
+    const parent = x.replica.tree.find(parentOf(path))
+    if (path === '' || parent === undefined || (parent.parent !== null && parent.current !== folder)) {
+      this.hintAbove(path)
+      return
+    }
+    this.readSoon(parent)
+    const stat = this.stat(path)
+    if (x.rules.ignored(path, stat?.kind === 'dir') || stat?.kind === 'other' || stat?.mount === true) return
+    const entry = x.replica.tree.ensure(path)
+    if (x.holds.hint(entry, stat, kind, this.nowMs())) this.touched(entry)
+  }
+
+  /** Something in the folder changed, it is not known what. */
+  hintFolder(path: Path): void {
+    const entry = this.x.replica.tree.find(path)
+    if (entry === undefined) this.hintAbove(path)
+    else this.scanner.add(entry, false)
+  }
+
+  tick(nowMs: number): void {
+    for (const entry of this.x.holds.take(nowMs, entry => this.stat(entry.path))) this.touched(entry)
+    for (const [entry, dueMs] of this.rereads) {
+      if (dueMs > nowMs) continue
+      this.rereads.delete(entry)
+      this.scanner.add(entry, false)
+    }
+  }
+
+  /** Everything that is held back or put off is looked at now. */
+  release(): void {
+    for (const entry of this.x.holds.release()) this.touched(entry)
+    for (const entry of this.rereads.keys()) this.scanner.add(entry, false)
+    this.rereads.clear()
+  }
+
+  /** A scan learnt what stands there. What changed a moment ago gets its time to come to rest. */
+  scanned(entry: Entry): void {
+    const { x } = this
+    if (!entry.racy || entry.key === null) {
+      if (entry.current !== entry.agreed) x.queue(entry, false)
+    } else if (!x.holds.has(entry)) x.holds.later(entry, this.nowMs(), this.granuleMs() + 1)
+  }
+
+  private touched(entry: Entry): void {
+    const look = this.x.replica.looker.look(entry, entry.path)
+    if (look.state === 'known') {
+      // Once more after the clock's granule: a later write could carry the same time stamps.
+      if (entry.racy) this.readSoon(entry.parent ?? entry)
+      if (look.token === folder) this.scanner.add(entry, entry.children === null)
+      if (look.token === absent && entry.children !== null) this.scanner.add(entry, false)
+    }
+    this.x.queue(entry, true)
+  }
+
+  private readSoon(entry: Entry): void {
+    if (!this.rereads.has(entry)) this.rereads.set(entry, this.nowMs() + Math.max(rereadMs, this.granuleMs() + 1))
+  }
+
+  /** The folder of the hint is not known: the nearest known one above it is read. */
+  private hintAbove(path: Path): void {
+    const { tree } = this.x.replica
+    let dir = parentOf(path)
+    let entry = tree.find(dir)
+    while (entry === undefined || (entry.parent !== null && entry.current !== folder)) {
+      dir = parentOf(dir)
+      entry = tree.find(dir)
+    }
+    this.scanner.add(entry, false)
+  }
+
+  private stat(path: Path): Stat | null {
+    try {
+      return this.x.replica.disk.stat(inTree(path))
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      return null
+    }
+  }
+
+  private nowMs(): number {
+    return this.x.clock.monotonic()
+  }
+
+  private granuleMs(): number {
+    return Number(this.x.replica.disk.timestampGranuleNs / 1_000_000n)
+  }
+}

@@ -1,0 +1,132 @@
+import fs from 'node:fs'
+import type { Duplex } from 'node:stream'
+import { systemClock } from '../base/clock.ts'
+import { joinPath } from '../core/path.ts'
+import { createNodeDisk, type NodeDisk } from '../disk/node-disk.ts'
+import { createNodeWatcher } from '../disk/node-watcher.ts'
+import type { Watcher } from '../disk/watcher.ts'
+import { MarkerFile } from '../endpoint/marker-file.ts'
+import { Replica } from '../endpoint/replica.ts'
+import type { SyncRequest } from '../wire/services.ts'
+import { SyncEngine } from './engine.ts'
+import { compileRules } from './ignore-reader.ts'
+import { newIdMaker } from './new-id.ts'
+import { SyncLoop } from './sync-loop.ts'
+
+/** In the pod replaced files stay only for the looks that find late writes. */
+const trashKeepMs = 60_000
+const foldersMax = 64
+
+/** The pod's end: takes the two lanes of each synced folder and keeps the folder's engine between connections. */
+export class PodSyncHost {
+  private readonly folders = new Map<string, PodFolder>()
+  private readonly log: (line: string) => void
+
+  constructor(log: (line: string) => void) {
+    this.log = log
+  }
+
+  /** Takes one lane; the second one of the same attempt starts the conversation. */
+  openLane(request: SyncRequest, stream: Duplex): void {
+    try {
+      this.folder(request.folder).openLane(request, stream)
+    } catch (error) {
+      this.log(`sync of ${request.folder}: ${error}`)
+      stream.destroy(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  close(): void {
+    for (const folder of this.folders.values()) folder.close()
+    this.folders.clear()
+  }
+
+  private folder(path: string): PodFolder {
+    const known = this.folders.get(path)
+    if (known !== undefined) return known
+    if (this.folders.size >= foldersMax) throw new Error(`more than ${foldersMax} synced folders`)
+    const made = new PodFolder(path, this.log)
+    this.folders.set(path, made)
+    return made
+  }
+}
+
+class PodFolder {
+  private readonly disk: NodeDisk
+  private readonly watcher: Watcher
+  private readonly loop: SyncLoop
+  private readonly engine: SyncEngine
+  private half: { request: SyncRequest; stream: Duplex } | undefined
+
+  constructor(path: string, log: (line: string) => void) {
+    fs.mkdirSync(path, { recursive: true })
+    this.disk = createNodeDisk({ root: path, privateFolder: 'in-root' })
+    const replica = new Replica({ disk: this.disk, clock: systemClock, newId: newIdMaker(), trashKeepMs })
+    this.watcher = createNodeWatcher({
+      root: this.disk.rootPath,
+      events: {
+        changed: (dir, name, kind) => {
+          if (name === null) this.engine.hintFolder(dir)
+          else this.engine.hint(joinPath(dir, name), kind)
+          this.loop.wake()
+        },
+        overflow: () => {
+          this.engine.sweep()
+          this.loop.wake()
+        },
+      },
+    })
+    this.loop = new SyncLoop(systemClock, {
+      failed: reason => log(`sync of ${path}: connection over: ${reason.message}`),
+      turned: () => {},
+    })
+    this.engine = new SyncEngine({
+      role: 'pod',
+      replica,
+      rules: { ignored: () => false },
+      rulesText: '',
+      compileRules,
+      send: (lane, message) => this.loop.send(lane, message),
+      writable: lane => this.loop.writable(lane),
+      on: event => {
+        if (event.type === 'flush-asked') void this.flush(event.id)
+      },
+      watch: dir => this.watcher.watch(dir),
+      unwatch: dir => this.watcher.unwatch(dir),
+      session: '',
+      initial: 'mirror',
+      marker: new MarkerFile(this.disk),
+      newMarkerId: () => '',
+    })
+    this.loop.run(this.engine)
+  }
+
+  openLane(request: SyncRequest, stream: Duplex): void {
+    const { half } = this
+    const fits =
+      half !== undefined && half.request.attempt === request.attempt && half.request.session === request.session
+    if (!fits || half.request.lane === request.lane) {
+      half?.stream.destroy()
+      this.half = { request, stream }
+      return
+    }
+    this.half = undefined
+    const [control, bulk] = request.lane === 'control' ? [stream, half.stream] : [half.stream, stream]
+    this.loop.attach({ control, bulk })
+  }
+
+  /** Events of what was written before are queued in the kernel: two turns of the loop drain them. */
+  private async flush(id: number): Promise<void> {
+    for (let turns = 0; turns < 2; turns++) await new Promise<void>(resolve => setImmediate(resolve))
+    this.engine.flush(id)
+    this.loop.wake()
+  }
+
+  close(): void {
+    this.half?.stream.destroy()
+    this.watcher.close()
+    this.loop.close()
+    this.engine.close()
+    this.disk.close()
+  }
+}
