@@ -1,0 +1,56 @@
+import fs from 'node:fs'
+import type { NativePath } from './native-path.ts'
+import { FolderWatcher } from './node-watcher-folders.ts'
+import { RecursiveWatcher } from './node-watcher-recursive.ts'
+import type { WatchEvents, Watcher } from './watcher.ts'
+
+export interface NodeWatcherOptions {
+  /** Absolute real path of the folder. */
+  root: string
+  events: WatchEvents
+  platform?: NodeJS.Platform
+  /** While something cannot be watched, `overflow('limit')` asks for a sweep this often. */
+  pollIntervalMs?: number
+  /** Events the kernel keeps for us before it drops some; Linux: `fs.inotify.max_queued_events`. */
+  queueLengthMax?: number
+  openWatch?: OpenWatch
+}
+
+/** `fs.watch`; throws ENOSPC or EMFILE where the system grants no more watches. */
+export type OpenWatch = (path: NativePath, options: { recursive: boolean }) => fs.FSWatcher
+
+/**
+ * Linux: one watch for each announced folder. Elsewhere: the system's own recursive watch of the root, where announcing
+ * folders does nothing.
+ */
+export function createNodeWatcher(options: NodeWatcherOptions): Watcher {
+  const watch = {
+    root: options.root,
+    events: options.events,
+    pollIntervalMs: options.pollIntervalMs ?? 2_000,
+    openWatch: options.openWatch ?? openWatch,
+  }
+  if ((options.platform ?? process.platform) !== 'linux') return new RecursiveWatcher(watch)
+  return new FolderWatcher({ ...watch, queueLengthMax: options.queueLengthMax ?? readQueueLengthMax() })
+}
+
+/** What both kinds of watcher need. */
+export interface WatchSettings {
+  root: string
+  events: WatchEvents
+  pollIntervalMs: number
+  openWatch: OpenWatch
+}
+
+function openWatch(path: NativePath, options: { recursive: boolean }): fs.FSWatcher {
+  return fs.watch(path, { persistent: false, recursive: options.recursive })
+}
+
+function readQueueLengthMax(): number {
+  const kernelDefault = 16_384
+  try {
+    return Number.parseInt(fs.readFileSync('/proc/sys/fs/inotify/max_queued_events', 'latin1'), 10) || kernelDefault
+  } catch {
+    return kernelDefault
+  }
+}
