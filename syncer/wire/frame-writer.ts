@@ -44,7 +44,7 @@ export class FrameWriter {
     const gathered = this.slab.subarray(this.flushedTo, this.filledTo)
     this.flushedTo = this.filledTo
     const callbacks = this.callbacks
-    if (callbacks.length > 0) this.callbacks = []
+    this.callbacks = []
     this.carrier.write(gathered, error => {
       if (!error) for (const callback of callbacks) callback()
     })

@@ -158,7 +158,9 @@ export class MuxStream extends Duplex {
       if (!piece) break
       consumedBytes += piece.length + this.headersBytes
       this.headersBytes = 0
-      this.reading = this.push(piece)
+      // `push` may call `_read`, which then has the last word
+      this.reading = false
+      if (this.push(piece)) this.reading = true
       if (this.destroyed) return
     }
     if (consumedBytes > 0) this.link.consumed(this, consumedBytes)
