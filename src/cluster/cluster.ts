@@ -74,6 +74,12 @@ export interface ListOptions {
   signal?: AbortSignal
 }
 
+export interface WatchOptions extends ListOptions {
+  signal: AbortSignal
+  /** After each list: everything that is there has been told. */
+  listed?: () => void
+}
+
 export interface WatchEvent {
   type: 'ADDED' | 'MODIFIED' | 'DELETED'
   object: KubeObject
@@ -138,9 +144,9 @@ export interface Cluster {
   /**
    * List, then watch, for as long as `signal` allows: reconnects by itself, lists again after 410. The list arrives as
    * ADDED; after a new list, what vanished meanwhile arrives as DELETED. Resolves when aborted; rejects only for what
-   * will not mend (`forbidden`, `unauthorized`).
+   * will not mend (`forbidden`, `unauthorized`, `not-found`), and with what `on` or `listed` throws.
    */
-  watch(kind: Kind, options: ListOptions & { signal: AbortSignal }, on: (event: WatchEvent) => void): Promise<void>
+  watch(kind: Kind, options: WatchOptions, on: (event: WatchEvent) => void): Promise<void>
   exec(request: ExecRequest): Promise<ExecStream>
   logs(
     pod: string,

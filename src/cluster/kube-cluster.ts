@@ -7,6 +7,7 @@ import type {
   KubeObject,
   ListOptions,
   WatchEvent,
+  WatchOptions,
   WriteOptions,
   Written,
 } from './cluster.ts'
@@ -102,7 +103,7 @@ export class KubeCluster implements Cluster {
     }
   }
 
-  watch(kind: Kind, options: ListOptions & { signal: AbortSignal }, on: (event: WatchEvent) => void): Promise<void> {
+  watch(kind: Kind, options: WatchOptions, on: (event: WatchEvent) => void): Promise<void> {
     const source = {
       list: () => this.#listAll(kind, options),
       open: (resourceVersion: string) =>
@@ -120,7 +121,9 @@ export class KubeCluster implements Cluster {
           signal: options.signal,
         }),
     }
-    return watchLoop(source, { signal: options.signal, random: this.#random, silenceMsMax: watchSilenceMs }, on)
+    const { signal, listed } = options
+    const loop = { signal, random: this.#random, silenceMsMax: watchSilenceMs, ...(listed && { listed }) }
+    return watchLoop(source, loop, on)
   }
 
   async exec(request: ExecRequest): Promise<ExecStream> {

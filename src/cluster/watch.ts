@@ -11,8 +11,9 @@ export interface WatchSource {
 
 export type WatchStream = AsyncIterable<Buffer> & { destroy(): void }
 
-export interface WatchOptions {
+export interface WatchLoopOptions {
   signal: AbortSignal
+  listed?: () => void
   /** In [0, 1): spreads the reconnects of many clients. */
   random: () => number
   /** No event and no bookmark (the API server sends one each minute) for so long: the connection is dead. */
@@ -31,7 +32,7 @@ type Line = { type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'; obj
  */
 export async function watchLoop(
   source: WatchSource,
-  options: WatchOptions,
+  options: WatchLoopOptions,
   on: (event: WatchEvent) => void,
 ): Promise<void> {
   const { signal } = options
@@ -44,6 +45,7 @@ export async function watchLoop(
         const listed = await source.list()
         if (signal.aborted) return
         tellList(known, listed.items, on)
+        tell(() => options.listed?.())
         version = listed.resourceVersion
       }
       // a stream that ends before it said anything counts as a failure, so that it is not opened in a tight loop
@@ -69,9 +71,9 @@ export async function watchLoop(
 /** What the caller's own listener threw is no fault of the connection. */
 class ListenerError extends Error {}
 
-function tell(on: (event: WatchEvent) => void, event: WatchEvent): void {
+function tell(listener: () => void): void {
   try {
-    on(event)
+    listener()
   } catch (error) {
     throw new ListenerError('listener', { cause: error })
   }
@@ -85,11 +87,11 @@ function tellList(known: Map<string, KubeObject>, items: KubeObject[], on: (even
     gone.delete(key)
     known.set(key, object)
     if (before?.metadata.resourceVersion === object.metadata.resourceVersion) continue
-    tell(on, { type: before ? 'MODIFIED' : 'ADDED', object })
+    tell(() => on({ type: before ? 'MODIFIED' : 'ADDED', object }))
   }
   for (const [key, object] of gone) {
     known.delete(key)
-    tell(on, { type: 'DELETED', object })
+    tell(() => on({ type: 'DELETED', object }))
   }
 }
 
@@ -99,7 +101,8 @@ function tellLine(known: Map<string, KubeObject>, line: Line, on: (event: WatchE
     throw errorOf(line.object as unknown as { code?: number; reason?: string; message?: string })
   if (line.type === 'DELETED') known.delete(keyOf(line.object))
   else known.set(keyOf(line.object), line.object)
-  tell(on, { type: line.type, object: line.object })
+  const { type, object } = line
+  tell(() => on({ type, object }))
 }
 
 /** An object made anew under an old name is another object. */

@@ -1,0 +1,67 @@
+import { UserError } from '../../syncer/base/errors.ts'
+import type { Cluster, KubeObject } from '../cluster/cluster.ts'
+import { titleOf } from './find-workload.ts'
+import { selectorText, type Topic, until } from './follow.ts'
+import { firstPodName, podTemplate } from './plan.ts'
+import type { WorkloadKind } from './record.ts'
+import type { OnSwapEvent } from './swap-event.ts'
+
+const graceSecondsDefault = 30
+const marginMs = 60_000
+
+/**
+ * Returns when the pod objects that may share something with the clone are gone; a terminating pod still writes to its
+ * volume. `workload` is as it is after it was scaled to 0. Fails with `timeout` after their grace periods and a minute.
+ */
+export async function awaitOldGone(
+  cluster: Cluster,
+  workload: KubeObject,
+  { signal, on }: { signal: AbortSignal; on: OnSwapEvent },
+): Promise<void> {
+  const { name } = workload.metadata
+  const labelSelector = selectorText(workload.spec.selector)
+  const topics: Topic[] = [
+    { kind: workload.kind as WorkloadKind, fieldSelector: `metadata.name=${name}` },
+    { kind: 'Pod', labelSelector },
+    ...(workload.kind === 'Deployment' ? [{ kind: 'ReplicaSet', labelSelector } as const] : []),
+  ]
+  let told = ''
+  let last: string[] = []
+  const isGone = await until(cluster, topics, { signal, timeoutMs: budgetMs(workload) }, ([current, pods, sets]) => {
+    const left = podsLeft(workload, pods ?? [], sets ?? [])
+    last = left.map(pod => pod.metadata.name ?? '').sort()
+    if (last.length > 0 && told !== last.join()) on({ type: 'waiting-old-pod', pods: last })
+    told = last.join()
+    return last.length === 0 && isSettled(workload, current?.[0]) ? true : undefined
+  })
+  if (isGone) return
+  throw new UserError('timeout', `${titleOf(workload)} is at 0, but ${last.join(', ') || 'its pod'} does not go`, {
+    hint: 'its node may be down; `kubectl describe pod` tells. Two pods at once could corrupt the volume they share',
+  })
+}
+
+/** From here on the controller makes no pod any more. */
+function isSettled(patched: KubeObject, current: KubeObject | undefined): boolean {
+  if (!current || current.metadata.uid !== patched.metadata.uid) return true
+  const observed = current.status?.observedGeneration ?? 0
+  if (observed < (patched.metadata.generation ?? 0)) return false
+  return patched.kind === 'StatefulSet' || (current.status?.replicas ?? 0) === 0
+}
+
+function podsLeft(workload: KubeObject, pods: KubeObject[], sets: KubeObject[]): KubeObject[] {
+  const uids = new Set([workload.metadata.uid])
+  const isControlled = ({ metadata }: KubeObject) =>
+    metadata.ownerReferences?.some(({ controller, uid }) => controller && uids.has(uid))
+  for (const set of sets) if (isControlled(set)) uids.add(set.metadata.uid)
+  const own = pods.filter(isControlled)
+  // the clone takes the place of the first pod only
+  return workload.kind === 'StatefulSet' ? own.filter(({ metadata }) => metadata.name === firstPodName(workload)) : own
+}
+
+/** A StatefulSet goes down one pod at a time, unless it is told otherwise. */
+function budgetMs(workload: KubeObject): number {
+  const grace: number = (podTemplate(workload).spec.terminationGracePeriodSeconds as number) ?? graceSecondsDefault
+  const isOrdered = workload.kind === 'StatefulSet' && workload.spec.podManagementPolicy !== 'Parallel'
+  const rounds = isOrdered ? Math.max(1, workload.status?.replicas ?? 1) : 1
+  return grace * 1000 * rounds + marginMs
+}

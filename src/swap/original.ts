@@ -1,0 +1,59 @@
+import type { Cluster, KubeObject } from '../cluster/cluster.ts'
+import { clonesSelector } from './clone-gone.ts'
+import { titleOf } from './find-workload.ts'
+import { type Topic, until } from './follow.ts'
+import { replicaFailure } from './pod-trouble.ts'
+import type { WorkloadKind } from './record.ts'
+import type { OnSwapEvent } from './swap-event.ts'
+
+interface Awaiting {
+  /** As it is after it was restored. */
+  workload: KubeObject
+  /** The clones' names. */
+  names: string[]
+  timeoutMs: number
+  signal: AbortSignal
+  on: OnSwapEvent
+}
+
+/** Waits until the original's pods are Ready and the clones' are gone; says how far that came in the time. */
+export async function awaitOriginal(
+  cluster: Cluster,
+  { workload, names, timeoutMs, signal, on }: Awaiting,
+): Promise<{ isReady: boolean; pods: string[] }> {
+  const topics: Topic[] = [
+    { kind: workload.kind as WorkloadKind, fieldSelector: `metadata.name=${workload.metadata.name}` },
+    { kind: 'Pod', labelSelector: clonesSelector(names) },
+  ]
+  let isReady = false
+  let pods: string[] = []
+  let told = ''
+  await until(cluster, topics, { signal, timeoutMs }, ([workloads = [], left = []]) => {
+    const progress = progressOf(workload, workloads[0])
+    pods = left.map(({ metadata }) => metadata.name ?? '')
+    const isNews = told !== JSON.stringify(progress)
+    told = JSON.stringify(progress)
+    if (isNews && progress.isReady)
+      on({ type: 'original-ready', workload: titleOf(workload), replicas: progress.wanted })
+    else if (isNews) on({ type: 'waiting-original', workload: titleOf(workload), ...progress })
+    else if (progress.isReady && !isReady && pods.length > 0) on({ type: 'waiting-clone-pod', pods })
+    isReady = progress.isReady
+    return isReady && pods.length === 0 ? true : undefined
+  })
+  return { isReady, pods }
+}
+
+function progressOf(restored: KubeObject, current: KubeObject | undefined) {
+  // deleted meanwhile: nothing to wait for
+  if (current?.metadata.uid !== restored.metadata.uid) return { isReady: true, ready: 0, wanted: 0 }
+  const { spec, status = {} } = current as KubeObject
+  const ready: number = status.readyReplicas ?? 0
+  const isObserved = (status.observedGeneration ?? 0) >= (restored.metadata.generation ?? 0)
+  const message = replicaFailure(current)?.message
+  return {
+    isReady: isObserved && ready >= spec.replicas,
+    ready,
+    wanted: spec.replicas as number,
+    ...(message && { message }),
+  }
+}

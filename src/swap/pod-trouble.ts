@@ -1,0 +1,139 @@
+import type { KubeObject } from '../cluster/cluster.ts'
+
+/** Why a pod does not run yet, in the cluster's words, on one line. */
+export interface PodTrouble {
+  /** `ImagePullBackOff`, `Unschedulable`, …; `ContainerCreating` and `PodInitializing` are just the way up. */
+  reason: string
+  message: string
+  hint?: string
+  /**
+   * `none`: nothing but time is missing. `long`: may mend by itself (a node comes free). `short`: if it stays, it will
+   * not mend.
+   */
+  patience: 'none' | 'long' | 'short'
+  /** The container whose log tells more. */
+  log?: { container: string; previous: boolean }
+}
+
+export interface ContainerStatus {
+  name: string
+  containerID?: string
+  ready?: boolean
+  restartCount?: number
+  state?: {
+    running?: { startedAt?: string }
+    waiting?: { reason?: string; message?: string }
+    terminated?: { reason?: string; message?: string; exitCode?: number }
+  }
+}
+
+export function containerStatus(pod: KubeObject, container: string): ContainerStatus | undefined {
+  const statuses: ContainerStatus[] = pod.status?.containerStatuses ?? []
+  return statuses.find(({ name }) => name === container)
+}
+
+/** undefined: the container runs. */
+export function podTrouble(pod: KubeObject, container: string): PodTrouble | undefined {
+  const status = containerStatus(pod, container)
+  if (status?.state?.running) return undefined
+  return podPhaseTrouble(pod) ?? initTrouble(pod) ?? containerTrouble(status) ?? waiting(status)
+}
+
+function podPhaseTrouble(pod: KubeObject): PodTrouble | undefined {
+  const { phase, reason, message } = pod.status ?? {}
+  if (phase === 'Failed' || phase === 'Succeeded') {
+    return { reason: reason ?? phase, message: oneLine(message ?? 'the pod has ended'), patience: 'long' }
+  }
+  const conditions: { type: string; status: string; reason?: string; message?: string }[] = pod.status?.conditions ?? []
+  const scheduled = conditions.find(({ type }) => type === 'PodScheduled')
+  if (scheduled?.status !== 'False') return undefined
+  return {
+    reason: scheduled.reason ?? 'Unschedulable',
+    message: oneLine(scheduled.message ?? 'no node takes the pod'),
+    hint: 'free a node, or ask for less with `resources` in the manifest',
+    patience: 'long',
+  }
+}
+
+function initTrouble(pod: KubeObject): PodTrouble | undefined {
+  for (const status of (pod.status?.initContainerStatuses ?? []) as ContainerStatus[]) {
+    const trouble = containerTrouble(status)
+    // theirs may wait for a database by failing until it is there
+    if (trouble) return { ...trouble, patience: isOurs(status) || !isCrash(trouble) ? trouble.patience : 'long' }
+  }
+  return undefined
+}
+
+function isOurs({ name }: ContainerStatus): boolean {
+  return name.startsWith('podswap-')
+}
+
+function isCrash({ log }: PodTrouble): boolean {
+  return log !== undefined
+}
+
+const hints: Record<string, string> = {
+  ErrImagePull: 'is the image there, and may the cluster pull it? `image` and `imagePullPolicy` are in the manifest',
+  ImagePullBackOff:
+    'is the image there, and may the cluster pull it? `image` and `imagePullPolicy` are in the manifest',
+  ErrImageNeverPull: 'the node does not have the image: change `imagePullPolicy`',
+  InvalidImageName: 'correct `image` in the manifest',
+  CreateContainerConfigError:
+    'what it names must be there; or, for a named USER in the image, set `securityContext.runAsUser`',
+}
+
+function containerTrouble(status: ContainerStatus | undefined): PodTrouble | undefined {
+  const { waiting, terminated } = status?.state ?? {}
+  if (waiting?.reason === 'CrashLoopBackOff') return crash(status, waiting.reason, waiting.message, true)
+  if (waiting?.reason && !isOnTheWay(waiting.reason)) {
+    const { reason, message = '' } = waiting
+    const hint = hints[reason]
+    const said = `${status?.name}: ${oneLine(message)}`
+    return { reason, message: said, patience: 'short', ...(hint && { hint }) }
+  }
+  if (terminated && terminated.exitCode !== 0) {
+    const { reason = 'Error', exitCode, message } = terminated
+    return crash(status, reason, message ?? `exit code ${exitCode}`, false)
+  }
+  return undefined
+}
+
+function crash(status: ContainerStatus | undefined, reason: string, message = '', previous: boolean): PodTrouble {
+  const { name: container = '' } = status ?? {}
+  return { reason, message: `${container}: ${oneLine(message)}`, patience: 'short', log: { container, previous } }
+}
+
+function waiting(status: ContainerStatus | undefined): PodTrouble {
+  const { reason = 'Pending', message } = status?.state?.waiting ?? {}
+  return { reason, message: oneLine(message ?? ''), patience: 'none' }
+}
+
+function isOnTheWay(reason: string): boolean {
+  return reason === 'ContainerCreating' || reason === 'PodInitializing'
+}
+
+export function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim().slice(0, 1000)
+}
+
+/** The newest that is not on its way out; one that has ended only where there is no other. */
+export function currentPod(pods: KubeObject[]): KubeObject | undefined {
+  const rank = (pod: KubeObject) => (['Failed', 'Succeeded'].includes(pod.status?.phase) ? 0 : 1)
+  const staying = pods.filter(({ metadata }) => !metadata.deletionTimestamp)
+  const created = ({ metadata }: KubeObject) => metadata.creationTimestamp ?? ''
+  return staying.sort((a, b) => rank(b) - rank(a) || created(b).localeCompare(created(a)))[0]
+}
+
+/** What admission said to the ReplicaSet: a quota, a LimitRange, Pod Security, a webhook. */
+export function replicaFailure(clone: KubeObject | undefined): PodTrouble | undefined {
+  const conditions: { type: string; status: string; reason?: string; message?: string }[] =
+    clone?.status?.conditions ?? []
+  const failure = conditions.find(({ type, status }) => type === 'ReplicaFailure' && status === 'True')
+  if (!failure) return undefined
+  return {
+    reason: failure.reason ?? 'FailedCreate',
+    message: oneLine(failure.message ?? ''),
+    hint: 'the namespace refuses the pod: free quota, or change `resources` or `securityContext` in the manifest',
+    patience: 'short',
+  }
+}

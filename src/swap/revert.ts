@@ -1,0 +1,204 @@
+import { UserError } from '../../syncer/base/errors.ts'
+import type { Cluster, KubeObject, ManagedField } from '../cluster/cluster.ts'
+import { awaitCloneGone } from './clone-gone.ts'
+import { cloneNames } from './clone-name.ts'
+import { titleOf } from './find-workload.ts'
+import { awaitOriginal } from './original.ts'
+import { sharesWithOld } from './plan.ts'
+import {
+  fieldManager,
+  isRecordOf,
+  marks,
+  readRecord,
+  readUndo,
+  type Undo,
+  undoLabel,
+  type WorkloadKind,
+} from './record.ts'
+import type { OnSwapEvent } from './swap-event.ts'
+
+export interface RevertOptions {
+  signal: AbortSignal
+  on: OnSwapEvent
+  /** How long the original's pods are waited for; the undo itself is done before. */
+  readyMs?: number
+}
+
+export interface Reverted {
+  /** `nothing`: it was not swapped. `gone`: the original is deleted, and so is its clone now. */
+  state: 'reverted' | 'nothing' | 'gone'
+  /** `deployment/web` */
+  workload: string
+  replicas: number
+  /** All its pods were Ready in time. */
+  isReady: boolean
+  /** What could not be done, for the person to know; empty when all is as before. */
+  leftovers: string[]
+}
+
+const attemptsMax = 8
+const readyMsDefault = 120_000
+
+/**
+ * Puts a workload back, from what the cluster says alone: the clone is deleted, replicas are restored, and nothing of
+ * ours is left on the original. Twice is as good as once, and any crash in between leaves what the next call needs.
+ * Fails where the cluster refuses, or with `timeout` where the clone's pod does not let go of a volume they share.
+ */
+export async function revertSwap(
+  cluster: Cluster,
+  target: { kind: WorkloadKind; name: string },
+  options: RevertOptions,
+): Promise<Reverted> {
+  const { signal, on } = options
+  const [found, { clones, names }] = await Promise.all([
+    cluster.find(target.kind, target.name, { signal }),
+    findClones(cluster, target, signal),
+  ])
+  const workload = found && (await keepRecord(cluster, found, clones, signal))
+  for (const clone of clones) {
+    const { name = '', uid = '' } = clone.metadata
+    await cluster.delete('Deployment', name, { uid }, { signal })
+    on({ type: 'clone-deleted', clone: name })
+  }
+  const title = `${target.kind.toLowerCase()}/${target.name}`
+  if (!workload) {
+    return { state: clones.length > 0 ? 'gone' : 'nothing', workload: title, replicas: 0, isReady: true, leftovers: [] }
+  }
+  const isUntouched = clones.length === 0 && !hasMarks(workload)
+  if (isUntouched) {
+    return { state: 'nothing', workload: title, replicas: workload.spec.replicas, isReady: true, leftovers: [] }
+  }
+  if (sharesWithOld(workload)) await awaitCloneGone(cluster, { cloneNames: names, workload, signal, on })
+  const restored = await restore(cluster, workload, options)
+  const clean = await removeMarks(cluster, restored, signal)
+  return settle(cluster, { workload: clean, names, title, options })
+}
+
+/** The workload's clones, and all names that their pods may bear: a clone may be gone before its pods. */
+async function findClones(
+  cluster: Cluster,
+  { kind, name }: { kind: WorkloadKind; name: string },
+  signal: AbortSignal,
+): Promise<{ clones: KubeObject[]; names: string[] }> {
+  const clones: KubeObject[] = []
+  const names = new Set<string>(cloneNames(kind, name))
+  for (const clone of await cluster.list('Deployment', { labelSelector: marks.clone, signal })) {
+    const record = readRecord(clone)
+    const isOurs = record?.kind === kind && record.name === name
+    if (isOurs) clones.push(clone)
+    if (isOurs) names.add(clone.metadata.name ?? '')
+    else names.delete(clone.metadata.name ?? '')
+  }
+  return { clones, names: [...names] }
+}
+
+/** The labels may be gone (`kubectl replace`): then only the clone knows, and it is about to be deleted. */
+async function keepRecord(
+  cluster: Cluster,
+  workload: KubeObject,
+  clones: KubeObject[],
+  signal: AbortSignal,
+): Promise<KubeObject> {
+  const record = clones.map(readRecord).find(record => isRecordOf(record, workload))
+  if (readUndo(workload) || !record || workload.spec.replicas !== 0) return workload
+  return patchAfresh(cluster, workload, signal, current =>
+    readUndo(current) ? undefined : { metadata: { labels: { [marks.undo]: undoLabel(record) } } },
+  )
+}
+
+/** A value other than 0 is what somebody wants meanwhile: it stays. */
+async function restore(cluster: Cluster, workload: KubeObject, { signal, on }: RevertOptions): Promise<KubeObject> {
+  let isTold = false
+  const restored = await patchAfresh(cluster, workload, signal, current => {
+    const undo = readUndo(current)
+    const spec = undo && restoredSpec(current, undo)
+    isTold ||= spec !== undefined
+    return spec && { spec }
+  })
+  if (isTold) on({ type: 'restored', workload: titleOf(restored), replicas: restored.spec.replicas })
+  return restored
+}
+
+/** undefined: nothing to put back. */
+function restoredSpec(workload: KubeObject, undo: Undo): object | undefined {
+  const isDown = workload.spec.replicas === 0 && undo.replicas > 0
+  const retains = workload.spec.persistentVolumeClaimRetentionPolicy?.whenScaled === 'Retain'
+  const isKept = undo.whenScaled !== undefined && retains
+  if (!isDown && !isKept) return undefined
+  return {
+    ...(isDown && { replicas: undo.replicas }),
+    ...(isKept && { persistentVolumeClaimRetentionPolicy: { whenScaled: undo.whenScaled } }),
+  }
+}
+
+/**
+ * After the replicas are back, in a patch of its own: one that also changes `spec` would be given an entry in
+ * `managedFields` again, and the owner's next server-side apply would conflict with it.
+ */
+async function removeMarks(cluster: Cluster, workload: KubeObject, signal: AbortSignal): Promise<KubeObject> {
+  return patchAfresh(cluster, workload, signal, current => {
+    if (!hasMarks(current)) return undefined
+    const others = (current.metadata.managedFields ?? []).filter(entry => !isOurs(entry))
+    const labels = Object.fromEntries(ourLabels(current).map(label => [label, null]))
+    // an empty list would be ignored
+    return { metadata: { labels, managedFields: others.length > 0 ? others : [{}] } }
+  })
+}
+
+/** Patches what `change` says of the newest version; a conflict is answered with a newer one. */
+async function patchAfresh(
+  cluster: Cluster,
+  workload: KubeObject,
+  signal: AbortSignal,
+  change: (current: KubeObject) => { metadata?: object; spec?: object } | undefined,
+): Promise<KubeObject> {
+  const kind = workload.kind as WorkloadKind
+  const { uid, name = '' } = workload.metadata
+  let current = workload
+  for (let attempt = 1; ; attempt += 1) {
+    const patch = change(current)
+    if (!patch) return current
+    const metadata = { uid, resourceVersion: current.metadata.resourceVersion, ...patch.metadata }
+    try {
+      return (await cluster.patch(kind, name, { ...patch, metadata }, { signal })).object
+    } catch (error) {
+      signal.throwIfAborted()
+      const code = error instanceof UserError ? error.code : ''
+      if (!['conflict', 'timeout', 'unreachable'].includes(code) || attempt >= attemptsMax) throw error
+      current = await cluster.get(kind, name, { signal })
+      if (current.metadata.uid !== uid) throw error
+    }
+  }
+}
+
+interface Settling {
+  workload: KubeObject
+  /** The clones' names. */
+  names: string[]
+  title: string
+  options: RevertOptions
+}
+
+/** The undo is done; what is left is to see it through and to look whether it is true. */
+async function settle(cluster: Cluster, { workload, names, title, options }: Settling): Promise<Reverted> {
+  const { signal, on, readyMs = readyMsDefault } = options
+  const { isReady, pods } = await awaitOriginal(cluster, { workload, names, timeoutMs: readyMs, signal, on })
+  const leftovers = pods.map(pod => `${pod} is still terminating`)
+  const now = await cluster.find(workload.kind as WorkloadKind, workload.metadata.name ?? '', { signal })
+  const labels = now ? ourLabels(now) : []
+  if (labels.length > 0) leftovers.push(`${title} bears ${labels.join(', ')}: another session swapped it again`)
+  else if (now && hasMarks(now)) leftovers.push(`managedFields of ${title} still name ${fieldManager}`)
+  return { state: 'reverted', workload: title, replicas: (now ?? workload).spec.replicas, isReady, leftovers }
+}
+
+function hasMarks(workload: KubeObject): boolean {
+  return ourLabels(workload).length > 0 || (workload.metadata.managedFields ?? []).some(isOurs)
+}
+
+function ourLabels({ metadata }: KubeObject): string[] {
+  return Object.keys(metadata.labels ?? {}).filter(label => label.startsWith('podswap.dev/'))
+}
+
+function isOurs(entry: ManagedField): boolean {
+  return entry.manager === fieldManager
+}

@@ -1,0 +1,95 @@
+import type { Cluster, KubeObject } from '../cluster/cluster.ts'
+import { cloneNames } from './clone-name.ts'
+import { selectorText } from './follow.ts'
+import { workloadKind } from './plan.ts'
+import { isRecordOf, marks, ownerTag, readRecord, readSession, readUndo, type SwapRecord } from './record.ts'
+
+/** What there is of a swap in the cluster before we do anything. */
+export interface Situation {
+  workload: KubeObject
+  /** The clone of this very workload. */
+  clone: KubeObject | undefined
+  record: SwapRecord | undefined
+  /** Name that the clone has or will have. */
+  cloneName: string
+  /** A clone of a workload that had this name before and is gone; it is in the way. */
+  stale: KubeObject | undefined
+  /** Pods that the original's selector finds, without the clone's; newest first. */
+  oldPods: KubeObject[]
+}
+
+export async function readSituation(cluster: Cluster, workload: KubeObject, signal: AbortSignal): Promise<Situation> {
+  const { name = '' } = workload.metadata
+  const names = cloneNames(workloadKind(workload), name)
+  const labelSelector = selectorText(workload.spec.selector)
+  const [first, pods] = await Promise.all([
+    cluster.find('Deployment', names[0], { signal }),
+    cluster.list('Pod', { labelSelector, signal }),
+  ])
+  const found = first && isOfOther(first, workload) ? await cluster.find('Deployment', names[1], { signal }) : first
+  const record = found ? readRecord(found) : undefined
+  const isOurs = found !== null && isRecordOf(record, workload)
+  return {
+    workload,
+    clone: isOurs ? found : undefined,
+    record: isOurs ? record : undefined,
+    cloneName: found?.metadata.name ?? (first ? names[1] : names[0]),
+    stale: isOurs ? undefined : (found ?? undefined),
+    oldPods: pods.filter(pod => !pod.metadata.labels?.[marks.clone]).sort(byAge),
+  }
+}
+
+/** Not ours, or the clone of another workload. */
+function isOfOther(clone: KubeObject, workload: KubeObject): boolean {
+  const record = readRecord(clone)
+  return record?.kind !== workload.kind || record?.name !== workload.metadata.name
+}
+
+function byAge(a: KubeObject, b: KubeObject): number {
+  return (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? '')
+}
+
+/** Who has the workload swapped; undefined: nobody. */
+export interface Holder {
+  session: string
+  isMine: boolean
+  /** `user@host`; unknown where only the label is there. */
+  owner?: string
+  since?: string
+}
+
+export function holderOf(situation: Situation, session: string, owner: string): Holder | undefined {
+  const { workload, clone, record } = situation
+  const label = readSession(workload)
+  // a record on a workload that is not at 0, and no clone: whatever it was is over
+  if (!clone && (workload.spec.replicas !== 0 || !readUndo(workload))) return undefined
+  if (label) {
+    const isMine = label.session === session || label.ownerTag === ownerTag(owner)
+    const account = record?.session === label.session ? record : undefined
+    return { session: label.session, isMine, ...(account && { owner: account.owner, since: account.since }) }
+  }
+  if (!record) return undefined
+  const isMine = record.session === session || record.owner === owner
+  return { session: record.session, isMine, owner: record.owner, since: record.since }
+}
+
+/** Pods that the workload's own controller made: others may bear the same labels. */
+export async function podsOf(
+  cluster: Cluster,
+  workload: KubeObject,
+  pods: KubeObject[],
+  signal: AbortSignal,
+): Promise<KubeObject[]> {
+  const controllers = new Set([workload.metadata.uid])
+  if (workload.kind === 'Deployment' && pods.length > 0) {
+    const labelSelector = selectorText(workload.spec.selector)
+    for (const set of await cluster.list('ReplicaSet', { labelSelector, signal })) {
+      if (isControlledBy(set, controllers)) controllers.add(set.metadata.uid)
+    }
+  }
+  return pods.filter(pod => isControlledBy(pod, controllers))
+}
+
+function isControlledBy(object: KubeObject, uids: Set<string | undefined>): boolean {
+  return object.metadata.ownerReferences?.some(({ controller, uid }) => controller && uids.has(uid)) ?? false
+}

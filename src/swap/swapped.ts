@@ -1,0 +1,92 @@
+import type { Cluster, KubeObject } from '../cluster/cluster.ts'
+import { inBoth } from './find-workload.ts'
+import { currentPod } from './pod-trouble.ts'
+import { marks, readRecord, readSession, readUndo, type WorkloadKind } from './record.ts'
+
+/** A workload that podswap holds, or something that it left. */
+export interface Swapped {
+  kind: WorkloadKind
+  name: string
+  uid: string
+  /** What `down` will restore; a value that somebody set meanwhile wins. */
+  replicas: number
+  session: string
+  clone?: string
+  /** Only the clone knows. */
+  dev?: string
+  container?: string
+  owner?: string
+  since?: string
+  pod?: { name: string; phase: string }
+  /** `no-clone`: a crash came between, or somebody deleted it. `no-original`: the clone is about to be collected. */
+  state: 'swapped' | 'no-clone' | 'no-original'
+}
+
+/**
+ * What is swapped in the namespace, whoever did it; `name` is a workload's, a dev's or a clone's. It needs neither
+ * manifest nor state: labels and the clones' records say all.
+ */
+export async function findSwapped(
+  cluster: Cluster,
+  { name, signal }: { name?: string; signal: AbortSignal },
+): Promise<Swapped[]> {
+  const [originals, clones, pods] = await Promise.all([
+    inBoth(kind => cluster.list(kind, { labelSelector: marks.undo, signal })),
+    cluster.list('Deployment', { labelSelector: marks.clone, signal }),
+    cluster.list('Pod', { labelSelector: marks.clone, signal }),
+  ])
+  const found = new Map<string, Swapped>()
+  for (const original of originals.flat()) {
+    const swapped = fromOriginal(original)
+    found.set(swapped.uid, swapped)
+  }
+  for (const clone of clones) {
+    const swapped = fromClone(clone, pods)
+    if (!swapped) continue
+    const known = found.get(swapped.uid)
+    found.set(swapped.uid, known ? { ...swapped, ...known, state: 'swapped' } : await orphan(cluster, swapped, signal))
+  }
+  const all = [...found.values()].sort((a, b) => a.name.localeCompare(b.name))
+  return name === undefined ? all : all.filter(swapped => [swapped.name, swapped.dev, swapped.clone].includes(name))
+}
+
+function fromOriginal(original: KubeObject): Swapped {
+  const { metadata, kind } = original
+  return {
+    kind: kind as WorkloadKind,
+    name: metadata.name ?? '',
+    uid: metadata.uid ?? '',
+    replicas: original.spec.replicas || (readUndo(original)?.replicas ?? 0),
+    session: readSession(original)?.session ?? '',
+    state: 'no-clone',
+  }
+}
+
+function fromClone(clone: KubeObject, pods: KubeObject[]): Swapped | undefined {
+  const record = readRecord(clone)
+  if (!record) return undefined
+  const { name = '' } = clone.metadata
+  const own = pods.filter(pod => pod.metadata.labels?.[marks.clone] === name)
+  const pod = currentPod(own) ?? own[0]
+  const { kind, uid, replicas, session, dev, container, owner, since } = record
+  return {
+    kind,
+    name: record.name,
+    uid,
+    replicas,
+    session,
+    clone: name,
+    dev,
+    container,
+    owner,
+    since,
+    ...(pod && { pod: { name: pod.metadata.name ?? '', phase: pod.status?.phase ?? 'Unknown' } }),
+    state: 'swapped',
+  }
+}
+
+/** A clone whose original bears no label: it lost them, or it is gone. */
+async function orphan(cluster: Cluster, swapped: Swapped, signal: AbortSignal): Promise<Swapped> {
+  const original = await cluster.find(swapped.kind, swapped.name, { signal })
+  return original?.metadata.uid === swapped.uid ? swapped : { ...swapped, state: 'no-original' }
+}
