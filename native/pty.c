@@ -3,8 +3,10 @@
  *
  * What a client sends: u8 type, u16 length (big-endian), payload. 0: input; 1: u16 columns, u16 rows; 2: u8 signal for
  * the foreground process group. What it gets: up to 64 KiB of what was printed before, then the output as it comes.
- * One client at a time; a new one replaces the old. When CMD has ended, its exit code stands in SOCK.exit.
- * A signal to pty itself ends CMD: it gets that signal, after 2 s SIGHUP, after 3 s SIGKILL.
+ * One client at a time; a new one replaces the old. CMD starts when the first client is there, or after 2 s. When it
+ * has ended, its exit code stands in SOCK.exit, and in SOCK.out what it printed last, where no client has read that.
+ * A signal to pty itself ends CMD: it gets that signal, after 5 s SIGHUP (a shell at its prompt: at once), after 7 s
+ * SIGKILL.
  */
 #include "sys.h"
 #include <asm/ioctls.h>
@@ -13,7 +15,8 @@
 #include <linux/signalfd.h>
 #include <linux/un.h>
 
-enum { AF_UNIX = 1, SOCK_STREAM = 1, SCROLLBACK = 65536, MESSAGE_MAX = 3 + 65535, DRAIN_MS = 5000 };
+enum { AF_UNIX = 1, SOCK_STREAM = 1, SCROLLBACK = 65536, MESSAGE_MAX = 3 + 65535 };
+enum { START_MS = 2000, DRAIN_MS = 5000, HANG_UP_MS = 5000, KILL_MS = 7000 };
 
 static struct {
   long master, slave, listener, client, child;
@@ -23,11 +26,10 @@ static struct {
   unsigned char message[MESSAGE_MAX];
 } t;
 
-/* Answers the group, 0 where there is none. */
-static int signal_foreground(int signal) {
+/* The foreground process group; 0 where there is none. */
+static int foreground(void) {
   int group = 0;
-  if (!sys(ioctl, t.master, TIOCGPGRP, &group) && group > 1) sys(kill, -group, signal);
-  return group;
+  return !sys(ioctl, t.master, TIOCGPGRP, &group) && group > 1 ? group : 0;
 }
 static void drop_client(void) {
   if (t.client >= 0) sys(close, t.client);
@@ -46,7 +48,7 @@ static int obey(void) {
       if ((n = sys(write, t.master, m + 3 + t.typed, size - 3 - t.typed)) <= 0) return n == -EAGAIN;
     struct winsize window = {.ws_col = m[3] << 8 | m[4], .ws_row = m[5] << 8 | m[6]};
     if (m[0] == 1 && size == 7) sys(ioctl, t.master, TIOCSWINSZ, &window);
-    if (m[0] == 2 && size == 4) signal_foreground(m[3]);
+    if (m[0] == 2 && size == 4 && foreground()) sys(kill, -foreground(), m[3]);
     for (unsigned i = size; i < t.held; i++) m[i - size] = m[i];
   }
   return 0;
@@ -95,45 +97,80 @@ static void open_terminal(const char *size) {
   t.slave = sys(openat, AT_FDCWD, path, flags); /* held open: a program that closes its own is no end */
   if (t.master < 0 || t.slave < 0) fail(path, "no terminal", 125);
 }
-static void write_exit(const char *file, int code) {
-  char fresh[128], text[16];
+/* Puts two pieces into the file SOCK and `suffix`, which nobody sees before it is whole. */
+static void save(const char *socket, const char *suffix, const char *one, long size, const char *two, long size_two) {
+  char file[128], fresh[128];
+  append(append(file, socket), suffix);
   append(append(fresh, file), ".new");
-  long fd = sys(openat, AT_FDCWD, fresh, O_CREAT | O_TRUNC | O_WRONLY, 0600);
-  sys(write, fd, text, append_number(text, code) - text);
+  long fd = sys(openat, AT_FDCWD, fresh, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+  sys(write, fd, one, size);
+  sys(write, fd, two, size_two);
+  sys(close, fd);
   sys(renameat2, AT_FDCWD, fresh, AT_FDCWD, file);
 }
-
+static void save_end(const char *socket, int code) {
+  unsigned long size = t.printed < SCROLLBACK ? t.printed : SCROLLBACK, at = (t.printed - size) % SCROLLBACK;
+  unsigned long first = size < SCROLLBACK - at ? size : SCROLLBACK - at;
+  char text[16];
+  if (t.client < 0 || t.sent < t.printed) save(socket, ".out", t.ring + at, first, t.ring, size - first);
+  save(socket, ".exit", text, append_number(text, code) - text, 0, 0);
+}
+static void forget(const char *socket, const char *suffix) {
+  char file[128];
+  append(append(file, socket), suffix);
+  sys(unlinkat, AT_FDCWD, file);
+}
 
 static void stop_program(int signal) {
-  if (signal_foreground(signal) != t.child) sys(kill, -t.child, signal);
+  int group = foreground();
+  if (group && group != t.child) sys(kill, -group, signal);
+  sys(kill, -t.child, signal);
+}
+/* Whether it is an interactive shell at its prompt: that ignores SIGTERM, but not that its terminal goes. */
+static int is_idle_shell(void) {
+  char path[64], stat[1024], *at = stat;
+  append(append_number(append(path, "/proc/"), t.child), "/stat");
+  long fd = sys(openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+  long size = sys(read, fd, stat, sizeof stat - 1);
+  sys(close, fd);
+  stat[size > 0 ? size : 0] = 0;
+  for (char *c = stat; *c; c++)
+    if (*c == ')') at = c; /* behind the name, which may hold anything: field 3 and so on; 33 is what it ignores */
+  for (int field = 2; *at && field < 33; at++) field += *at == ' ';
+  return foreground() == t.child && number((const char **)&at) & SET(SIGTERM);
+}
+/* Goes on with ending the program that was told `elapsed` ago; answers what has been done. */
+static int press(long elapsed, int done) {
+  if (elapsed > KILL_MS && done < 2) return stop_program(SIGKILL), 2;
+  if (done < 1 && (elapsed > HANG_UP_MS || is_idle_shell())) return stop_program(SIGHUP), 1;
+  return done;
 }
 
 int pty(const char *socket, const char *size, char **argv, char **env, unsigned long mask) {
-  static const struct __kernel_timespec tick = {0, 100 * 1000000};
   unsigned long wanted = ENDING | SET(SIGCHLD);
-  long ending = 0, ended = 0, now;
-  int stage = 0, status = 0, stuck = 0, drained = 0;
-  char exit_file[128];
+  long begun = now_ms(), now = begun, ending = 0, ended = 0;
+  int pressed = 0, status = 0, stuck = 0, drained = 0;
   struct signalfd_siginfo info;
   listen_on(socket);
   open_terminal(size);
-  append(append(exit_file, socket), ".exit");
-  sys(unlinkat, AT_FDCWD, exit_file);
+  forget(socket, ".exit");
+  forget(socket, ".out");
   long signals = sys(signalfd4, -1, &wanted, 8, O_CLOEXEC | O_NONBLOCK);
   sys(setsid, 0); /* not one of the agent's group: it outlives it */
   t.client = -1;
-  t.child = spawn(argv, env, mask, t.slave);
-  for (;;) {
+  for (;; now = now_ms()) {
+    if (!t.child && !ended && (t.client >= 0 || now - begun > START_MS)) t.child = spawn(argv, env, mask, t.slave);
+    if (t.child < 0) fail(argv[0], "cannot start another process", 125);
+    if (ending && t.child && !ended) pressed = press(now - ending, pressed);
     /* What the client has not taken is never overwritten: then the program waits. Without a client it never does. */
     unsigned long unsent = t.client < 0 ? 0 : t.printed - t.sent, room = SCROLLBACK - unsent;
-    now = now_ms();
     if (ended && ((drained && !unsent) || now - ended > DRAIN_MS)) break;
-    if (ending && !ended && stage < 2 && now - ending > 2000 + stage * 1000) stop_program(stage++ ? SIGKILL : SIGHUP);
     struct pollfd on[] = {{signals, POLLIN},
                           {t.listener, POLLIN},
                           {drained || !(room || stuck) ? -1 : t.master, (room ? POLLIN : 0) | (stuck ? POLLOUT : 0)},
                           {t.client, (stuck ? 0 : POLLIN) | (unsent ? POLLOUT : 0)}};
-    sys(ppoll, on, 4, ending || ended ? &tick : 0, 0, 8);
+    struct __kernel_timespec tick = {0, 50 * 1000000};
+    sys(ppoll, on, 4, !t.child || ending || ended ? &tick : 0, 0, 8);
     if (on[2].revents && stuck) stuck = obey();
     if (room && (on[2].revents || ended) && !read_program(room)) drained = ended > 0;
     if (on[3].revents & POLLOUT) write_client(unsent);
@@ -144,10 +181,11 @@ int pty(const char *socket, const char *size, char **argv, char **env, unsigned 
         if (sys(wait4, t.child, &status, WNOHANG) == t.child) ended = now;
       } else if (!ending) {
         ending = now;
-        if (info.ssi_pid != 1) stop_program(info.ssi_signo); /* boot, as process 1, signals everybody by itself */
+        if (!t.child) ended = now, status = info.ssi_signo;
+        else if (info.ssi_pid != 1) stop_program(info.ssi_signo); /* boot, as process 1, signals everybody by itself */
       }
   }
-  write_exit(exit_file, exit_code(status));
+  save_end(socket, exit_code(status));
   drop_client();
   sys(unlinkat, AT_FDCWD, socket);
   return exit_code(status);

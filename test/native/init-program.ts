@@ -5,9 +5,14 @@ import { fileURLToPath } from 'node:url'
 const built = fileURLToPath(new URL('../../native/built/', import.meta.url))
 const archs: Partial<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
 
-/** The built program for this machine; null where there is none, which skips the tests that run it. */
+/**
+ * The built program for this machine; null where there is none, which skips the tests that run it.
+ * `PODSWAP_TEST_INIT` names another: a script that runs a foreign one in an emulator.
+ */
 export const initProgram =
-  process.platform === 'linux' && archs[process.arch] ? `${built}init-${archs[process.arch]}` : null
+  process.platform === 'linux' && archs[process.arch]
+    ? (process.env.PODSWAP_TEST_INIT ?? `${built}init-${archs[process.arch]}`)
+    : null
 
 export interface ProcessState {
   pid: number

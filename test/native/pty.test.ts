@@ -155,22 +155,7 @@ describe.skipIf(initProgram === null)('init pty', () => {
     ['255', 'exit 255', '255'],
   ])('exit code of %s', async (_name, script, code) => {
     await shell(script)
-    expect(await exitCode()).toBe(code)
-  })
-
-  test.each([
-    ['/nowhere', '127', 'podswap: /nowhere: not found\r\n'],
-    ['/etc/passwd', '126', 'podswap: /etc/passwd: permission denied\r\n'],
-  ])('a program that cannot run: %s', async (file, code, said) => {
-    await start([file])
-    expect(await exitCode()).toBe(code)
-    expect(await ended).toBe(Number(code))
-    // what it said is gone with its terminal: seen here through a shell that waits for somebody to look
-    await shell(`read go; exec ${initProgram} exec ${file}`)
-    const client = await attach()
-    client.type('\n')
-    await client.closed
-    expect(client.bytes.toString()).toContain(said)
+    await attach()
     expect(await exitCode()).toBe(code)
   })
 
@@ -287,7 +272,7 @@ describe.skipIf(initProgram === null)('init pty', () => {
 
   test.each([
     ['SIGTERM', 'trap "echo told; exit 3" TERM', '3', /told/],
-    ['then SIGHUP', 'trap "" TERM; trap "echo hung up; exit 4" HUP', '4', /hung up/],
+    ['then SIGHUP', 'trap "echo not yet" TERM; trap "echo hung up; exit 4" HUP', '4', /not yet(.|\s)*hung up/],
     ['then SIGKILL', 'trap "" TERM HUP', '137', /up/],
   ])('a signal to the holder ends the program: %s', async (_name, traps, code, said) => {
     await shell(`${traps}; echo up; while :; do sleep 0.05; done`)
@@ -299,18 +284,59 @@ describe.skipIf(initProgram === null)('init pty', () => {
     expect(await exitCode()).toBe(code)
   })
 
+  test('an idle interactive shell, which ignores SIGTERM, ends at once', async () => {
+    await start(['sh', '-i'], { PS1: 'ready> ' })
+    const client = await attach()
+    await client.sees(/ready> $/)
+    const begun = performance.now()
+    holder.kill('SIGTERM')
+    await client.closed
+    expect(performance.now() - begun).toBeLessThan(2_000)
+    expect(await exitCode()).toBe(`${128 + 1}`)
+  })
+
+  test.each([
+    ['/nowhere', '127', 'podswap: /nowhere: not found\r\n'],
+    ['/etc/passwd', '126', 'podswap: /etc/passwd: permission denied\r\n'],
+  ])('the program starts with its first client, which misses nothing: %s', async (file, code, said) => {
+    await start([file])
+    const client = await attach()
+    await client.closed
+    expect(client.bytes.toString()).toBe(said)
+    expect(await exitCode()).toBe(code)
+    expect(existsSync(`${path}.out`)).toBe(false)
+  })
+
+  test('a program that nobody wants to see starts all the same; what it said last is kept', async () => {
+    await shell('stty -opost; seq 1 100000; exit 3')
+    expect(await exitCode()).toBe('3')
+    const printed = Array.from({ length: 100_000 }, (_, index) => `${index + 1}\n`).join('')
+    expect(readFileSync(`${path}.out`, 'latin1')).toBe(printed.slice(-scrollbackBytes))
+    expect(statSync(`${path}.out`).mode & 0o777).toBe(0o600)
+  })
+
+  test('a signal before the program has started', async () => {
+    await start(['cat'])
+    holder.kill('SIGTERM')
+    expect(await ended).toBe(128 + 15)
+    expect(await exitCode()).toBe(`${128 + 15}`)
+  })
+
   test('ends with the program though something in the background holds the terminal', async () => {
     await shell('(trap "" HUP; sleep 1000) & echo "left $!"; exit 5')
+    await attach()
     expect(await exitCode()).toBe('5')
     expect(await ended).toBe(5)
   })
 
   test('removes what an earlier one left, and says why it cannot listen', async () => {
     writeFileSync(`${path}.exit`, '9')
+    writeFileSync(`${path}.out`, 'old')
     writeFileSync(path, '')
     await shell('read line')
     await vi.waitFor(() => expect(existsSync(`${path}.exit`)).toBe(false))
     await vi.waitFor(() => expect(statSync(path).isSocket()).toBe(true))
+    expect(existsSync(`${path}.out`)).toBe(false)
     const other = spawn(initProgram!, ['pty', join(folder, 'no', 'such'), '80x24', 'true'], {
       stdio: ['ignore', 'ignore', 'pipe'],
     })
