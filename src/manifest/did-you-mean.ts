@@ -8,6 +8,7 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
   let best: string | undefined
   let bestDistance = word.length <= 4 ? 1.5 : 2.5
   for (const candidate of candidates) {
+    if (Math.abs(candidate.length - word.length) > bestDistance) continue
     const distance = editDistance(lower, candidate.toLowerCase())
     if (distance < bestDistance) {
       best = candidate

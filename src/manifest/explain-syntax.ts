@@ -17,6 +17,7 @@ export function explainSyntax(text: string, offset: number, reason: string): Syn
     unclosed(text, offset, reason) ??
     badCharacter(text, offset, reason) ??
     strayColon(text, offset, reason, line) ??
+    afterQuote(text, offset, reason, line) ??
     missingColon(text, line, reason) ??
     general(offset, reason)
   )
@@ -116,16 +117,24 @@ function strayColon(text: string, offset: number, reason: string, line: Line): S
 }
 
 function missingColon(text: string, line: Line, reason: string): SyntaxProblem | undefined {
-  if (!/^bad indentation of a mapping|^end of the stream|multiline key/.test(reason)) return undefined
-  const above = lineAbove(text, line)
-  const match = above && /^([\s-]*)([^\s:#]+)(:?)[^\s:]*\s*(?:#.*)?$/.exec(above.text)
-  if (!above || !match || match[0].trimEnd().endsWith(':')) return undefined
-  const offset = above.start + match[1]!.length
+  const isHere = reason.startsWith("expected ':'")
+  if (!isHere && !/^bad indentation of a mapping|^end of the stream|multiline key/.test(reason)) return undefined
+  const place = isHere ? line : lineAbove(text, line)
+  const match = place && /^(\s*)([^\s:#-][^\s:#]*)(:?)[^\s:]*\s*(?:#.*)?$/.exec(place.text)
+  if (!place || !match || match[0].trimEnd().endsWith(':')) return undefined
+  const offset = place.start + match[1]!.length
   if (match[3] === ':') return { offset, message: 'a blank is missing after the colon', hint: 'write "key: value"' }
-  return /^\s*-/.test(above.text) ? undefined : { offset, message: `a ":" is missing after this key` }
+  return { offset, message: 'a ":" is missing after this key' }
+}
+
+function afterQuote(text: string, offset: number, reason: string, line: Line): SyntaxProblem | undefined {
+  const before = line.text.slice(0, offset - line.start).trimEnd()
+  if (!reason.startsWith('bad indentation') || text[offset] === ':' || !/["']$/.test(before)) return undefined
+  return { offset, message: 'more text after the closing quote', hint: 'put the whole value in quotes' }
 }
 
 function general(offset: number, reason: string): SyntaxProblem {
+  if (reason.startsWith('nesting exceeded')) return { offset, message: 'values are nested deeper than 100 levels' }
   if (/indentation|^end of the stream/.test(reason)) {
     return { offset, message: 'this does not fit the indentation of the lines above' }
   }

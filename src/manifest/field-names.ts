@@ -86,5 +86,6 @@ export const vitalFields: readonly string[] = [
   'container',
   'sync',
   'mode',
+  'initial',
   'divert',
 ]

@@ -5,6 +5,9 @@ import { type FieldUse, vitalFields } from './field-names.ts'
 import type { Reading } from './reading.ts'
 import { asksForNothing, type YamlMap, type YamlNode } from './yaml-node.ts'
 
+/** Beyond so many the file is something else. */
+const unknownMax = 200
+
 /** The fields of one map of the file, each asked for by name; what was not foreseen is complained about. */
 export class Fields {
   readonly at: Position
@@ -41,21 +44,27 @@ export class Fields {
    * that belong below `dev.<name>`.
    */
   complainAboutRest(uses: Readonly<Record<string, FieldUse>>, path = '', misplaced: readonly string[] = []): void {
+    let unknown = 0
     for (const entry of this.entries.values()) {
       const use = Object.hasOwn(uses, entry.key) ? uses[entry.key] : undefined
-      if (use === undefined) this.complainAboutUnknown(entry, Object.keys(uses), misplaced)
-      else if (use !== 'read' && !asksForNothing(entry.value)) {
+      if (use === undefined) {
+        unknown += 1
+        if (unknown <= unknownMax) this.complainAboutUnknown(entry, Object.keys(uses), misplaced.includes(entry.key))
+        else if (!isForAnchors(entry)) {
+          this.reading.complaints.error(entry.keyAt, `more than ${unknownMax} unknown fields`)
+          return
+        }
+      } else if (use !== 'read' && !asksForNothing(entry.value)) {
         const verdict = use === 'later' ? 'not acted on yet' : 'has no effect here'
         this.reading.complaints.warn(entry.keyAt, `${verdict}: ${path}${entry.key}`)
       }
     }
   }
 
-  private complainAboutUnknown({ key, keyAt, value }: Entry, known: string[], misplaced: readonly string[]): void {
-    const isMisplaced = misplaced.includes(key)
-    // Places where people keep what they refer to with aliases.
-    if (!isMisplaced && (key.startsWith('x-') || value.isAnchored)) return
+  private complainAboutUnknown(entry: Entry, known: string[], isMisplaced: boolean): void {
+    const { key, keyAt } = entry
     const meant = isMisplaced ? key : didYouMean(key, known)
+    if (meant === undefined && isForAnchors(entry)) return
     const name = /^[\w./-]{1,60}$/.test(key) ? `unknown field \`${key}\`` : 'unknown field'
     const message = isMisplaced ? `\`${key}\` stands outside of any dev` : name
     const suggestion = meant === undefined ? undefined : `did you mean \`${meant}\`?`
@@ -66,4 +75,9 @@ export class Fields {
       this.reading.complaints.warn(keyAt, `${message}; it is passed over`, hint)
     }
   }
+}
+
+/** A place where people keep what they refer to with aliases. */
+function isForAnchors({ key, value }: Entry): boolean {
+  return key.startsWith('x-') || value.isAnchored === true
 }

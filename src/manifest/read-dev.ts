@@ -79,20 +79,22 @@ function readName(
   }
   if (dnsLabel.test(raw)) return raw
   const at = written === undefined ? key!.at : entry!.value.at
+  // What variables gave is not mended, for the message would have to show it.
   const isFilledIn = entry?.value.kind === 'scalar' && entry.value.text.includes('$')
-  const shown = isFilledIn ? 'this' : quoteText(raw)
-  const mended = raw
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .slice(0, 63)
-    .replace(/^-+|-+$/g, '')
-  const rule = 'a workload is named with a-z, 0-9 and -'
+  const rule = 'a workload is named with at most 63 of a-z, 0-9 and -'
+  const mended = isFilledIn || raw.length > 63 ? '' : mendedName(raw)
   if (mended === '') {
-    reading.complaints.error(at, `${shown} cannot be the name of a workload`, `${rule}; add name: WORKLOAD`)
+    const shown = isFilledIn ? 'this' : quoteText(raw)
+    reading.complaints.error(at, `${shown} cannot be the name of a workload`, rule)
     return undefined
   }
-  reading.complaints.warn(at, `${shown} is read as ${quoteText(mended)}`, rule)
+  reading.complaints.warn(at, `${quoteText(raw)} is read as ${quoteText(mended)}`, rule)
   return mended
+}
+
+function mendedName(raw: string): string {
+  const dashed = raw.toLowerCase().replace(/[^a-z0-9]+/g, '-')
+  return dashed.replace(/^-|-$/g, '')
 }
 
 function refuseDivert(reading: Reading, fields: Fields): void {

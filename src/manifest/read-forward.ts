@@ -4,10 +4,11 @@ import { Fields } from './fields.ts'
 import type { Forward } from './manifest.ts'
 import { asScalar } from './read-scalar.ts'
 import type { Reading } from './reading.ts'
-import { describeNode, type YamlNode, type YamlScalar } from './yaml-node.ts'
+import { describeNode, joinedPair, type YamlNode, type YamlScalar } from './yaml-node.ts'
 
 /** Letters that a host name or an IP address can hold; what it resolves to is the pod's business. */
 const hostPattern = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])$/
+const forwardFields = { localPort: 'read', remotePort: 'read', name: 'read', labels: 'read' } as const
 const form = 'write local:remote or local:host:remote, such as 8080:80 or 5432:postgres:5432'
 
 /** The local forwards of a dev; a local port that is used twice is an error. */
@@ -21,7 +22,7 @@ export function readForwards(reading: Reading, fields: Fields): Forward[] {
   const byPort = new Map<number, Forward>()
   for (const item of node.kind === 'list' ? node.items : [node]) {
     reading.spend(1, item.at)
-    const forward = item.kind === 'map' ? readMap(reading, new Fields(reading, item), item.at) : readItem(reading, item)
+    const forward = readForward(reading, item)
     const first = forward && byPort.get(forward.localPort)
     if (forward === undefined) continue
     if (first === undefined) byPort.set(forward.localPort, forward)
@@ -33,8 +34,13 @@ export function readForwards(reading: Reading, fields: Fields): Forward[] {
   return [...byPort.values()]
 }
 
-function readItem(reading: Reading, node: YamlNode): Forward | undefined {
-  const scalar = asScalar(reading, node, 'forward')
+function readForward(reading: Reading, node: YamlNode): Forward | undefined {
+  const joined = joinedPair(node, Object.keys(forwardFields))
+  if (joined !== undefined) {
+    const hint = 'write it with no blank after the colon'
+    reading.complaints.warn(node.at, `this is read as ${quoteText(joined.text)}`, hint)
+  } else if (node.kind === 'map') return readMap(reading, new Fields(reading, node), node.at)
+  const scalar = joined ?? asScalar(reading, node, 'forward')
   if (scalar === undefined) return undefined
   const parts = /^(\d+)(?::(.*))?:(\d+)$/s.exec(scalar.text)
   if (parts === null) return readOddItem(reading, scalar)
@@ -61,7 +67,7 @@ function readOddItem(reading: Reading, scalar: YamlScalar): Forward | undefined 
 }
 
 function readMap(reading: Reading, fields: Fields, at: Position): Forward | undefined {
-  fields.complainAboutRest({ localPort: 'read', remotePort: 'read', name: 'read', labels: 'read' }, 'forward.')
+  fields.complainAboutRest(forwardFields, 'forward.')
   const localPort = readPort(reading, fields, 'localPort', at)
   const remotePort = readPort(reading, fields, 'remotePort', at)
   const labels = fields.entry('labels')

@@ -8,6 +8,7 @@ import { isRemoteAllowed, normalisedRemote, readFolder, splitFolder, type Target
 import { describeNode, type YamlNode } from './yaml-node.ts'
 
 const foldersMax = 100
+const syncFields = { folders: 'read', compression: 'void', verbose: 'void', rescanInterval: 'void' } as const
 const defaultRemote = '/okteto'
 
 /** `workdir`, `mountpath`, `sync` and `volumes`, which together say what is synced where and where the command runs. */
@@ -52,18 +53,22 @@ function readSyncField(reading: Reading, fields: Fields): YamlNode[] {
   if (node === undefined) return []
   if (node.kind === 'list') return limited(reading, node.items)
   if (node.kind === 'map') return readSyncMap(reading, new Fields(reading, node))
+  if (/^-\S/.test(node.text)) {
+    reading.complaints.error(node.at, 'a blank is missing after the dash', 'write "- local:remote"')
+    return []
+  }
   reading.complaints.warn(node.at, '`sync` is read as a list of one folder', 'write it as a list: - local:remote')
   return [node]
 }
 
 function readSyncMap(reading: Reading, fields: Fields): YamlNode[] {
-  fields.complainAboutRest({ folders: 'read', compression: 'void', verbose: 'void', rescanInterval: 'void' }, 'sync.')
+  fields.complainAboutRest(syncFields, 'sync.')
   const folders = fields.value('folders')
   if (folders?.kind === 'list') return limited(reading, folders.items)
   if (folders !== undefined) {
     reading.complaints.error(folders.at, `\`sync.folders\` must be a list, not ${describeNode(folders)}`)
-  } else if (fields.has('local') || fields.has('remote')) {
-    reading.complaints.error(fields.at, '`sync` must be a list of folders', 'put "- " before the first field')
+  } else if ([...fields.all()].some(({ key }) => !Object.hasOwn(syncFields, key))) {
+    reading.complaints.error(fields.at, '`sync` must be a list of folders', 'write each on a line of its own: - .:/app')
   }
   return []
 }

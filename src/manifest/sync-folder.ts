@@ -7,7 +7,7 @@ import type { SyncFolder } from './manifest.ts'
 import { asScalar, readChoice } from './read-scalar.ts'
 import type { Reading } from './reading.ts'
 import { closingBrace } from './variables.ts'
-import type { YamlNode, YamlScalar } from './yaml-node.ts'
+import { joinedPair, type YamlNode, type YamlScalar } from './yaml-node.ts'
 
 /** A path in the container and where the file names it. */
 export interface Target {
@@ -17,6 +17,9 @@ export interface Target {
 
 /** Folders that the kernel or podswap itself fills. */
 const reservedRemotes = ['/proc', '/sys', '/dev', podLayout.home]
+
+const folderFields = { local: 'read', remote: 'read', mode: 'read', initial: 'read' } as const
+const noBlank = 'write local:remote with no blank after the colon'
 
 /**
  * Splits `local:remote` at its only colon; those inside `${…}` and after a drive letter (`C:\src:/app`) do not count.
@@ -41,8 +44,10 @@ export function normalisedRemote(path: string): string {
 
 /** One item of `sync`: text, or our own form `{local, remote, mode, initial}`. */
 export function readFolder(reading: Reading, node: YamlNode): SyncFolder | undefined {
-  if (node.kind === 'map') return readFolderMap(reading, new Fields(reading, node), node.at)
-  const scalar = asScalar(reading, node, 'sync')
+  const joined = joinedPair(node, Object.keys(folderFields))
+  if (joined !== undefined) reading.complaints.warn(node.at, `this is read as ${quoteText(joined.text)}`, noBlank)
+  else if (node.kind === 'map') return readFolderMap(reading, new Fields(reading, node), node.at)
+  const scalar = joined ?? asScalar(reading, node, 'sync')
   if (scalar === undefined) return undefined
   const split = splitFolder(scalar.text)
   if (split === undefined) {
@@ -56,7 +61,7 @@ export function readFolder(reading: Reading, node: YamlNode): SyncFolder | undef
 }
 
 function readFolderMap(reading: Reading, fields: Fields, at: Position): SyncFolder | undefined {
-  fields.complainAboutRest({ local: 'read', remote: 'read', mode: 'read', initial: 'read' }, 'sync.')
+  fields.complainAboutRest(folderFields, 'sync.')
   const mode = readChoice(reading, fields, 'mode', ['two-way', 'push', 'pull']) ?? 'two-way'
   const initial = readChoice(reading, fields, 'initial', ['mirror', 'keep']) ?? 'mirror'
   const half = (name: string): Half | undefined => {

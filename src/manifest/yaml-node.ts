@@ -50,3 +50,14 @@ export function asksForNothing(node: YamlNode): boolean {
   const enabled = node.pairs.find(({ key }) => key.kind === 'scalar' && key.text === 'enabled')?.value
   return node.pairs.length === 0 || (enabled?.kind === 'scalar' && asksForNothing(enabled))
 }
+
+/** `- .: /app`, where `- .:/app` was meant: the map as the single value that its one pair would be without the blank. */
+export function joinedPair(node: YamlNode, fieldNames: readonly string[]): YamlScalar | undefined {
+  const [pair, ...others] = node.kind === 'map' ? node.pairs : []
+  if (pair?.key.kind !== 'scalar' || pair.value.kind !== 'scalar' || others.length > 0) return undefined
+  const { key, value } = pair
+  if (value.isNull || fieldNames.includes(key.text)) return undefined
+  const text = `${key.text}:${value.text}`
+  const range = { start: key.range.start, end: value.range.end }
+  return { kind: 'scalar', at: node.at, text, isPlain: true, isNull: false, range }
+}
