@@ -17,6 +17,8 @@ export interface Flight {
   data: Token
   /** The base was set by the other end's PUT meanwhile: the answer no longer says what is agreed. */
   stale: boolean
+  /** The path changed, or may have, since it was sent: look again when the answer is there. */
+  touched: boolean
 }
 
 /** What one end tells the program around it. */

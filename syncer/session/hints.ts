@@ -1,20 +1,24 @@
 import { errnoOf } from '../base/errors.ts'
 import { absent, folder } from '../core/content.ts'
-import { type Path, parentOf } from '../core/path.ts'
+import { nameOf, type Path, parentOf } from '../core/path.ts'
 import { inTree, type Stat } from '../disk/disk.ts'
 import type { HintKind } from '../endpoint/holds.ts'
 import type { Scanner } from '../endpoint/scanner.ts'
-import type { Entry } from '../endpoint/tree.ts'
+import { type Entry, sameKey } from '../endpoint/tree.ts'
 import type { Exchange } from './exchange.ts'
 
 /** A folder is read again this long after an event in it, as the truth behind the hint, in ms. */
 const rereadMs = 100
+/** More names than this of one folder in one turn: reading the folder is cheaper than looking at each. */
+const namesMax = 32
 
 /** From "something happened here" to what must be looked at: the name first, its folder a little later as the truth. */
 export class Hints {
   private readonly x: Exchange
   private readonly scanner: Scanner
   private readonly rereads = new Map<Entry, number>()
+  /** Names hinted at in this turn, by folder. */
+  private readonly counts = new Map<Entry, number>()
 
   constructor(exchange: Exchange, scanner: Scanner) {
     this.x = exchange
@@ -38,8 +42,15 @@ export class Hints {
       this.hintAbove(path)
       return
     }
-    this.readSoon(parent)
+    const count = (this.counts.get(parent) ?? 0) + 1
+    this.counts.set(parent, count)
+    if (count > namesMax) {
+      this.scanner.add(parent, false)
+      return
+    }
     const stat = this.stat(path)
+    if (this.isEcho(parent, path, stat)) return
+    this.readSoon(parent)
     if (x.rules.ignored(path, stat?.kind === 'dir') || stat?.kind === 'other' || stat?.mount === true) return
     const entry = x.replica.tree.ensure(path)
     if (x.holds.hint(entry, stat, kind, this.nowMs())) this.touched(entry)
@@ -53,6 +64,7 @@ export class Hints {
   }
 
   tick(nowMs: number): void {
+    this.counts.clear()
     for (const entry of this.x.holds.take(nowMs, entry => this.stat(entry.path))) this.touched(entry)
     for (const [entry, dueMs] of this.rereads) {
       if (dueMs > nowMs) continue
@@ -85,6 +97,14 @@ export class Hints {
       if (look.token === absent && entry.children !== null) this.scanner.add(entry, false)
     }
     this.x.queue(entry, true)
+  }
+
+  /** What stands there is what we know, most often because we put it there ourselves. */
+  private isEcho(parent: Entry, path: Path, stat: Stat | null): boolean {
+    const entry = parent.children?.get(nameOf(path))
+    if (entry === undefined || entry.racy || this.x.holds.has(entry)) return false
+    if (stat === null || entry.key === null) return stat === null && entry.key === null && entry.current === absent
+    return sameKey(stat, entry.key) || (stat.kind === 'dir' && entry.key.kind === 'dir' && stat.ino === entry.key.ino)
   }
 
   private readSoon(entry: Entry): void {

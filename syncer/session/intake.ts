@@ -3,6 +3,7 @@ import { absent, folder, hashOf, isExecutable, isFile, kindOf, type Token } from
 import { nameOf, parentOf } from '../core/path.ts'
 import { answerPut, judgePut } from '../core/reconcile.ts'
 import { conflictNames, type Outcome, withExecutable } from '../endpoint/apply.ts'
+import type { Look } from '../endpoint/look.ts'
 import type { Scanner } from '../endpoint/scanner.ts'
 import type { StagedFile } from '../endpoint/stage.ts'
 import type { Rescue } from '../endpoint/trash.ts'
@@ -19,6 +20,8 @@ export class Intake {
   readonly guard = new DeleteGuard()
   private readonly x: Exchange
   private readonly scanner: Scanner
+  /** New files whose place turned out to be taken: the next time it is looked at first. */
+  private readonly refused = new Set<Entry>()
 
   constructor(exchange: Exchange, scanner: Scanner) {
     this.x = exchange
@@ -76,7 +79,7 @@ export class Intake {
   private judge(entry: Entry, put: Put, sinceMs: number): void {
     const { x } = this
     const nowMs = x.clock.monotonic()
-    const look = x.holds.has(entry) ? { state: 'busy' as const } : x.replica.looker.look(entry, put.path)
+    const look = this.look(entry, put)
     if (look.state === 'busy') {
       if (nowMs - sinceMs < waitingMsMax) x.waiting.set(entry, { put, sinceMs })
       else this.refuse(put, 'changed')
@@ -89,7 +92,17 @@ export class Intake {
     }
     if (x.role === 'pod') this.judgeAtPod(entry, put, look.token)
     else this.judgeAtLaptop(entry, put, look.token)
-    x.retryNow(entry)
+    // What was just put there and is known to stand there needs no second look: a later change tells of itself.
+    if (entry.current !== entry.agreed || (entry.key === null) !== (entry.current === absent)) x.retryNow(entry)
+    else x.noRetry(entry)
+  }
+
+  private look(entry: Entry, put: Put): Look {
+    if (this.x.holds.has(entry)) return { state: 'busy' }
+    // Nothing was ever seen here and something new comes: making it fails where something stands after all.
+    const isNew = put.base === absent && entry.current === absent && entry.key === null && entry.agreed === absent
+    if (isNew && kindOf(put.data) === 'file' && !this.refused.delete(entry)) return { state: 'known', token: absent }
+    return this.x.replica.looker.look(entry, put.path)
   }
 
   private judgeAtPod(entry: Entry, put: Put, current: Token): void {
@@ -116,7 +129,7 @@ export class Intake {
 
   private apply(entry: Entry, put: Put, current: Token): void {
     const { x } = this
-    if (put.data !== absent) {
+    if (put.data !== absent && !this.parentStands(entry)) {
       const parents = x.replica.applier.ensureParents(entry)
       if (parents.result === 'changed' && x.role === 'laptop') {
         this.keepBoth(entry, put)
@@ -131,6 +144,12 @@ export class Intake {
     const outcome = staged === 'failed' ? unstaged : x.replica.applier.put(entry, put.path, current, put.data, staged)
     if (outcome.result === 'done') this.applied(entry, put)
     else this.notDone(entry, put, outcome)
+  }
+
+  /** As far as is known; where it is not so any more the change fails and is judged again. */
+  private parentStands(entry: Entry): boolean {
+    const { parent } = entry
+    return parent === null || parent.parent === null || (parent.current === folder && parent.agreed === folder)
   }
 
   private applied(entry: Entry, put: Put): void {
@@ -150,6 +169,7 @@ export class Intake {
   private notDone(entry: Entry, put: Put, outcome: Outcome): void {
     const { x } = this
     entry.key = null
+    if (outcome.result === 'changed') this.refused.add(entry)
     if (outcome.result === 'not-empty' && this.onlyIgnoredLeft(entry)) {
       entry.shadow = true
       entry.current = absent
@@ -165,7 +185,7 @@ export class Intake {
     }
     if (outcome.result === 'failed') x.problem(put.path, outcome.code, `${put.path} could not be written`)
     this.refuse(put, outcome.result === 'need' ? 'need' : outcome.result === 'failed' ? 'failed' : 'changed')
-    if (outcome.result === 'changed') this.queueParents(entry)
+    if (outcome.result === 'changed' && entry.parent !== null) this.scanner.add(entry.parent, false)
   }
 
   private onlyIgnoredLeft(entry: Entry): boolean {
@@ -253,7 +273,9 @@ export class Intake {
 
   /** Folders that were made or found on the way must be told of, too. */
   private queueParents(entry: Entry): void {
-    for (let at = entry.parent; at !== null && at.parent !== null; at = at.parent) this.x.queue(at, false)
+    for (let at = entry.parent; at !== null && at.parent !== null; at = at.parent) {
+      if (at.agreed !== folder || at.current !== folder) this.x.queue(at, false)
+    }
   }
 
   private accept(entry: Entry, put: Put): void {

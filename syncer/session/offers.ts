@@ -6,7 +6,7 @@ import type { Path } from '../core/path.ts'
 import { inTree } from '../disk/disk.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { Ack, Put, Rej } from '../wire/sync-message.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange, Flight } from './exchange.ts'
 import type { Transfers } from './transfers.ts'
 
 /** Content that may be under way inside PUTs at once; more goes ahead on the bulk lane. */
@@ -61,15 +61,13 @@ export class Offers {
 
   /** The content of a transfer is at the other end: the PUT follows, if it is still what stands here. */
   staged(entry: Entry, token: Token, id: number, live: boolean): void {
-    const path = entry.path
-    const look = this.x.replica.looker.look(entry, path)
-    const wanted = look.state === 'known' && look.token === token && token !== entry.agreed
-    if (!wanted || this.x.flights.has(entry) || !this.parentReady(entry)) {
+    const wanted = entry.current === token && token !== entry.agreed && !this.x.flights.has(entry)
+    if (!wanted || !this.parentReady(entry)) {
       this.x.send('control', { type: 'forget', id })
       this.x.queue(entry, false)
       return
     }
-    this.put(entry, path, token, { live, staged: id })
+    this.put(entry, entry.path, token, { live, staged: id })
   }
 
   onAck(message: Ack): void {
@@ -78,7 +76,8 @@ export class Offers {
     const { entry, flight } = answered
     if (!flight.stale) this.x.answered(entry, flight.data)
     this.x.emit({ type: 'changed', path: message.path, direction: 'out' })
-    this.x.queue(entry, false)
+    if (flight.touched || entry.current !== entry.agreed) this.x.queue(entry, false)
+    else this.settled(entry, entry.current)
   }
 
   onRej(message: Rej): void {
@@ -105,7 +104,7 @@ export class Offers {
     }
   }
 
-  private answered(message: Ack | Rej): { entry: Entry; flight: { data: Token; stale: boolean } } | undefined {
+  private answered(message: Ack | Rej): { entry: Entry; flight: Flight } | undefined {
     const entry = this.x.replica.tree.find(message.path)
     const flight = entry && this.x.flights.get(entry)
     if (entry === undefined || flight === undefined || flight.seq !== message.seq) return undefined
@@ -117,7 +116,9 @@ export class Offers {
 
   private offer(entry: Entry, urgent: boolean): void {
     const { x } = this
-    if (x.flights.has(entry) || x.waiting.has(entry) || x.holds.has(entry) || this.transfers.has(entry)) return
+    const flight = x.flights.get(entry)
+    if (flight !== undefined) flight.touched = true
+    if (flight !== undefined || x.waiting.has(entry) || x.holds.has(entry) || this.transfers.has(entry)) return
     const nowMs = x.clock.monotonic()
     if (x.isWaitingToRetry(entry, nowMs)) return
     const path = entry.path
@@ -161,7 +162,7 @@ export class Offers {
     const size = entry.key?.size ?? 0
     const calm = urgent || this.x.backlog.size < 64
     const fits = size <= limits.inlineBytesMax && this.inlineBytes + size <= inlineBytesInFlightMax
-    const inline = calm && fits ? (bytes ?? this.read(path, token)) : undefined
+    const inline = calm && fits ? (bytes ?? this.read(path, token, size)) : undefined
     if (inline === undefined) {
       this.transfers.add(entry, token, urgent)
       return
@@ -172,11 +173,11 @@ export class Offers {
   }
 
   /** The content that was looked at, read again; undefined where it is another by now. */
-  private read(path: Path, token: Token): Buffer | undefined {
+  private read(path: Path, token: Token, size: number): Buffer | undefined {
     try {
       const file = this.x.replica.disk.open(inTree(path))
       try {
-        const bytes = file.read(0, limits.inlineBytesMax + 1)
+        const bytes = file.read(0, size + 1)
         return hash('sha256', bytes, 'hex') === hashOf(token) ? bytes : undefined
       } finally {
         file.close()
@@ -199,7 +200,7 @@ export class Offers {
       entry.sent = data
       x.record({ type: 'sent', path, token: data })
     }
-    x.flights.set(entry, { seq, data, stale: false })
+    x.flights.set(entry, { seq, data, stale: false, touched: false })
     const mtimeMs = entry.key === null ? 0 : Number(entry.key.mtimeNs / 1_000_000n)
     const message: Put = { type: 'put', seq, path, base: entry.agreed, data, mtimeMs, live: how.live }
     if (how.bytes !== undefined) message.bytes = how.bytes
