@@ -1,0 +1,177 @@
+import { errnoOf } from '../../syncer/base/errors.ts'
+import { type Path, parentOf } from '../../syncer/core/path.ts'
+import type { MemoryDisk } from '../../syncer/disk/memory-disk.ts'
+import type { PersonFile } from '../../syncer/disk/memory-people.ts'
+import type { Checker } from './checker.ts'
+import type { Random } from './random.ts'
+
+const deeds = {
+  save: 8,
+  edit: 6,
+  saveBig: 2,
+  inPlace: 4,
+  append: 4,
+  openForLater: 3,
+  continueWriting: 8,
+  remove: 4,
+  move: 3,
+  mkdir: 1,
+  removeAll: 2,
+  chmod: 1,
+  symlink: 1,
+  undo: 2,
+  touch: 1,
+}
+
+type Deed = keyof typeof deeds
+
+const writes: Partial<Record<Deed, number>> = { append: 1, inPlace: 1, continueWriting: 2 }
+
+/** How long a descriptor is written to at most: the engine looks for late writes for 60 s. */
+const writerLifeMs = 50_000
+
+/** The people and programs at one end, acting at random on a few paths. */
+export class Crowd {
+  /** Paths that something was done to since the last call of {@link Crowd.takeTouched}. */
+  #touched: Path[] = []
+  #writers: { file: PersonFile; path: Path; sinceMs: number }[] = []
+  readonly #saved: string[] = []
+  readonly #disk: MemoryDisk
+  readonly #checker: Checker
+  readonly #random: Random
+  readonly #paths: Path[]
+  readonly #nowMs: () => number
+
+  constructor(disk: MemoryDisk, checker: Checker, random: Random, paths: Path[], nowMs: () => number) {
+    this.#disk = disk
+    this.#checker = checker
+    this.#random = random
+    this.#paths = paths
+    this.#nowMs = nowMs
+  }
+
+  /**
+   * Does one thing.
+   * @param namesStay only writes into files that are open or there: no name may change
+   * @returns what was done, for the trace
+   */
+  act(namesStay = false): string {
+    const deed = this.#random.weighted<Deed>(namesStay ? writes : deeds)
+    const path = this.#random.pick(this.#paths)
+    try {
+      if (namesStay && deed !== 'continueWriting' && this.#disk.people.find(path)?.kind !== 'file') return 'nothing'
+      return this.#do(deed, path)
+    } catch (error) {
+      const code = errnoOf(error)
+      if (code === undefined) throw error
+      return `${deed} ${path} fails: ${code}`
+    }
+  }
+
+  takeTouched(): Path[] {
+    return this.#touched.splice(0)
+  }
+
+  /** The machine is gone, and with it every open file. */
+  stop(): void {
+    for (const writer of this.#writers) writer.file.close()
+    this.#writers = []
+  }
+
+  #do(deed: Deed, path: Path): string {
+    const { people } = this.#disk
+    const done = (what: string) => {
+      this.#touched.push(path)
+      return `${deed} ${path} ${what}`
+    }
+    switch (deed) {
+      case 'save':
+        return done(this.#save(path, this.#checker.token()))
+      case 'saveBig':
+        return done(this.#save(path, `${this.#checker.token()}${'.'.repeat(40)}`))
+      case 'edit':
+        return done(this.#save(path, people.read(path).toString('latin1') + this.#checker.token()))
+      case 'undo':
+        return this.#saved.length === 0 ? 'nothing' : done(this.#save(path, this.#random.pick(this.#saved.slice(-6))))
+      case 'inPlace': {
+        const file = people.open(path, 'w')
+        this.#writers.push({ file, path, sinceMs: this.#nowMs() })
+        return done('truncated')
+      }
+      case 'openForLater':
+        this.#writers.push({ file: people.open(path, 'r+'), path, sinceMs: this.#nowMs() })
+        return `${deed} ${path}`
+      case 'continueWriting':
+        return this.#continue()
+      case 'append': {
+        const token = this.#checker.token()
+        people.append(path, Buffer.from(token, 'latin1'))
+        return done(token)
+      }
+      case 'move': {
+        const to = this.#random.pick(this.#paths)
+        this.#makeParent(to)
+        people.rename(path, to)
+        this.#touched.push(to)
+        return done(`→ ${to}`)
+      }
+      case 'mkdir':
+        people.mkdir(path)
+        return done('')
+      case 'remove':
+        people.unlink(path)
+        return done('')
+      case 'removeAll':
+        people.removeAll(path)
+        return done('')
+      case 'chmod': {
+        const mode = this.#random.chance(0.5) ? 0o755 : 0o644
+        if (people.find(path)?.kind !== 'file') return 'nothing'
+        people.chmod(path, mode)
+        return done(mode.toString(8))
+      }
+      case 'symlink': {
+        this.#makeParent(path)
+        const target = this.#random.pick(['f', 'x', '..'])
+        if (people.find(path)?.kind === 'file' && this.#random.chance(0.5)) people.unlink(path)
+        people.symlink(target, path)
+        return done(`→ ${target}`)
+      }
+      case 'touch':
+        people.chmod(path, people.find(path)?.mode ?? 0o644)
+        return done('')
+    }
+  }
+
+  #save(path: Path, text: string): string {
+    const { people } = this.#disk
+    this.#makeParent(path)
+    if (people.find(path)?.kind === 'dir' && this.#random.chance(0.3)) people.removeAll(path)
+    people.save(path, Buffer.from(text, 'latin1'))
+    this.#saved.push(text)
+    return text
+  }
+
+  #continue(): string {
+    const at = this.#random.below(this.#writers.length)
+    const writer = this.#writers[at]
+    if (writer === undefined) return 'nothing'
+    const ends = this.#nowMs() - writer.sinceMs > writerLifeMs
+    const token = ends ? '' : this.#checker.token()
+    if (!ends) writer.file.write(Buffer.from(token, 'latin1'))
+    if (ends || this.#random.chance(0.4)) {
+      writer.file.close()
+      this.#writers.splice(at, 1)
+    }
+    this.#touched.push(writer.path)
+    return `late write ${writer.path} ${token}`
+  }
+
+  #makeParent(path: Path): void {
+    const parent = parentOf(path)
+    if (parent === '') return
+    const there = this.#disk.people.find(parent)
+    if (there?.kind === 'file' && this.#random.chance(0.3)) this.#disk.people.unlink(parent)
+    this.#disk.people.mkdir(parent)
+  }
+}

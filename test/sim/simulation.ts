@@ -1,0 +1,148 @@
+import { picture } from './checker.ts'
+import { Random } from './random.ts'
+import type { Subject } from './subject.ts'
+import { drawWeather } from './weather.ts'
+import { type End, Misbehaviour, World } from './world.ts'
+
+export interface Verdict {
+  seed: number
+  /** Tokens of people that are nowhere. */
+  lost: string[]
+  /** Paths at which the two ends differ when all is quiet. */
+  differing: string[]
+  /** The peers never came to rest, or broke a rule. */
+  misbehaved: string | undefined
+}
+
+export interface SimulationOptions {
+  steps?: number
+  trace?: (line: string) => void
+}
+
+/** One run: a seed is a run, always the same. */
+export function simulate<M>(subject: Subject<M>, seed: number, options: SimulationOptions = {}): Verdict {
+  const random = new Random(seed)
+  const weather = drawWeather(random, options.steps ?? 150)
+  options.trace?.(JSON.stringify(weather, (_, value) => (typeof value === 'bigint' ? `${value}` : value)))
+  const world = new World(subject, weather, random, options.trace)
+  const verdict: Verdict = { seed, lost: [], differing: [], misbehaved: undefined }
+  try {
+    for (let step = 0; step < weather.steps; step++) takeStep(world)
+    calmDown(world)
+  } catch (error) {
+    verdict.misbehaved = error instanceof Misbehaviour ? error.message : describe(error)
+  }
+  const laptop = picture(world.laptop.disk, () => false)
+  const pod = picture(world.pod.disk, () => false)
+  verdict.lost = verdict.misbehaved === undefined ? world.checker.lost([world.laptop.disk, world.pod.disk]) : []
+  verdict.differing = [
+    ...laptop.filter(line => !pod.includes(line)).map(line => `laptop: ${line}`),
+    ...pod.filter(line => !laptop.includes(line)).map(line => `pod: ${line}`),
+  ]
+  return verdict
+}
+
+export function isGood(verdict: Verdict): boolean {
+  return verdict.lost.length === 0 && verdict.differing.length === 0 && verdict.misbehaved === undefined
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+function takeStep<M>(world: World<M>): void {
+  const { random, weather } = world
+  world.pass(random.next() * 3)
+  if (random.chance(weather.longPause)) world.pass(random.pick([100, 300, 5_000, 20_000, 70_000]))
+  breakThings(world)
+  for (const end of [world.laptop, world.pod]) if (end.peer === undefined && random.chance(0.3)) world.start(end)
+  if (world.connection === undefined && world.laptop.peer && world.pod.peer && random.chance(0.3)) world.connect()
+  const end = random.pick([world.laptop, world.pod])
+  switch (random.weighted({ act: 3, deliver: 6, tick: 3, hint: 3 })) {
+    case 'act':
+      world.act(end)
+      break
+    case 'deliver':
+      world.deliver()
+      break
+    case 'tick':
+      if ((end.peer?.due() ?? Number.POSITIVE_INFINITY) <= world.nowMs || random.chance(0.1))
+        world.run(end, peer => peer.tick())
+      break
+    case 'hint':
+      hint(world, end)
+  }
+}
+
+function breakThings<M>(world: World<M>): void {
+  const { random, weather } = world
+  if (random.chance(weather.cut)) world.cut()
+  if (random.chance(weather.crash)) world.kill(random.pick([world.laptop, world.pod]))
+  if (random.chance(weather.powerCut)) world.cutPower()
+  if (random.chance(weather.newPod)) world.replacePod()
+  if (weather.volumeRollback > 0 && random.chance(0.05)) world.takeSnapshot()
+  if (random.chance(weather.volumeRollback)) world.rollBack()
+  if (weather.stateRestored > 0 && random.chance(0.1) && world.laptop.peer?.idle()) world.takeBackup()
+  if (random.chance(weather.stateRestored)) world.restoreState()
+  if (random.chance(weather.clockStep)) {
+    const end = random.pick([world.laptop, world.pod])
+    end.clock.offsetMs += (random.next() - 0.5) * random.pick([100, 10_000])
+    world.tell(() => `${end.name}'s clock steps`)
+  }
+}
+
+function hint<M>(world: World<M>, end: End<M>): void {
+  if (end.hints.length === 0) return
+  const [path] = end.hints.splice(world.random.below(end.hints.length), 1)
+  world.run(end, peer => peer.hint(path!))
+}
+
+/** People and faults stop; both ends must come to rest, and stay so after a sweep and after the trash is emptied. */
+function calmDown<M>(world: World<M>): void {
+  world.tell(() => 'calm')
+  world.calm = true
+  const ends = [world.laptop, world.pod]
+  for (const end of ends) {
+    end.crowd.stop()
+    if (end.peer === undefined) world.start(end)
+  }
+  if (world.connection === undefined) world.connect()
+  settle(world)
+  for (const end of ends) world.run(end, peer => peer.hint(''))
+  settle(world)
+  const until = world.nowMs + 130_000
+  for (let i = 0; i < 10_000; i++) {
+    const due = nextDue(world)
+    if (due > until) break
+    world.pass(Math.max(0, due - world.nowMs))
+    for (const end of ends) if (end.peer!.due() <= world.nowMs) world.run(end, peer => peer.tick())
+    settle(world)
+  }
+  for (const end of ends) world.run(end, peer => peer.hint(''))
+  settle(world)
+  for (const end of ends) {
+    const left = end.disk.listOwn().filter(name => world.isLeftOver(name))
+    if (left.length > 0) throw new Misbehaviour(`${end.name} leaves ${left.join(', ')} behind`)
+  }
+}
+
+function settle<M>(world: World<M>): void {
+  const ends = [world.laptop, world.pod]
+  for (let i = 0; i < 5_000; i++) {
+    if (world.deliver()) continue
+    const due = ends.filter(end => end.peer!.due() <= world.nowMs)
+    if (due.length > 0) {
+      for (const end of due) world.run(end, peer => peer.tick())
+      continue
+    }
+    if (ends.every(end => end.peer!.idle())) return
+    const next = nextDue(world)
+    if (next === Number.POSITIVE_INFINITY) throw new Misbehaviour('not idle, and nothing is due')
+    world.pass(next - world.nowMs)
+  }
+  throw new Misbehaviour('the ends do not come to rest')
+}
+
+function nextDue<M>(world: World<M>): number {
+  return Math.min(world.laptop.peer!.due(), world.pod.peer!.due())
+}

@@ -1,0 +1,31 @@
+import type { Clock } from '../../syncer/base/clock.ts'
+import type { Disk } from '../../syncer/disk/disk.ts'
+import type { Lane, Peer } from '../../syncer/session/peer.ts'
+import type { Journal } from './journal.ts'
+
+/** What a peer is built from. All of it may be made to fail, to die or to change under the peer's hands. */
+export interface EndPorts<M> {
+  disk: Disk
+  clock: Clock
+  /** 0 ≤ x < 1, seeded. */
+  random: () => number
+  send(lane: Lane, message: M): void
+}
+
+export interface LaptopPorts<M> extends EndPorts<M> {
+  /** Records in the peer's own form. */
+  journal: Journal<unknown>
+  /** Changes with each start of the machine; the same while only the process starts anew. */
+  bootId: string
+  initial: 'mirror' | 'keep'
+}
+
+/** A sync protocol to simulate: the model, or the engine. */
+export interface Subject<M> {
+  laptop(ports: LaptopPorts<M>): Peer<M>
+  pod(ports: EndPorts<M>): Peer<M>
+  /** A message in a line, for traces. */
+  tell(message: M): string
+  /** Private names that must be gone when all is quiet. */
+  isLeftOver(name: string): boolean
+}

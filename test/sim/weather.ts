@@ -1,0 +1,60 @@
+import type { Path } from '../../syncer/core/path.ts'
+import type { Random } from './random.ts'
+
+/** What one run is like: its disks, how wild its people are, what breaks and how often. Probabilities are per step. */
+export interface Weather {
+  steps: number
+  paths: Path[]
+  tickNs: bigint
+  storedStepNs: bigint
+  reuseInodes: boolean
+  /** Per disk operation of a peer. */
+  peopleInside: number
+  crashInside: number
+  errorInside: number
+  hintLost: number
+  cut: number
+  crash: number
+  powerCut: number
+  newPod: number
+  volumeRollback: number
+  stateRestored: number
+  clockStep: number
+  longPause: number
+  initial: 'mirror' | 'keep'
+  /** Difference of the pod's wall clock, ms. */
+  skewMs: number
+  timesAllowed: boolean
+}
+
+const allPaths: Path[] = ['f', 'g', 'd/f', 'd/g', 'd', 'd/e', 'd/e/f']
+
+export function drawWeather(random: Random, steps: number): Weather {
+  const rough = random.chance(0.5)
+  const paths = allPaths.filter(() => random.chance(0.5))
+  const coarse = random.chance(0.3)
+  // A state from before it knew this pod would rightly let the laptop win over it.
+  const restored = random.chance(0.05)
+  return {
+    steps,
+    paths: paths.length > 0 ? paths : ['f'],
+    tickNs: coarse ? random.pick([4_000_000n, 10_000_000n]) : 1_000n,
+    storedStepNs: coarse && random.chance(0.3) ? 2_000_000_000n : 1n,
+    reuseInodes: random.chance(0.5),
+    peopleInside: random.pick([0, 0.01, 0.05, 0.1]),
+    crashInside: rough ? random.pick([0, 0.002, 0.01]) : 0,
+    errorInside: rough ? random.pick([0, 0, 0.01]) : 0,
+    hintLost: random.pick([0, 0.1, 0.3]),
+    cut: random.pick([0, 0.01, 0.05]),
+    crash: rough ? random.pick([0, 0.01, 0.03]) : 0,
+    powerCut: random.chance(0.2) ? 0.02 : 0,
+    newPod: !restored && random.chance(0.15) ? 0.01 : 0,
+    volumeRollback: !restored && random.chance(0.1) ? 0.01 : 0,
+    stateRestored: restored ? 0.01 : 0,
+    clockStep: random.chance(0.1) ? 0.02 : 0,
+    longPause: random.pick([0.005, 0.02]),
+    initial: random.chance(0.5) ? 'mirror' : 'keep',
+    skewMs: random.pick([0, 0, 3_600_000, -3_600_000, 40]),
+    timesAllowed: random.chance(0.8),
+  }
+}

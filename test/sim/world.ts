@@ -1,0 +1,323 @@
+import type { Clock } from '../../syncer/base/clock.ts'
+import type { Path } from '../../syncer/core/path.ts'
+import type { Place } from '../../syncer/disk/disk.ts'
+import { type DiskOperation, MemoryDisk } from '../../syncer/disk/memory-disk.ts'
+import { cutPower } from '../../syncer/disk/memory-power.ts'
+import type { Inode } from '../../syncer/disk/memory-volume.ts'
+import type { Peer } from '../../syncer/session/peer.ts'
+import { Checker, tokensOn } from './checker.ts'
+import { Connection, type EndName } from './connection.ts'
+import { Crowd } from './crowd.ts'
+import { MemoryJournal } from './journal.ts'
+import type { Random } from './random.ts'
+import type { EndPorts, Subject } from './subject.ts'
+import type { Weather } from './weather.ts'
+
+/** The process of a peer dies here. */
+export class Crash extends Error {}
+
+/** The peer did what no peer may do. */
+export class Misbehaviour extends Error {}
+
+/** 2026-01-01; the wall clocks of both ends start here, give or take. */
+const startMs = 1_767_225_600_000
+const changing = new Set<DiskOperation>(['mkdir', 'rmdir', 'symlink', 'link', 'rename', 'unlink'])
+
+export interface End<M> {
+  readonly name: EndName
+  disk: MemoryDisk
+  crowd: Crowd
+  clock: Clock & { offsetMs: number }
+  peer: Peer<M> | undefined
+  hints: Path[]
+}
+
+/** Two ends, a network, and everything that may go wrong between and in them. */
+export class World<M> {
+  readonly checker = new Checker()
+  readonly laptop: End<M>
+  readonly pod: End<M>
+  readonly journal = new MemoryJournal<unknown>()
+  readonly random: Random
+  readonly weather: Weather
+  connection: Connection<M> | undefined
+  /** Faults and people are over. */
+  calm = false
+  #nowMs = 0
+  #boot = 1
+  /** What the pod holds is still that of its image or an old volume: the laptop may win over it. */
+  #podUntouched = true
+  readonly #subject: Subject<M>
+  readonly #trace: ((line: string) => void) | undefined
+
+  constructor(subject: Subject<M>, weather: Weather, random: Random, trace?: (line: string) => void) {
+    this.#subject = subject
+    this.weather = weather
+    this.random = random
+    this.#trace = trace
+    this.laptop = this.#makeEnd('laptop', 0)
+    this.pod = this.#makeEnd('pod', weather.skewMs)
+    this.journal.before = () => this.#maybeDie()
+  }
+
+  get nowMs(): number {
+    return this.#nowMs
+  }
+
+  tell(line: () => string): void {
+    this.#trace?.(`${this.#nowMs.toFixed(3).padStart(11)} ${line()}`)
+  }
+
+  isLeftOver(name: string): boolean {
+    return this.#subject.isLeftOver(name)
+  }
+
+  pass(ms: number): void {
+    this.#nowMs += ms
+  }
+
+  other(end: End<M>): End<M> {
+    return end === this.laptop ? this.pod : this.laptop
+  }
+
+  /** Runs something of a peer; the death of its process is an event, anything else that is thrown is a fault of ours. */
+  run(end: End<M>, what: (peer: Peer<M>) => void): void {
+    const { peer } = end
+    if (peer === undefined) return
+    try {
+      what(peer)
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error
+      this.tell(() => `${end.name} dies`)
+      this.kill(end)
+    }
+  }
+
+  /** The next message, if there is one, reaches its end. */
+  deliver(): boolean {
+    const next = this.connection?.take(this.random)
+    if (next === undefined) return false
+    this.tell(() => `→ ${next.to}`)
+    this.#receiving = true
+    this.run(next.to === 'laptop' ? this.laptop : this.pod, peer => peer.receive(next.lane, next.message))
+    this.#receiving = false
+    return true
+  }
+  #receiving = false
+
+  start(end: End<M>): void {
+    const ports: EndPorts<M> = {
+      disk: end.disk,
+      clock: end.clock,
+      random: () => this.random.next(),
+      send: (lane, message) => {
+        this.tell(() => `${end.name} sends ${lane === 'bulk' ? 'in bulk ' : ''}${this.#subject.tell(message)}`)
+        this.connection?.send(this.other(end).name, lane, message)
+      },
+    }
+    this.tell(() => `${end.name} starts`)
+    try {
+      end.peer =
+        end === this.laptop
+          ? this.#subject.laptop({
+              ...ports,
+              journal: this.journal,
+              bootId: `boot-${this.#boot}`,
+              initial: this.weather.initial,
+            })
+          : this.#subject.pod(ports)
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error
+      this.tell(() => `${end.name} dies while it starts`)
+      end.disk.crash()
+    }
+  }
+
+  kill(end: End<M>): void {
+    end.peer = undefined
+    end.disk.crash()
+    this.cut()
+  }
+
+  connect(): void {
+    this.tell(() => 'connected')
+    this.connection = new Connection()
+    const order = this.random.chance(0.5) ? [this.laptop, this.pod] : [this.pod, this.laptop]
+    for (const end of order) this.run(end, peer => peer.connect())
+  }
+
+  cut(): void {
+    if (this.connection === undefined) return
+    this.tell(() => 'cut')
+    this.connection = undefined
+    for (const end of [this.laptop, this.pod]) this.run(end, peer => peer.disconnect())
+  }
+
+  act(end: End<M>, namesStay = false): void {
+    const told = end.crowd.act(namesStay)
+    this.tell(() => `  ${end.name}'s people: ${told}`)
+    for (const path of end.crowd.takeTouched()) if (!this.random.chance(this.weather.hintLost)) end.hints.push(path)
+    if (end === this.pod && this.#podUntouched) this.checker.excuse(tokensOn(end.disk.volume))
+  }
+
+  cutPower(): void {
+    this.tell(() => "the laptop's power is cut")
+    const { disk } = this.laptop
+    const before = tokensOn(disk.volume)
+    this.laptop.peer = undefined
+    disk.crash()
+    this.laptop.crowd.stop()
+    this.cut()
+    cutPower(disk.volume, max => this.random.below(max + 1))
+    this.journal.cutPower(max => this.random.below(max + 1))
+    this.#boot += 1
+    this.#excuseGone(before)
+  }
+
+  /** A backup of the laptop's state, or of state and folder, comes back. */
+  restoreState(): void {
+    this.tell(() => "an old state of the laptop's comes back")
+    const old = this.#backup
+    this.kill(this.laptop)
+    if (old !== undefined) this.journal.restore(old)
+    this.#backup = undefined
+  }
+
+  takeBackup(): void {
+    this.#backup ??= this.journal.snapshot()
+  }
+  #backup: unknown[] | undefined
+
+  /** The pod is deleted; its successor has the files of an image that was built of some of the laptop's. */
+  replacePod(): void {
+    this.tell(() => 'a new pod')
+    const before = tokensOn(this.pod.disk.volume)
+    this.kill(this.pod)
+    this.pod.crowd.stop()
+    const { disk, crowd } = this.#makeEnd('pod', this.pod.clock.offsetMs)
+    this.pod.disk = disk
+    this.pod.crowd = crowd
+    this.pod.hints = []
+    for (let i = this.random.below(4); i > 0; i--) this.#fillImage()
+    this.#podIsOld(before)
+  }
+
+  /** The pod's volume is as it was at the last {@link takeSnapshot}, marker included. */
+  rollBack(): void {
+    if (this.#snapshot === undefined) return
+    this.tell(() => "the pod's volume comes back from a snapshot")
+    const before = tokensOn(this.pod.disk.volume)
+    this.kill(this.pod)
+    this.pod.crowd.stop()
+    const { disk, crowd } = this.#makeEnd('pod', this.pod.clock.offsetMs)
+    copyFolder(this.#snapshot.volume.tree, disk, disk.volume.tree)
+    copyFolder(this.#snapshot.volume.own, disk, disk.volume.own)
+    this.pod.disk = disk
+    this.pod.crowd = crowd
+    this.pod.hints = []
+    this.#snapshot = undefined
+    this.#podIsOld(before)
+  }
+
+  takeSnapshot(): void {
+    if (this.#snapshot !== undefined) return
+    const copy = new MemoryDisk({ clock: this.pod.clock })
+    copyFolder(this.pod.disk.volume.tree, copy, copy.volume.tree)
+    copyFolder(this.pod.disk.volume.own, copy, copy.volume.own)
+    this.#snapshot = copy
+  }
+  #snapshot: MemoryDisk | undefined
+
+  #podIsOld(before: Set<string>): void {
+    this.#podUntouched = true
+    this.#excuseGone(before)
+    const laptop = tokensOn(this.laptop.disk.volume, true)
+    this.checker.excuse([...tokensOn(this.pod.disk.volume)].filter(token => !laptop.has(token)))
+  }
+
+  /** What a fault took from one disk is its own loss where no tree has it. */
+  #excuseGone(before: Set<string>): void {
+    const left = tokensOn(this.laptop.disk.volume, true)
+    for (const token of tokensOn(this.pod.disk.volume, true)) left.add(token)
+    this.checker.excuse([...before].filter(token => !left.has(token)))
+  }
+
+  #fillImage(): void {
+    const path = this.random.pick(this.weather.paths)
+    const there = this.laptop.disk.people.find(path)
+    const { people } = this.pod.disk
+    try {
+      if (path.includes('/')) people.mkdir(path.slice(0, path.lastIndexOf('/')))
+      const bytes = there?.kind === 'file' && this.random.chance(0.5) ? there.bytes : Buffer.from('image', 'latin1')
+      this.checker.given(bytes)
+      people.save(path, bytes)
+    } catch {
+      // Another file of the image is in the way.
+    }
+  }
+
+  #makeEnd(name: EndName, offsetMs: number): End<M> {
+    const clock = {
+      offsetMs,
+      now: () => startMs + this.#nowMs + clock.offsetMs,
+      monotonic: () => this.#nowMs,
+    }
+    const { tickNs, storedStepNs, reuseInodes, paths } = this.weather
+    const disk = new MemoryDisk({ clock, tickNs, storedStepNs, reuseInodes, powerLoss: name === 'laptop' })
+    disk.timesAllowed = name === 'laptop' || this.weather.timesAllowed
+    const crowd = new Crowd(disk, this.checker, this.random, paths, () => this.#nowMs)
+    this.checker.watch(disk, name)
+    const end: End<M> = { name, disk, crowd, clock, peer: undefined, hints: [] }
+    disk.before = (operation, at, to) => this.#before(name === 'laptop' ? this.laptop : this.pod, operation, at, to)
+    return end
+  }
+
+  #maybeDie(): void {
+    if (!this.calm && this.random.chance(this.weather.crashInside)) throw new Crash()
+  }
+
+  /** The hook before each disk operation of a peer. */
+  #before(end: End<M>, operation: DiskOperation, at?: Place, to?: Place): string | undefined {
+    this.#nowMs += 0.002 + this.random.next() * 0.01
+    this.tell(() => `    ${end.name} ${operation} ${place(at)}${to === undefined ? '' : ` → ${place(to)}`}`)
+    if (!this.calm) {
+      // The one accepted window: from the last look to the rename over an existing name. Writes in it are not excepted.
+      const window = operation === 'rename' && at?.area === 'own' && this.#stands(end, to)
+      if (this.random.chance(this.weather.peopleInside)) this.act(end, window)
+      this.#maybeDie()
+      if (this.random.chance(this.weather.errorInside)) return this.random.pick(['EIO', 'ENOSPC', 'EACCES'])
+    }
+    this.#judge(end, operation, at, to)
+    return undefined
+  }
+
+  #stands(end: End<M>, to: Place | undefined): boolean {
+    return to?.area === 'tree' && end.disk.people.find(to.path) !== undefined
+  }
+
+  /** Content that no person ever had must not get into a tree. */
+  #judge(end: End<M>, operation: DiskOperation, at?: Place, to?: Place): void {
+    if (!changing.has(operation)) return
+    if (end === this.pod && this.#receiving && (at?.area === 'tree' || to?.area === 'tree')) this.#podUntouched = false
+    if (at?.area !== 'own' || to?.area !== 'tree') return
+    const inode = end.disk.volume.own.entries!.get(at.name)
+    if (inode?.kind === 'file' && !this.checker.wasSeen(inode.bytes))
+      throw new Misbehaviour(`${end.name} shows "${inode.bytes.toString('latin1')}" at ${to.path}, which nobody wrote`)
+  }
+}
+
+function place(at: Place | undefined): string {
+  if (at === undefined) return ''
+  return at.area === 'tree' ? `"${at.path}"` : `[${at.name}]`
+}
+
+function copyFolder(from: Inode, disk: MemoryDisk, to: Inode): void {
+  for (const [name, inode] of from.entries!) {
+    const copy = disk.volume.make(inode.kind, inode.mode)
+    copy.bytes = inode.bytes
+    copy.target = inode.target
+    copy.mtimeNs = inode.mtimeNs
+    disk.volume.setName(to, name, copy)
+    if (inode.kind === 'dir') copyFolder(inode, disk, copy)
+  }
+}
