@@ -5,7 +5,7 @@ import { absent, folder, hashOf, isExecutable, kindOf, linkTargetOf, type Token 
 import type { Path } from '../core/path.ts'
 import { type Disk, inOwn, inTree, type Stat } from '../disk/disk.ts'
 import type { Stage, StagedFile } from './stage.ts'
-import { type Trash, trashPrefix } from './trash.ts'
+import type { Trash } from './trash.ts'
 import type { Entry } from './tree.ts'
 
 /**
@@ -304,7 +304,7 @@ export class Applier {
 
   /** A private link, ready to be moved to its place. */
   stageLink(data: Token): StagedFile {
-    const name = this.trash.nameFor('link', data).replace(trashPrefix, 'stage-')
+    const name = this.stage.newName()
     this.disk.symlink(linkTargetOf(data), inOwn(name))
     const stat = this.disk.stat(inOwn(name))!
     return { name, token: data, mode: 0o777, stat }

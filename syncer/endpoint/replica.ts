@@ -3,8 +3,8 @@ import type { Path } from '../core/path.ts'
 import type { Disk } from '../disk/disk.ts'
 import { Applier } from './apply.ts'
 import { Looker } from './look.ts'
-import { type FileStamp, Stage, stagePrefix } from './stage.ts'
-import { Trash } from './trash.ts'
+import { type FileStamp, Stage } from './stage.ts'
+import { Trash, type TrashLimits } from './trash.ts'
 import { Tree } from './tree.ts'
 
 /** Which paths do not travel. */
@@ -17,8 +17,9 @@ export interface ReplicaOptions {
   clock: Clock
   /** Short unique names (`[0-9a-z]+`), never the same twice in one folder. */
   newId: () => string
-  /** How long replaced and removed files stay in the private folder. */
-  trashKeepMs: number
+  /** Whose private files these are (`[0-9a-z]{1,16}`): several sessions may share a folder on the laptop. */
+  owner: string
+  trash: TrashLimits
 }
 
 /** One end's folder with everything that reads and changes it. */
@@ -35,14 +36,14 @@ export class Replica {
   private readonly marginMs: number
 
   constructor(options: ReplicaOptions) {
-    const { disk, clock, newId } = options
+    const { disk, clock, newId, owner } = options
     this.disk = disk
     this.clock = clock
     this.marginMs = Math.max(20, 2 * Number(disk.timestampGranuleNs / 1_000_000n))
     this.looker = new Looker(disk, clock)
     const stamp: FileStamp = { time: (mtimeMs, live) => this.stampTime(mtimeMs, live) }
-    this.stage = new Stage(disk, stamp, () => `${stagePrefix}${newId()}`)
-    this.trash = new Trash(disk, clock, newId, options.trashKeepMs)
+    this.stage = new Stage(disk, stamp, owner, newId)
+    this.trash = new Trash(disk, clock, owner, newId, options.trash)
     this.applier = new Applier(disk, clock, this.stage, this.trash)
   }
 

@@ -23,9 +23,6 @@ interface Running {
   offset: number
 }
 
-/** Prefix of private files that hold content on its way to a place; whatever has it at start is left over. */
-export const stagePrefix = 'stage-'
-
 /** How new files get their times at this end. */
 export interface FileStamp {
   /**
@@ -43,14 +40,22 @@ export interface FileStamp {
 export class Stage {
   private readonly disk: Disk
   private readonly stamp: FileStamp
-  private readonly newName: () => string
+  private readonly prefix: string
+  private readonly newId: () => string
   private readonly ready = new Map<number, StagedFile>()
   private running: Running | undefined
 
-  constructor(disk: Disk, stamp: FileStamp, newName: () => string) {
+  /** @param owner whose files these are; what carries that name at start is left over */
+  constructor(disk: Disk, stamp: FileStamp, owner: string, newId: () => string) {
     this.disk = disk
     this.stamp = stamp
-    this.newName = newName
+    this.prefix = `stage-${owner}-`
+    this.newId = newId
+  }
+
+  /** A private name for something on its way to its place. */
+  newName(): string {
+    return this.prefix + this.newId()
   }
 
   /** Takes one part. After `damaged` or `failed` the rest of the transfer is skipped. */
@@ -127,7 +132,7 @@ export class Stage {
     const current = new Set([...this.ready.values()].map(({ name }) => name))
     if (this.running !== undefined) current.add(this.running.name)
     for (const name of this.disk.listOwn()) {
-      if (name.startsWith(stagePrefix) && !current.has(name)) this.discardName(name)
+      if (name.startsWith(this.prefix) && !current.has(name)) this.discardName(name)
     }
   }
 

@@ -6,12 +6,20 @@ import { absent, fileToken, kindOf, linkToken, type Token } from '../core/conten
 import { decodePath, encodePath, nameOf, type Path } from '../core/path.ts'
 import { type Disk, inOwn, type Stat } from '../disk/disk.ts'
 
-export const trashPrefix = 'trash-'
-
 /** When a trashed file is looked at again for writes through an old descriptor, in ms after it was trashed. */
 const lateLooksMs = [1_000, 5_000, 15_000, 60_000]
 const lateLooksMax = 10_000
 const readBytes = 4 * 1024 * 1024
+
+/** Between two looks at how much there is, in ms. */
+const pruneIntervalMs = 600_000
+
+export interface TrashLimits {
+  /** How long entries stay; the late looks are done in any case. */
+  keepMs: number
+  /** Above this the oldest go first, but never the newest of a name. */
+  bytesMax: number
+}
 
 interface Kept {
   name: string
@@ -37,22 +45,25 @@ export interface Rescue {
 export class Trash {
   private readonly disk: Disk
   private readonly clock: Clock
+  private readonly owner: string
   private readonly newId: () => string
-  private readonly keepMs: number
+  private readonly limits: TrashLimits
+  private pruneDueMs = Number.POSITIVE_INFINITY
   private readonly queue = new TimerQueue<Kept>()
 
-  /** @param keepMs how long entries stay after they were trashed; at least as long as the late looks */
-  constructor(disk: Disk, clock: Clock, newId: () => string, keepMs: number) {
+  /** @param owner whose entries these are; others are left alone */
+  constructor(disk: Disk, clock: Clock, owner: string, newId: () => string, limits: TrashLimits) {
     this.disk = disk
     this.clock = clock
+    this.owner = owner
     this.newId = newId
-    this.keepMs = Math.max(keepMs, lateLooksMs.at(-1)!)
+    this.limits = { ...limits, keepMs: Math.max(limits.keepMs, lateLooksMs.at(-1)!) }
   }
 
   /** A fresh private name for what stands at `path` with the expected content. */
   nameFor(path: Path, expected: Token): string {
     const base = encodePath(nameOf(path)).toString('base64url').slice(0, 90)
-    return `${trashPrefix}${this.clock.now().toString(36)}-${this.newId()}-${tokenTag(expected)}-${base}`
+    return `trash-${this.owner}-${this.clock.now().toString(36)}-${this.newId()}-${tokenTag(expected)}-${base}`
   }
 
   /** The private file is trash now; late writes to it are looked for. */
@@ -69,19 +80,19 @@ export class Trash {
   }
 
   nextDue(): number {
-    return this.queue.nextDue()
+    return Math.min(this.queue.nextDue(), this.pruneDueMs)
   }
 
   /** Looks at one entry that is due; a rescue where its content is not what was trashed. */
   tick(nowMs: number): Rescue | undefined {
+    if (nowMs >= this.pruneDueMs) this.prune()
     const kept = this.queue.take(nowMs)
     if (kept === undefined) return undefined
     const rescue = this.lookAt(kept)
     kept.looks += 1
     const next = lateLooksMs[kept.looks]
     if (next !== undefined) this.queue.add(kept.atMs + next, kept)
-    else if (nowMs - kept.atMs < this.keepMs) return rescue
-    else this.remove(kept.name)
+    else if (this.limits.keepMs <= lateLooksMs.at(-1)!) this.remove(kept.name)
     return rescue
   }
 
@@ -91,7 +102,7 @@ export class Trash {
    */
   *recover(isLinked: (stat: Stat) => boolean): Generator<Rescue> {
     for (const name of this.disk.listOwn()) {
-      const parsed = parseTrashName(name)
+      const parsed = this.parse(name)
       if (parsed === undefined) continue
       const stat = this.stat(name)
       if (stat === null) continue
@@ -103,12 +114,27 @@ export class Trash {
     }
   }
 
-  /** Removes entries that are older than they are kept. */
+  /** Removes what is older than it is kept, and the oldest of what is too much. */
   prune(): void {
-    for (const name of this.disk.listOwn()) {
-      const parsed = parseTrashName(name)
-      if (parsed !== undefined && this.clock.now() - parsed.atMs > this.keepMs) this.remove(name)
+    this.pruneDueMs = this.clock.monotonic() + pruneIntervalMs
+    const entries = this.entries().sort((a, b) => b.atMs - a.atMs)
+    const seen = new Set<string>()
+    let bytes = 0
+    for (const entry of entries) {
+      bytes += entry.bytes
+      const isOld = this.clock.now() - entry.atMs > this.limits.keepMs
+      if (isOld || (bytes > this.limits.bytesMax && seen.has(entry.base))) this.remove(entry.name)
+      seen.add(entry.base)
     }
+  }
+
+  private entries(): { name: string; atMs: number; base: string; bytes: number }[] {
+    const entries: { name: string; atMs: number; base: string; bytes: number }[] = []
+    for (const name of this.disk.listOwn()) {
+      const parsed = this.parse(name)
+      if (parsed !== undefined) entries.push({ name, ...parsed, bytes: this.stat(name)?.size ?? 0 })
+    }
+    return entries
   }
 
   /** Content of a private file or link as a token; undefined where it changes or cannot be read. */
@@ -133,6 +159,13 @@ export class Trash {
       if (errnoOf(error) === undefined) throw error
       return undefined
     }
+  }
+
+  private parse(name: string): { atMs: number; tag: string; base: string } | undefined {
+    const match = /^trash-([0-9a-z]+)-([0-9a-z]+)-[0-9a-z]+-([fxl][0-9a-f]{64})-(.*)$/.exec(name)
+    if (match === null || match[1] !== this.owner) return undefined
+    const decoded = decodePath(Buffer.from(match[4]!, 'base64url')).replace(/[/\0]/g, '')
+    return { atMs: Number.parseInt(match[2]!, 36), tag: match[3]!, base: decoded === '' ? 'file' : decoded }
   }
 
   private lookAt(kept: Kept): Rescue | undefined {
@@ -170,12 +203,4 @@ export class Trash {
 
 function tokenTag(token: Token): string {
   return kindOf(token) === 'link' ? `l${hash('sha256', token, 'hex')}` : token
-}
-
-function parseTrashName(name: string): { atMs: number; tag: string; base: string } | undefined {
-  const match = /^trash-([0-9a-z]+)-[0-9a-z]+-([fxl][0-9a-f]{64})-(.*)$/.exec(name)
-  if (match === null) return undefined
-  const [, time, tag, base] = match
-  const decoded = decodePath(Buffer.from(base!, 'base64url')).replace(/[/\0]/g, '')
-  return { atMs: Number.parseInt(time!, 36), tag: tag!, base: decoded === '' ? 'file' : decoded }
 }

@@ -1,5 +1,5 @@
 import { ProtocolError } from '../base/errors.ts'
-import { absent, type Token } from '../core/content.ts'
+import { absent, folder, type Token } from '../core/content.ts'
 import { depthOf, type Path, parentOf } from '../core/path.ts'
 import { settle } from '../core/reconcile.ts'
 import type { Entry } from '../endpoint/tree.ts'
@@ -111,7 +111,9 @@ export class LaptopContact {
   private settleKnown(): Bases['entries'] {
     const { x } = this
     const bases: Bases['entries'] = []
-    for (const path of this.index.keys()) if (!x.rules.ignored(path, false)) x.replica.tree.ensure(path)
+    for (const [path, { current }] of this.index) {
+      if (!x.rules.ignored(path, current === folder)) x.replica.tree.ensure(path)
+    }
     for (const entry of x.replica.tree.walk()) {
       const path = entry.path
       const pod = this.index.get(path)
@@ -137,7 +139,7 @@ export class LaptopContact {
     const bases: Bases['entries'] = []
     const removed: Path[] = []
     for (const [path, { current }] of this.index) {
-      if (x.rules.ignored(path, false)) continue
+      if (x.rules.ignored(path, current === folder)) continue
       const entry = x.replica.tree.ensure(path)
       const onlyInPod = entry.current === absent && current !== absent
       if (onlyInPod && initial === 'mirror') removed.push(path)

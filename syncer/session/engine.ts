@@ -92,7 +92,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.exchange.reset()
     this.transfers.reset()
     this.offers.reset()
-    this.intake.guard.reset()
+    this.intake.reset()
     this.options.replica.stage.clear()
     this.barriers.clear()
   }

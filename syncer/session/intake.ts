@@ -28,6 +28,11 @@ export class Intake {
     this.scanner = scanner
   }
 
+  reset(): void {
+    this.guard.reset()
+    this.refused.clear()
+  }
+
   onPut(put: Put): void {
     const { x } = this
     if (!x.live) throw new ProtocolError('a change before the agreements')

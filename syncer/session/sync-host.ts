@@ -14,7 +14,7 @@ import { newIdMaker } from './new-id.ts'
 import { SyncLoop } from './sync-loop.ts'
 
 /** In the pod replaced files stay only for the looks that find late writes. */
-const trashKeepMs = 60_000
+const trash = { keepMs: 60_000, bytesMax: 1024 ** 3 }
 const foldersMax = 64
 
 /** The pod's end: takes the two lanes of each synced folder and keeps the folder's engine between connections. */
@@ -61,7 +61,7 @@ class PodFolder {
   constructor(path: string, log: (line: string) => void) {
     fs.mkdirSync(path, { recursive: true })
     this.disk = createNodeDisk({ root: path, privateFolder: 'in-root' })
-    const replica = new Replica({ disk: this.disk, clock: systemClock, newId: newIdMaker(), trashKeepMs })
+    const replica = new Replica({ disk: this.disk, clock: systemClock, newId: newIdMaker(), owner: 'pod', trash })
     this.watcher = createNodeWatcher({
       root: this.disk.rootPath,
       events: {

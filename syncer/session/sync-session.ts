@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import { uptime } from 'node:os'
 import path from 'node:path'
@@ -22,7 +22,7 @@ import type { SyncConflict, SyncEvent, SyncProblem, SyncSession, SyncStatus } fr
 const checkpointMs = 30_000
 const probeMs = 5_000
 const rulesRereadMs = 200
-const trashKeepMs = 7 * 24 * 3_600_000
+const trash = { keepMs: 7 * 24 * 3_600_000, bytesMax: 1024 ** 3 }
 const conflictsKept = 1_000
 const problemsKept = 10_000
 
@@ -85,7 +85,13 @@ class LaptopSession implements SyncSession {
     fs.mkdirSync(options.stateFolder, { recursive: true, mode: 0o700 })
     this.disk = createNodeDisk({ root: options.local, privateFolder: 'in-git' })
     this.ignore = new IgnoreReader(this.disk)
-    this.replica = new Replica({ disk: this.disk, clock: this.clock, newId: newIdMaker(), trashKeepMs })
+    this.replica = new Replica({
+      disk: this.disk,
+      clock: this.clock,
+      newId: newIdMaker(),
+      owner: ownerOf(options.sessionKey),
+      trash,
+    })
     this.log = new AncestorLog(path.join(options.stateFolder, 'ancestor.log'), bootId(uptime(), this.clock.now()))
     loadIndex(path.join(options.stateFolder, 'index'), this.replica.tree)
     this.watcher = createNodeWatcher({
@@ -335,4 +341,9 @@ class LaptopSession implements SyncSession {
     const bytes = this.loop.bytesSent - this.firstSync.bytes
     this.options.onEvent({ type: 'first-sync-done', files: this.replica.tree.size, bytes, seconds })
   }
+}
+
+/** A name for private files: several sessions may share one folder of the laptop. */
+function ownerOf(sessionKey: string): string {
+  return hash('sha256', sessionKey, 'hex').slice(0, 12)
 }

@@ -99,7 +99,8 @@ export class Pair {
       disk: this.disks[role],
       clock: this.clock,
       newId: () => `${role[0]}${(this.ids++).toString(36)}`,
-      trashKeepMs: 60_000,
+      owner: role,
+      trash: { keepMs: 60_000, bytesMax: 1e9 },
     })
     return {
       role,
