@@ -198,8 +198,11 @@ function serveConnection(socket) {
   socket.once('data', first => {
     const kind = String.fromCharCode(first[0])
     const size = first.length >= 9 ? Number(first.readBigUInt64BE(1)) : 0
-    if (kind === 'e') socket.on('data', bytes => socket.write(bytes))
-    else if (kind === 'u') takeBytes(socket, size, first.length - 9)
+    if (kind === 'e') {
+      // the first message may have come along with the header
+      if (first.length > 9) socket.write(first.subarray(9))
+      socket.on('data', bytes => socket.write(bytes))
+    } else if (kind === 'u') takeBytes(socket, size, first.length - 9)
     else sendBytes(socket, size)
   })
 }

@@ -29,29 +29,40 @@ export interface DevStatus {
   forwards: { local: string; remote: string; direction: string; state: string }[]
 }
 
+/** What is left out comes from the {@link environment}. */
 export interface LaptopOptions {
   /** Default: the developer's. */
   kubeconfig?: string
+  agentImage?: string
+  cli?: string
+  /** Where its folders are made; default: the system's folder for temp files. */
+  below?: string
 }
 
 /** One person's machine: a home, a state folder and a temp folder of its own, and the built CLI run in them. */
 export class Laptop implements AsyncDisposable {
   /** Everything of this person lies below it. */
-  readonly root = mkdtempSync(join(tmpdir(), 'podswap-e2e-'))
-  readonly state = join(this.root, 'state')
-  readonly temp = join(this.root, 'tmp')
+  readonly root: string
+  readonly state: string
+  readonly temp: string
   kubeconfig: string
-  readonly #env = environment()
+  readonly #cli: string
+  readonly #agentImage: string
   readonly #started: (RunningCommand | Terminal)[] = []
 
   constructor(options: LaptopOptions = {}) {
-    this.kubeconfig = options.kubeconfig ?? this.#env.person
+    this.kubeconfig = options.kubeconfig ?? environment().person
+    this.#cli = options.cli ?? environment().cli
+    this.#agentImage = options.agentImage ?? environment().agentImage
+    this.root = mkdtempSync(join(options.below ?? tmpdir(), 'podswap-e2e-'))
+    this.state = join(this.root, 'state')
+    this.temp = join(this.root, 'tmp')
     for (const dir of [this.state, this.temp, join(this.root, 'home')]) mkdirSync(dir)
   }
 
   /** Runs the CLI to its end, without a terminal. */
   async podswap(args: string[], options: CommandOptions = {}): Promise<Finished> {
-    return await runCommand(process.execPath, [this.#env.cli, ...args], this.#in(options))
+    return await runCommand(process.execPath, [this.#cli, ...args], this.#in(options))
   }
 
   /** Like {@link podswap}; any exit code but 0 fails with what was printed. */
@@ -65,14 +76,14 @@ export class Laptop implements AsyncDisposable {
 
   /** Starts the CLI without a terminal and leaves it running. */
   start(args: string[], options: CommandOptions = {}): RunningCommand {
-    const command = new RunningCommand(process.execPath, [this.#env.cli, ...args], this.#in(options))
+    const command = new RunningCommand(process.execPath, [this.#cli, ...args], this.#in(options))
     this.#started.push(command)
     return command
   }
 
   /** Starts the CLI in a terminal. */
   terminal(args: string[], options: TerminalOptions = {}): Terminal {
-    const terminal = new Terminal([process.execPath, this.#env.cli, ...args], { ...options, ...this.#in(options) })
+    const terminal = new Terminal([process.execPath, this.#cli, ...args], { ...options, ...this.#in(options) })
     this.#started.push(terminal)
     return terminal
   }
@@ -145,7 +156,7 @@ export class Laptop implements AsyncDisposable {
       TMPDIR: this.temp,
       KUBECONFIG: this.kubeconfig,
       PODSWAP_HOME: this.state,
-      PODSWAP_AGENT_IMAGE: this.#env.agentImage,
+      PODSWAP_AGENT_IMAGE: this.#agentImage,
       ...options.env,
     }
     return { cwd: this.root, ...options, env }

@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+import type { Hand } from '../test/e2e/support/hand.ts'
+import { until } from '../test/e2e/support/until.ts'
+import { clockOffset, now } from './clock-offset.ts'
+import { type Comparison, comparison, type Pair } from './figures.ts'
+import { type Ground, targets } from './ground.ts'
+import { type TreePlan, writeTree } from './tree.ts'
+
+/** What a look into the pod found: files, and when the first and the last change happened by the pod's clock. */
+interface Census {
+  files: number
+  first: number
+  last: number
+}
+
+interface Taken {
+  /** From the start of the command to the last change in the target. */
+  commandSeconds: number
+  /** From the first thing made in the target to the last change there. */
+  targetSeconds: number
+}
+
+/**
+ * The whole tree into an empty folder of a running dev pod, by `podswap up` and by `tar | kubectl exec -i -- tar -x`,
+ * in turns. Nobody is asked when it was complete: the files are counted in the pod from outside, and the time is that
+ * of the last change which the target's file system recorded. Before each of our rounds the session's state on the
+ * laptop and the pod's folder are thrown away and the tree is written anew, so that nothing is known from before.
+ */
+export async function measureFirstSync(
+  ground: Ground,
+  plan: TreePlan,
+  rounds: number,
+  say: (text: string) => void,
+): Promise<Comparison[]> {
+  const command: Pair[] = []
+  const target: Pair[] = []
+  const hand = await ground.handInPod()
+  for (let round = 0; round < rounds; round++) {
+    const ours = async () => await byPodswap(ground, hand, plan)
+    const theirs = async () => await byTar(ground, hand, plan)
+    const [first, second] = round % 2 === 0 ? [ours, theirs] : [theirs, ours]
+    const taken = [await first(), await second()]
+    const [a, b] = round % 2 === 0 ? [taken[0]!, taken[1]!] : [taken[1]!, taken[0]!]
+    command.push({ ours: a.commandSeconds, theirs: b.commandSeconds })
+    target.push({ ours: a.targetSeconds, theirs: b.targetSeconds })
+    say(
+      `first sync, round ${round + 1}: podswap ${a.commandSeconds.toFixed(2)} s, tar ${b.commandSeconds.toFixed(2)} s`,
+    )
+  }
+  return [
+    comparison('first sync, from the command to the last file', 's', 'tar', command, '≤ 1.2 ×'),
+    comparison('first sync, from the first file to the last', 's', 'tar', target),
+  ]
+}
+
+async function byPodswap(ground: Ground, hand: Hand, plan: TreePlan): Promise<Taken> {
+  await ground.leave()
+  await ground.empty(targets.ours)
+  for (const dir of [ground.laptop.state, ground.tree]) rmSync(dir, { recursive: true, force: true })
+  writeTree(ground.tree, plan)
+  const started = now()
+  // the state that knew it as ours is gone
+  await ground.up('--take-over')
+  return await complete(hand, targets.ours, plan, started)
+}
+
+async function byTar(ground: Ground, hand: Hand, plan: TreePlan): Promise<Taken> {
+  await ground.empty(targets.theirs)
+  const { kubeconfig, namespace } = ground.kubectl
+  const exec = ['exec', '-i', await ground.podName(), '-c', 'app', '--', 'tar', '-xf', '-', '-C', targets.theirs]
+  const started = now()
+  const tar = spawn('tar', ['-C', ground.tree, '--exclude=./.podswap', '-cf', '-', '.'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const kubectl = spawn('kubectl', ['--kubeconfig', kubeconfig, '-n', namespace, ...exec], {
+    stdio: [tar.stdout, 'ignore', 'inherit'],
+  })
+  const [code] = await once(kubectl, 'close')
+  if (code !== 0) throw new Error(`tar through kubectl exec ended with ${code}`)
+  return await complete(hand, targets.theirs, plan, started)
+}
+
+/** Waits until every file is there; how long it took is read from the target's file system. */
+async function complete(hand: Hand, dir: string, plan: TreePlan, started: number): Promise<Taken> {
+  const census = await until(`${plan.files.length} files are in ${dir}`, async () => {
+    const found = await hand.call<Census>('census', { dir })
+    return found.files === plan.files.length && found
+  })
+  const { offsetMs } = await clockOffset(hand)
+  return {
+    commandSeconds: (census.last - offsetMs - started) / 1000,
+    targetSeconds: (census.last - census.first) / 1000,
+  }
+}

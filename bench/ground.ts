@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto'
+import { resolve } from 'node:path'
+import type { CleanUp } from '../test/e2e/support/clean-up.ts'
+import { Hand } from '../test/e2e/support/hand.ts'
+import { Kubectl } from '../test/e2e/support/kubectl.ts'
+import { Laptop } from '../test/e2e/support/laptop.ts'
+import { freePort } from '../test/e2e/support/ports.ts'
+import { devPod } from '../test/e2e/support/service-client.ts'
+import { until } from '../test/e2e/support/until.ts'
+import type { Options } from './options.ts'
+
+/** Where podswap puts the tree, and where tar does; both are memory, in the same pod. */
+export const targets = { ours: '/app', theirs: '/app2' } as const
+
+/** Port of the hand's TCP server in the pod. */
+export const serverPort = 7007
+
+/** A workload to develop, a laptop to do it from, and dev mode on. All of it goes when it is disposed of. */
+export class Ground implements AsyncDisposable {
+  readonly kubectl: Kubectl
+  readonly laptop: Laptop
+  readonly forwardedPort: number
+  readonly #options: Options
+  readonly #cleanUp: CleanUp
+
+  private constructor(options: Options, kubectl: Kubectl, forwardedPort: number, cleanUp: CleanUp) {
+    this.#options = options
+    this.#cleanUp = cleanUp
+    this.kubectl = kubectl
+    this.forwardedPort = forwardedPort
+    this.laptop = cleanUp.use(
+      new Laptop({
+        kubeconfig: resolve(options.kubeconfig),
+        agentImage: options.image,
+        cli: resolve(options.cli),
+        below: options.below,
+      }),
+    )
+  }
+
+  static async prepare(options: Options, cleanUp: CleanUp): Promise<Ground> {
+    const kubectl = new Kubectl(options.kubeconfig, options.namespace ?? `bench-${randomBytes(3).toString('hex')}`)
+    if (options.namespace === undefined) {
+      await kubectl.run(['create', 'namespace', kubectl.namespace])
+      cleanUp.defer(() => kubectl.run(['delete', 'namespace', kubectl.namespace, '--wait=false']))
+    }
+    cleanUp.defer(() => kubectl.run(['delete', 'deployment/web', '--ignore-not-found']))
+    await kubectl.apply(workload(options.image))
+    await kubectl.rolledOut('deployment/web')
+    return new Ground(options, kubectl, await freePort(), cleanUp)
+  }
+
+  /** The synced folder; not there until somebody makes it. */
+  get tree(): string {
+    return `${this.laptop.root}/tree`
+  }
+
+  get target(): string[] {
+    return ['-f', `${this.laptop.root}/dev.yml`]
+  }
+
+  /** Swaps the pod, with an empty folder. */
+  async swap(): Promise<void> {
+    const dev = {
+      container: 'app',
+      image: this.#options.image,
+      imagePullPolicy: 'IfNotPresent',
+      command: ['sleep', '86400'],
+      sync: [`./tree:${targets.ours}`],
+      forward: [`${this.forwardedPort}:${serverPort}`],
+    }
+    this.laptop.folder('tree')
+    this.laptop.folder('.', { 'dev.yml': { namespace: this.kubectl.namespace, dev: { web: dev } } })
+    this.#cleanUp.defer(() => this.laptop.podswap(['down', ...this.target]))
+    await this.up()
+  }
+
+  async up(...more: string[]): Promise<void> {
+    await this.laptop.ok(['up', '--detach', ...more, ...this.target], { timeoutMs: 300_000 })
+  }
+
+  /** Ends the session on the laptop; the pod stays as it is. */
+  async leave(): Promise<void> {
+    for (const pid of this.laptop.processes()) process.kill(pid, 'SIGINT')
+    await until('the session ended', () => this.laptop.processes().length === 0)
+  }
+
+  async podName(): Promise<string> {
+    return await devPod(this.kubectl)
+  }
+
+  async handInPod(): Promise<Hand> {
+    return this.#cleanUp.use(await Hand.inPod(this.kubectl, await this.podName(), 'app'))
+  }
+
+  async handOnLaptop(): Promise<Hand> {
+    const hand = this.#cleanUp.use(Hand.onLaptop())
+    await hand.call('ping')
+    return hand
+  }
+
+  /** Empties a folder in the pod, private things of the engine included. */
+  async empty(folder: string): Promise<void> {
+    const script = `find ${folder} -mindepth 1 -delete`
+    await this.kubectl.run(['exec', await this.podName(), '-c', 'app', '--', 'sh', '-c', script])
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#cleanUp[Symbol.asyncDispose]()
+  }
+}
+
+function workload(image: string): object {
+  const labels = { app: 'web' }
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'web' },
+    spec: {
+      replicas: 1,
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: {
+          terminationGracePeriodSeconds: 1,
+          containers: [
+            {
+              name: 'app',
+              image,
+              imagePullPolicy: 'IfNotPresent',
+              command: ['sleep', '86400'],
+              volumeMounts: [
+                { name: 'ours', mountPath: targets.ours },
+                { name: 'theirs', mountPath: targets.theirs },
+              ],
+            },
+          ],
+          volumes: ['ours', 'theirs'].map(name => ({ name, emptyDir: { medium: 'Memory' } })),
+        },
+      },
+    },
+  }
+}
