@@ -1,10 +1,21 @@
 import type { Writable } from 'node:stream'
+import { limits } from '../base/limits.ts'
 import { type FrameType, frameHeaderBytes, nextSequence, writeFrameHeader } from './frame.ts'
 
 /** Memory that headers and small payloads are gathered in, so that many small frames are one write. */
 const slabBytes = 64 * 1024
-/** Larger pieces are passed on as they are. */
-const copyBytesMax = 8 * 1024
+/** Whether a payload of this length is copied, so that it need not wait for the carrier. */
+export function isCopied(payloadBytes: number): boolean {
+  return payloadBytes <= limits.interactiveChunkBytes
+}
+
+/** In larger payloads, pieces up to this are copied and the rest is passed on as it is. */
+const copiedPieceBytesMax = 8 * 1024
+
+export interface WriteOptions {
+  written?: () => void
+  held?: boolean
+}
 
 /** Puts frames on a byte stream. What it gathers must be flushed at the end of each turn. */
 export class FrameWriter {
@@ -24,19 +35,25 @@ export class FrameWriter {
     return this.carrier.writableNeedDrain
   }
 
-  /** `written` is called when the carrier has passed the frame on and no longer holds `payload`. */
-  write(type: FrameType, stream: number, payload: readonly Buffer[], payloadBytes: number, written?: () => void): void {
+  /**
+   * `written` is called when what was given may change again: before this returns where it was copied, else when the
+   * carrier has passed it on. `held`: it also stands for earlier frames, which the carrier may still hold.
+   */
+  write(
+    frame: { type: FrameType; stream: number; payload: readonly Buffer[]; payloadBytes: number },
+    more: WriteOptions = {},
+  ): void {
     this.reserve(frameHeaderBytes)
-    writeFrameHeader(this.slab, this.filledTo, { type, stream, sequence: this.sequence, payload, payloadBytes })
+    writeFrameHeader(this.slab, this.filledTo, { ...frame, sequence: this.sequence })
     this.sequence = nextSequence(this.sequence)
     this.filledTo += frameHeaderBytes
-    let direct = false
-    for (const [index, piece] of payload.entries()) {
-      direct = piece.length > copyBytesMax
-      if (direct) this.passOn(piece, index === payload.length - 1 ? written : undefined)
-      else this.gather(piece)
+    if (isCopied(frame.payloadBytes)) {
+      for (const piece of frame.payload) this.gather(piece)
+      if (more.written && more.held) this.callbacks.push(more.written)
+      else more.written?.()
+    } else {
+      this.passOn(frame.payload, more.written)
     }
-    if (written && !direct) this.callbacks.push(written)
   }
 
   flush(): void {
@@ -55,11 +72,17 @@ export class FrameWriter {
     this.filledTo += piece.copy(this.slab, this.filledTo)
   }
 
-  private passOn(piece: Buffer, written: (() => void) | undefined): void {
-    this.flush()
-    this.carrier.write(piece, error => {
-      if (!error) written?.()
-    })
+  private passOn(payload: readonly Buffer[], written: (() => void) | undefined): void {
+    for (const [index, piece] of payload.entries()) {
+      const callback = index === payload.length - 1 ? written : undefined
+      if (piece.length > copiedPieceBytesMax) {
+        this.flush()
+        this.carrier.write(piece, error => !error && callback?.())
+      } else {
+        this.gather(piece)
+        if (callback) this.callbacks.push(callback)
+      }
+    }
   }
 
   private reserve(bytes: number): void {

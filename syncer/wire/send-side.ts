@@ -1,6 +1,7 @@
 import { limits } from '../base/limits.ts'
 import { ByteQueue } from './byte-queue.ts'
 import { frameHeaderBytes } from './frame.ts'
+import { isCopied, type WriteOptions } from './frame-writer.ts'
 
 /** Less than this is not sent while more waits: credit that comes back in drops would cut the data into crumbs. */
 const frameBytesMin = 8 * 1024
@@ -14,6 +15,9 @@ export class SendSide {
   private written: (() => void) | undefined
   private finWritten: (() => void) | undefined
   private finTaken = false
+  /** Frames of this batch went out that were not copied. */
+  private isHeld = false
+  private isCleared = false
 
   constructor(creditBytes: number) {
     this.creditBytes = creditBytes
@@ -37,28 +41,35 @@ export class SendSide {
   }
 
   get ready(): boolean {
+    if (this.isCleared) return false
     const { bytes } = this.waiting
     if (bytes === 0) return this.finWritten !== undefined && !this.finTaken
     return this.creditBytes >= frameHeaderBytes + Math.min(bytes, frameBytesMin)
   }
 
   /** The next frame's data; no payload means the end of the stream. Only when {@link ready}. */
-  take(bytesMax: number): { payload: Buffer[]; bytes: number; written: (() => void) | undefined } {
-    const bytes = Math.min(bytesMax, this.creditBytes - frameHeaderBytes, this.waiting.bytes)
+  take(bytesMax: number): { payload: Buffer[]; payloadBytes: number } & WriteOptions {
     if (this.waiting.bytes === 0) {
       this.finTaken = true
-      return { payload: [], bytes: 0, written: this.finWritten }
+      return { payload: [], payloadBytes: 0, written: this.finWritten }
     }
-    this.creditBytes -= bytes + frameHeaderBytes
-    const payload = this.waiting.take(bytes)
-    return { payload, bytes, written: this.waiting.bytes === 0 ? this.written : undefined }
+    const payloadBytes = Math.min(bytesMax, this.creditBytes - frameHeaderBytes, this.waiting.bytes)
+    this.creditBytes -= payloadBytes + frameHeaderBytes
+    const payload = this.waiting.take(payloadBytes)
+    this.isHeld ||= !isCopied(payloadBytes)
+    if (this.waiting.bytes > 0) return { payload, payloadBytes }
+    const held = this.isHeld
+    this.isHeld = false
+    return { payload, payloadBytes, written: this.written, held }
   }
 
   get finSent(): boolean {
     return this.finTaken
   }
 
+  /** The stream is gone: nothing more is sent. */
   clear(): void {
+    this.isCleared = true
     this.waiting.clear()
   }
 }

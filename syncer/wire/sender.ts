@@ -49,7 +49,7 @@ export class Sender {
   goodbye(words: string): void {
     this.stop()
     const payload = Buffer.from(words.slice(0, limits.reasonBytesMax / 4))
-    this.writer.write(FrameType.goodbye, 0, [payload], payload.length)
+    this.writer.write({ type: FrameType.goodbye, stream: 0, payload: [payload], payloadBytes: payload.length })
     this.writer.flush()
     this.carrier.end()
   }
@@ -65,19 +65,22 @@ export class Sender {
 
   private sendControl(): boolean {
     const frame = this.control.take()
-    if (frame) this.writer.write(frame.type, frame.stream, [frame.payload], frame.payload.length)
-    return frame !== undefined
+    if (!frame) return false
+    const { type, stream, payload } = frame
+    this.writer.write({ type, stream, payload: [payload], payloadBytes: payload.length })
+    return true
   }
 
   private sendData(): boolean {
     const turn = this.scheduler.next()
     if (!turn) return false
     const { stream, priority } = turn
-    const { payload, bytes, written } = stream.sending.take(turn.bytesMax)
-    this.writer.write(bytes > 0 ? FrameType.data : FrameType.fin, stream.id, payload, bytes, written)
+    const { payload, payloadBytes, ...more } = stream.sending.take(turn.bytesMax)
+    const type = payloadBytes > 0 ? FrameType.data : FrameType.fin
+    this.writer.write({ type, stream: stream.id, payload, payloadBytes }, more)
     if (stream.sending.ready) this.scheduler.add(stream, priority)
-    this.scheduler.sent(priority, bytes)
-    if (bytes === 0) this.finSent(stream)
+    this.scheduler.sent(priority, payloadBytes)
+    if (type === FrameType.fin) this.finSent(stream)
     return true
   }
 }
