@@ -1,7 +1,8 @@
 import type { Path } from '../core/path.ts'
 import type { Disk, Listed, ListedStat, NewFile, OpenFile, Place, Stat } from './disk.ts'
 import { People } from './memory-people.ts'
-import { type Inode, MemoryVolume, SystemError, statOf, toNs, type VolumeOptions } from './memory-volume.ts'
+import { type Inode, MemoryVolume, statOf, toNs, type VolumeOptions } from './memory-volume.ts'
+import { systemError } from './system-error.ts'
 
 export type DiskOperation =
   | 'list'
@@ -39,8 +40,10 @@ export class MemoryDisk implements Disk {
   readonly timestampGranuleNs: bigint
   readonly umask = 0o022
   before: BeforeOperation | undefined
-  /** Permission of the engine's user to set modes and times, which a container's user often lacks. */
-  attributesAllowed = true
+  /** Does the file system let the engine's user set modification times? */
+  timesAllowed = true
+  /** Does it keep permission bits? FAT and many network mounts do not. */
+  modesKept = true
   readonly #open = new Set<{ close(): void }>()
 
   constructor(options: VolumeOptions, before?: BeforeOperation) {
@@ -78,7 +81,7 @@ export class MemoryDisk implements Disk {
   open(at: Place): OpenFile {
     this.#enter('open', at)
     const inode = this.volume.get(this.#root(at), pathOf(at))
-    if (inode.kind !== 'file') throw new SystemError('EINVAL', pathOf(at))
+    if (inode.kind !== 'file') throw systemError('EINVAL', pathOf(at))
     return this.#track(inode, close => ({
       stat: () => {
         this.#enter('fstat', at)
@@ -95,7 +98,7 @@ export class MemoryDisk implements Disk {
   readlink(at: Place): string {
     this.#enter('readlink', at)
     const inode = this.volume.get(this.#root(at), pathOf(at))
-    if (inode.kind !== 'link') throw new SystemError('EINVAL', pathOf(at))
+    if (inode.kind !== 'link') throw systemError('EINVAL', pathOf(at))
     return inode.target
   }
 
@@ -112,11 +115,9 @@ export class MemoryDisk implements Disk {
       },
       finish: ({ mode, mtimeMs }) => {
         this.#enter('finish', at)
-        if (this.attributesAllowed) {
-          inode.mode = mode & 0o7777
-          inode.ctimeNs = volume.stamp()
-          inode.mtimeNs = volume.stored(toNs(mtimeMs))
-        }
+        if (this.modesKept) inode.mode = mode & 0o7777
+        if (this.timesAllowed) inode.mtimeNs = volume.stored(toNs(mtimeMs))
+        inode.ctimeNs = volume.stamp()
         close()
         return statOf(inode)
       },
@@ -172,7 +173,7 @@ export class MemoryDisk implements Disk {
 
   #entries(dir: Path): Map<string, Inode> {
     const inode = this.volume.get(this.volume.tree, dir)
-    if (inode.entries === undefined) throw new SystemError(inode.kind === 'link' ? 'ELOOP' : 'ENOTDIR', dir)
+    if (inode.entries === undefined) throw systemError(inode.kind === 'link' ? 'ELOOP' : 'ENOTDIR', dir)
     return inode.entries
   }
 
@@ -182,7 +183,7 @@ export class MemoryDisk implements Disk {
 
   #enter(operation: DiskOperation, at?: Place, to?: Place): void {
     const code = this.before?.(operation, at, to)
-    if (code !== undefined) throw new SystemError(code, operation)
+    if (code !== undefined) throw systemError(code, operation)
   }
 
   /** Counts a descriptor of the engine, closed once by whoever comes first: the engine or its crash. */
@@ -200,6 +201,6 @@ function pathOf(at: Place): Path {
   if (at.area === 'tree') return at.path
   const { name } = at
   if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0'))
-    throw new SystemError('EINVAL', name)
+    throw systemError('EINVAL', name)
   return name
 }

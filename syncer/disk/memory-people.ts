@@ -1,5 +1,6 @@
 import { joinPath, type Path } from '../core/path.ts'
-import { type Inode, type MemoryVolume, SystemError } from './memory-volume.ts'
+import type { Inode, MemoryVolume } from './memory-volume.ts'
+import { systemError } from './system-error.ts'
 
 /** Told what people do to contents, at once; for a checker that shares nothing with the engine. */
 export interface PeopleObserver {
@@ -28,14 +29,14 @@ export class People {
 
   read(path: Path): Buffer {
     const inode = this.#volume.get(this.#volume.tree, path)
-    if (inode.kind !== 'file') throw new SystemError(inode.kind === 'dir' ? 'EISDIR' : 'ELOOP', path)
+    if (inode.kind !== 'file') throw systemError(inode.kind === 'dir' ? 'EISDIR' : 'ELOOP', path)
     return inode.bytes
   }
 
   /** Saves as most editors do: a new file, moved over the old one in one step. */
   save(path: Path, bytes: Uint8Array, mode?: number): void {
     const before = this.find(path)
-    if (before?.kind === 'dir') throw new SystemError('EISDIR', path)
+    if (before?.kind === 'dir') throw systemError('EISDIR', path)
     const { dir, name } = this.#volume.place(this.#volume.tree, path)
     const inode = this.#make('file', mode ?? before?.mode ?? 0o644)
     this.#volume.setBytes(inode, Buffer.from(bytes))
@@ -48,11 +49,11 @@ export class People {
   open(path: Path, flags: 'w' | 'a' | 'r+'): PersonFile {
     let inode = this.find(path)
     if (inode === undefined) {
-      if (flags === 'r+') throw new SystemError('ENOENT', path)
+      if (flags === 'r+') throw systemError('ENOENT', path)
       inode = this.#make('file', 0o644)
       this.#volume.addName(this.#volume.tree, path, inode)
     }
-    if (inode.kind !== 'file') throw new SystemError(inode.kind === 'dir' ? 'EISDIR' : 'ELOOP', path)
+    if (inode.kind !== 'file') throw systemError(inode.kind === 'dir' ? 'EISDIR' : 'ELOOP', path)
     const file = new PersonFile(this.#volume, this, inode)
     if (flags === 'w') file.truncate()
     return file
@@ -83,7 +84,7 @@ export class People {
       const prefix = slash < 0 ? path : path.slice(0, slash)
       const there = this.find(prefix)
       if (there === undefined) this.#volume.mkdir(this.#volume.tree, prefix)
-      else if (there.kind !== 'dir') throw new SystemError('EEXIST', prefix)
+      else if (there.kind !== 'dir') throw systemError('EEXIST', prefix)
       if (slash < 0) return
     }
   }

@@ -2,17 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { limits } from '../base/limits.ts'
 import { isWithin, type Path } from '../core/path.ts'
 import type { EntryKind, Stat } from './disk.ts'
-
-/** An error as the system gives it: callers match `code`. */
-export class SystemError extends Error {
-  readonly code: string
-
-  constructor(code: string, at: string) {
-    super(`${code}: ${at}`)
-    this.name = 'SystemError'
-    this.code = code
-  }
-}
+import { systemError } from './system-error.ts'
 
 /** One file, folder, link or special file; names point at it. */
 export class Inode {
@@ -119,7 +109,7 @@ export class MemoryVolume {
   get(root: Inode, path: Path): Inode {
     const { dir, name } = this.place(root, path)
     const inode = name === '' ? dir : dir.entries!.get(name)
-    if (inode === undefined) throw new SystemError('ENOENT', path)
+    if (inode === undefined) throw systemError('ENOENT', path)
     return inode
   }
 
@@ -127,13 +117,13 @@ export class MemoryVolume {
   place(root: Inode, path: Path): { dir: Inode; name: string } {
     const slash = path.lastIndexOf('/')
     const name = path.slice(slash + 1)
-    if (name.length > 84 && Buffer.byteLength(name) > limits.nameBytesMax) throw new SystemError('ENAMETOOLONG', path)
+    if (name.length > 84 && Buffer.byteLength(name) > limits.nameBytesMax) throw systemError('ENAMETOOLONG', path)
     let dir = root
     for (let from = 0; from < slash; ) {
       const end = path.indexOf('/', from)
       const next: Inode | undefined = dir.entries!.get(path.slice(from, end))
-      if (next === undefined) throw new SystemError('ENOENT', path)
-      if (next.entries === undefined) throw new SystemError(next.kind === 'link' ? 'ELOOP' : 'ENOTDIR', path)
+      if (next === undefined) throw systemError('ENOENT', path)
+      if (next.entries === undefined) throw systemError(next.kind === 'link' ? 'ELOOP' : 'ENOTDIR', path)
       dir = next
       from = end + 1
     }
@@ -158,13 +148,13 @@ export class MemoryVolume {
   /** Gives `inode` a name that nothing has yet. */
   addName(root: Inode, path: Path, inode: Inode): void {
     const { dir, name } = this.place(root, path)
-    if (name === '' || dir.entries!.has(name)) throw new SystemError('EEXIST', path)
+    if (name === '' || dir.entries!.has(name)) throw systemError('EEXIST', path)
     this.setName(dir, name, inode)
   }
 
   mkdir(root: Inode, path: Path): Inode {
     const { dir, name } = this.place(root, path)
-    if (name === '' || dir.entries!.has(name)) throw new SystemError('EEXIST', path)
+    if (name === '' || dir.entries!.has(name)) throw systemError('EEXIST', path)
     const inode = this.make('dir', 0o755)
     this.setName(dir, name, inode)
     return inode
@@ -172,17 +162,17 @@ export class MemoryVolume {
 
   rmdir(root: Inode, path: Path): void {
     const inode = this.get(root, path)
-    if (inode.entries === undefined) throw new SystemError('ENOTDIR', path)
-    if (inode.mount || path === '') throw new SystemError('EBUSY', path)
-    if (inode.entries.size > 0) throw new SystemError('ENOTEMPTY', path)
+    if (inode.entries === undefined) throw systemError('ENOTDIR', path)
+    if (inode.mount || path === '') throw systemError('EBUSY', path)
+    if (inode.entries.size > 0) throw systemError('ENOTEMPTY', path)
     const { dir, name } = this.place(root, path)
     this.setName(dir, name, undefined)
   }
 
   unlink(root: Inode, path: Path): Inode {
     const inode = this.get(root, path)
-    if (inode.kind === 'dir') throw new SystemError('EISDIR', path)
-    if (inode.mount) throw new SystemError('EBUSY', path)
+    if (inode.kind === 'dir') throw systemError('EISDIR', path)
+    if (inode.mount) throw systemError('EBUSY', path)
     const { dir, name } = this.place(root, path)
     this.setName(dir, name, undefined)
     return inode
@@ -190,8 +180,8 @@ export class MemoryVolume {
 
   link(fromRoot: Inode, from: Path, toRoot: Inode, to: Path): void {
     const inode = this.get(fromRoot, from)
-    if (inode.kind === 'dir') throw new SystemError('EPERM', from)
-    if (inode.mount) throw new SystemError('EXDEV', from)
+    if (inode.kind === 'dir') throw systemError('EPERM', from)
+    if (inode.mount) throw systemError('EXDEV', from)
     this.addName(toRoot, to, inode)
     inode.ctimeNs = this.stamp()
   }
@@ -202,10 +192,10 @@ export class MemoryVolume {
     const target = this.place(toRoot, to)
     const there = target.name === '' ? target.dir : target.dir.entries!.get(target.name)
     if (there === inode) return
-    if (inode.mount || there?.mount || from === '' || to === '') throw new SystemError('EBUSY', to)
-    if (inode.kind === 'dir' && fromRoot === toRoot && isWithin(to, from)) throw new SystemError('EINVAL', to)
-    if (there?.kind === 'dir') throw new SystemError(inode.kind === 'dir' ? 'ENOTEMPTY' : 'EISDIR', to)
-    if (there !== undefined && inode.kind === 'dir') throw new SystemError('ENOTDIR', to)
+    if (inode.mount || there?.mount || from === '' || to === '') throw systemError('EBUSY', to)
+    if (inode.kind === 'dir' && fromRoot === toRoot && isWithin(to, from)) throw systemError('EINVAL', to)
+    if (there?.kind === 'dir') throw systemError(inode.kind === 'dir' ? 'ENOTEMPTY' : 'EISDIR', to)
+    if (there !== undefined && inode.kind === 'dir') throw systemError('ENOTDIR', to)
     const source = this.place(fromRoot, from)
     this.setName(target.dir, target.name, inode)
     this.setName(source.dir, source.name, undefined)

@@ -164,15 +164,20 @@ export abstract class ModelEnd implements Peer<Message> {
 
   /** Creations and changes by rising depth; then what makes room, deletions and folders that become files, by falling. */
   #flush(): void {
-    for (const [path, line] of [...this.lines]) {
-      if (!line.dirty) continue
+    for (const [path, line] of this.#dirty()) {
       if (line.base === folder) this.#spread(path)
       for (let at = parentOf(path); at !== ''; at = parentOf(at)) if (this.line(at).base !== folder) this.touch(at)
     }
-    const dirty = [...this.lines].filter(([, line]) => line.dirty).sort(([a], [b]) => depthOf(a) - depthOf(b))
+    const dirty = this.#dirty().sort(([a], [b]) => depthOf(a) - depthOf(b))
     const last: (() => void)[] = []
     for (const [path, line] of dirty) this.#consider(path, line, last)
     for (const send of last.reverse()) send()
+  }
+
+  #dirty(): [Path, Line][] {
+    const dirty: [Path, Line][] = []
+    for (const entry of this.lines) if (entry[1].dirty) dirty.push(entry)
+    return dirty
   }
 
   /** A folder that is none any more: what was in it is gone, whatever hints came. */

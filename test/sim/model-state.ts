@@ -83,8 +83,7 @@ export class ModelState {
   #voidYoung(without: ReadonlySet<Rule>): void {
     const trusted = this.#checkpoints - (without.has('two whole intervals') ? 1 : 3)
     const records: StateRecord[] = []
-    for (const [path, { born }] of this.agreed)
-      if (born > trusted) records.push({ type: 'void', path })
+    for (const [path, { born }] of this.agreed) if (born > trusted) records.push({ type: 'void', path })
     for (const path of this.sent.keys()) records.push({ type: 'sent', path, token: undefined })
     this.#append(...records)
   }

@@ -279,7 +279,7 @@ export class World<M> {
   /** The hook before each disk operation of a peer. */
   #before(end: End<M>, operation: DiskOperation, at?: Place, to?: Place): string | undefined {
     this.#nowMs += 0.002 + this.random.next() * 0.01
-    this.tell(() => `    ${end.name} ${operation} ${place(at)}${to === undefined ? '' : ` → ${place(to)}`}`)
+    if (this.#trace) this.tell(() => `    ${end.name} ${operation} ${place(at)}${to ? ` → ${place(to)}` : ''}`)
     if (!this.calm) {
       // The one accepted window: from the last look to the rename over an existing name. Writes in it are not excepted.
       const window = operation === 'rename' && at?.area === 'own' && this.#stands(end, to)
