@@ -13,7 +13,10 @@ export class MarkerFile {
     this.disk = disk
   }
 
-  /** null where there is none, or none that a pod of ours wrote. */
+  /**
+   * null where there is none, or none that a pod of ours wrote. Throws what the system says where it cannot be read:
+   * that must not look like another copy of the folder.
+   */
   read(): Marker | null {
     try {
       const file = this.disk.open(inOwn(name))
@@ -23,7 +26,7 @@ export class MarkerFile {
         file.close()
       }
     } catch (error) {
-      if (errnoOf(error) === undefined) throw error
+      if (errnoOf(error) !== 'ENOENT') throw error
       return null
     }
   }

@@ -1,12 +1,11 @@
 import fs from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { errnoOf, ProtocolError, UserError } from '../base/errors.ts'
-import { absent, type Token } from '../core/content.ts'
-import type { Path } from '../core/path.ts'
 import { ByteReader } from '../wire/byte-reader.ts'
 import { ByteWriter } from '../wire/byte-writer.ts'
 import { readPath, readToken, writePath, writeToken } from '../wire/sync-codec.ts'
 import type { Journal, JournalRecord } from './journal.ts'
+import { Ledger, type LedgerRecord } from './ledger.ts'
 
 const types = [
   'agreed',
@@ -20,21 +19,6 @@ const types = [
   'clean',
   'start',
 ] as const
-
-type LogRecord =
-  | JournalRecord
-  /** Everything before it is on the disk, the user's files too. */
-  | { type: 'checkpoint' }
-  | { type: 'clean' }
-  /** The process started on this boot of the machine. */
-  | { type: 'start'; boot: string }
-
-interface PathState {
-  agreed: Token
-  sent: Token | undefined
-  /** Number of checkpoints that came before its last record. */
-  checkpoint: number
-}
 
 /** A log with more records than this for each path, and longer than `compactBytesMin`, is written anew. */
 const wasteFactor = 3
@@ -50,8 +34,7 @@ export class AncestorLog implements Journal {
   private readonly file: string
   private readonly boot: string
   private descriptor: number
-  private readonly paths = new Map<Path, PathState>()
-  private markers: JournalRecord[] = []
+  private loaded: JournalRecord[] = []
   private records = 0
   private bytes = 0
 
@@ -65,7 +48,7 @@ export class AncestorLog implements Journal {
     this.boot = boot
     try {
       this.read()
-      if (this.bytes > compactBytesMin && this.records > this.paths.size * wasteFactor) this.compact()
+      if (this.bytes > compactBytesMin && this.records > this.loaded.length * wasteFactor) this.compact()
       this.descriptor = fs.openSync(file, 'a', 0o600)
       this.write([{ type: 'start', boot }])
     } catch (error) {
@@ -75,13 +58,10 @@ export class AncestorLog implements Journal {
     }
   }
 
-  *load(): Iterable<JournalRecord> {
-    for (const [path, { agreed, sent }] of this.paths) {
-      if (agreed !== absent) yield { type: 'agreed', path, token: agreed }
-      if (sent !== undefined) yield { type: 'sent', path, token: sent }
-    }
-    yield* this.markers
-    this.paths.clear()
+  load(): Iterable<JournalRecord> {
+    const { loaded } = this
+    this.loaded = []
+    return loaded
   }
 
   append(records: JournalRecord[]): void {
@@ -101,7 +81,7 @@ export class AncestorLog implements Journal {
     fs.closeSync(this.descriptor)
   }
 
-  private write(records: LogRecord[]): void {
+  private write(records: LedgerRecord[]): void {
     const to = new ByteWriter()
     for (const record of records) writeRecord(to, record)
     const body = Buffer.concat(to.take())
@@ -119,26 +99,25 @@ export class AncestorLog implements Journal {
       if (errnoOf(error) === 'ENOENT') return
       throw error
     }
-    const fold = new Fold(this.paths)
+    const ledger = new Ledger()
     let at = 0
     while (at + 8 <= data.length) {
       const length = data.readUInt32BE(at)
       const body = data.subarray(at + 8, at + 8 + length)
-      if (body.length < length || crc32(body) !== data.readUInt32BE(at + 4) || !this.readBatch(body, fold)) break
+      if (body.length < length || crc32(body) !== data.readUInt32BE(at + 4) || !this.readBatch(body, ledger)) break
       at += 8 + length
     }
     // What follows a torn batch would hide behind it for ever.
     if (at < data.length) fs.truncateSync(this.file, at)
     this.bytes = at
-    fold.finish(this.boot)
-    this.markers = fold.markers
+    this.loaded = [...ledger.finish(this.boot)]
   }
 
-  private readBatch(body: Buffer, fold: Fold): boolean {
+  private readBatch(body: Buffer, ledger: Ledger): boolean {
     try {
       const from = new ByteReader(body)
       while (!from.done) {
-        fold.add(readRecord(from))
+        ledger.add(readRecord(from))
         this.records += 1
       }
       return true
@@ -152,15 +131,7 @@ export class AncestorLog implements Journal {
     const temp = `${this.file}.new`
     this.descriptor = fs.openSync(temp, 'w', 0o600)
     try {
-      let batch: LogRecord[] = [...this.markers]
-      for (const [path, { agreed, sent }] of this.paths) {
-        if (agreed !== absent) batch.push({ type: 'agreed', path, token: agreed })
-        if (sent !== undefined) batch.push({ type: 'sent', path, token: sent })
-        if (batch.length < 2_000) continue
-        this.write(batch)
-        batch = []
-      }
-      this.write(batch)
+      for (let at = 0; at < this.loaded.length; at += 2_000) this.write(this.loaded.slice(at, at + 2_000))
       // What was read here was already judged: it counts as long since on the disk.
       this.write([{ type: 'checkpoint' }, { type: 'checkpoint' }, { type: 'checkpoint' }])
       fs.fsyncSync(this.descriptor)
@@ -171,71 +142,7 @@ export class AncestorLog implements Journal {
   }
 }
 
-/** From the records, in order, to what holds now. */
-class Fold {
-  markers: JournalRecord[] = []
-  private readonly paths: Map<Path, PathState>
-  private checkpoints = 0
-  private boot: string | undefined
-  private clean = true
-
-  constructor(paths: Map<Path, PathState>) {
-    this.paths = paths
-  }
-
-  add(record: LogRecord): void {
-    switch (record.type) {
-      case 'start':
-        this.passBoot(record.boot)
-        break
-      case 'clean':
-        this.clean = true
-        break
-      case 'checkpoint':
-        this.checkpoints += 1
-        break
-      case 'void':
-        this.paths.clear()
-        break
-      case 'raising':
-        this.markers = [...this.markers.filter(({ type }) => type === 'epoch'), record]
-        break
-      case 'epoch':
-        this.markers = [record]
-        break
-      default:
-        this.addPath(record)
-    }
-  }
-
-  finish(boot: string): void {
-    this.passBoot(boot)
-  }
-
-  private addPath(record: Extract<LogRecord, { path: Path }>): void {
-    const state = this.paths.get(record.path) ?? { agreed: absent, sent: undefined, checkpoint: 0 }
-    if (record.type === 'agreed' || record.type === 'answered') state.agreed = record.token
-    if (record.type === 'sent') state.sent = record.token
-    else if (record.type !== 'agreed') state.sent = undefined
-    state.checkpoint = this.checkpoints
-    if (state.agreed === absent && state.sent === undefined) this.paths.delete(record.path)
-    else this.paths.set(record.path, state)
-  }
-
-  /** Another boot without a clean stop before it: the machine went down under us. */
-  private passBoot(boot: string): void {
-    if (this.boot !== undefined && boot !== this.boot && !this.clean) {
-      for (const [path, state] of this.paths) {
-        if (state.checkpoint >= this.checkpoints - 2) this.paths.delete(path)
-        else state.sent = undefined
-      }
-    }
-    this.boot = boot
-    this.clean = false
-  }
-}
-
-function writeRecord(to: ByteWriter, record: LogRecord): void {
+function writeRecord(to: ByteWriter, record: LedgerRecord): void {
   to.u8(types.indexOf(record.type))
   switch (record.type) {
     case 'agreed':
@@ -257,7 +164,7 @@ function writeRecord(to: ByteWriter, record: LogRecord): void {
   }
 }
 
-function readRecord(from: ByteReader): LogRecord {
+function readRecord(from: ByteReader): LedgerRecord {
   const type = types[from.u8()]
   switch (type) {
     case 'agreed':

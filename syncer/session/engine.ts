@@ -126,6 +126,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     const nowMs = this.nowMs()
     const isOver = () => this.nowMs() >= nowMs + sliceMs
     this.hints.tick(nowMs)
+    this.handshake.tick(nowMs, this.scanned)
     this.exchange.takeRetries(nowMs)
     if (nowMs >= this.sweepDueMs) this.sweep()
     this.scan(isOver)
@@ -143,7 +144,15 @@ export class SyncEngine implements Peer<SyncMessage> {
     const waits = x.waiting.size > 0 || this.barriers.size > 0
     const guard = Math.min(intake.guard.due(), intake.guard.haltDue())
     const soon = waits ? this.nowMs() + 2 : Number.POSITIVE_INFINITY
-    return Math.min(this.hints.due(), x.retryDue(), soon, this.sweepDueMs, guard, this.options.replica.trash.nextDue())
+    return Math.min(
+      this.hints.due(),
+      this.handshake.due(),
+      x.retryDue(),
+      soon,
+      this.sweepDueMs,
+      guard,
+      this.options.replica.trash.nextDue(),
+    )
   }
 
   idle(): boolean {

@@ -1,4 +1,4 @@
-import { ProtocolError } from '../base/errors.ts'
+import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { absent, folder } from '../core/content.ts'
 import type { IgnoreRules } from '../endpoint/replica.ts'
 import type { Marker, SyncMessage } from '../wire/sync-message.ts'
@@ -38,6 +38,8 @@ export function isContact(message: SyncMessage): message is ContactMessage {
   return contactTypes.has(message.type)
 }
 
+const retryMs = 1_000
+
 /** The first words of a connection, from hello to the moment when changes may flow, and the rules both ends follow. */
 export class Handshake {
   private readonly x: Exchange
@@ -50,6 +52,7 @@ export class Handshake {
   /** The other end said who it is. */
   private greeted: { marker: Marker | null } | undefined
   private indexSent = false
+  private retry: { atMs: number; again: () => void } | undefined
 
   constructor(exchange: Exchange, options: HandshakeOptions) {
     this.x = exchange
@@ -70,6 +73,7 @@ export class Handshake {
     this.connected = false
     this.greeted = undefined
     this.indexSent = false
+    this.retry = undefined
     this.podContact.reset()
     this.laptopContact.reset()
   }
@@ -95,8 +99,7 @@ export class Handshake {
         if (this.podContact.onBases(message)) this.goLive()
         break
       case 'epoch':
-        this.options.marker?.write(message.marker)
-        this.x.send('control', { type: 'epoch-done', epoch: message.marker.epoch })
+        this.writeMarker(message.marker)
         break
       case 'epoch-done':
         this.onEpochDone(message.epoch)
@@ -132,12 +135,60 @@ export class Handshake {
     }
   }
 
+  /** When something that failed is tried again; monotonic ms. */
+  due(): number {
+    return this.retry?.atMs ?? Number.POSITIVE_INFINITY
+  }
+
+  tick(nowMs: number, scanned: boolean): void {
+    const { retry } = this
+    if (retry === undefined || nowMs < retry.atMs) return
+    this.retry = undefined
+    retry.again()
+    this.advance(scanned)
+  }
+
   private onHello(rules: string, nowMs: number): void {
     if (!this.connected || this.greeted !== undefined) throw new ProtocolError('a second hello')
     this.x.replica.clockOffsetMs = this.x.clock.now() - nowMs
-    this.greeted = { marker: this.options.marker?.read() ?? null }
-    this.x.send('control', { type: 'welcome', marker: this.greeted.marker, nowMs: this.x.clock.now() })
     this.takeRules(rules)
+    this.welcome()
+  }
+
+  private welcome(): void {
+    this.trying(
+      'read',
+      () => this.welcome(),
+      () => {
+        const marker = this.options.marker?.read() ?? null
+        this.greeted = { marker }
+        this.x.send('control', { type: 'welcome', marker, nowMs: this.x.clock.now() })
+      },
+    )
+  }
+
+  private writeMarker(marker: Marker): void {
+    this.trying(
+      'written',
+      () => this.writeMarker(marker),
+      () => {
+        this.options.marker?.write(marker)
+        this.x.send('control', { type: 'epoch-done', epoch: marker.epoch })
+      },
+    )
+  }
+
+  /** Without the marker nobody can tell whose files these are: sync waits for it. */
+  private trying(verb: string, again: () => void, work: () => void): void {
+    try {
+      work()
+      this.x.problem('.podswap', '', '')
+    } catch (error) {
+      const code = errnoOf(error)
+      if (code === undefined) throw error
+      this.x.problem('.podswap', code, `the marker of the synced folder could not be ${verb}`)
+      this.retry = { atMs: this.x.clock.monotonic() + retryMs, again }
+    }
   }
 
   private settle(): void {

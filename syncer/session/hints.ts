@@ -37,8 +37,12 @@ export class Hints {
 
   hint(path: Path, kind: HintKind): void {
     const { x } = this
+    if (path === '') {
+      this.scanner.add(x.replica.tree.root, true)
+      return
+    }
     const parent = x.replica.tree.find(parentOf(path))
-    if (path === '' || parent === undefined || (parent.parent !== null && parent.current !== folder)) {
+    if (parent === undefined || (parent.parent !== null && parent.current !== folder)) {
       this.hintAbove(path)
       return
     }
