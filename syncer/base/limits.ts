@@ -20,6 +20,9 @@ export const limits = {
   reasonBytesMax: 4096,
   /** Streams open at once on one connection. */
   streamsMax: 1024,
+  /** Largest message of a terminal or exec stream, and what one call may answer. */
+  terminalMessageBytesMax: 64 * 1024,
+  callAnswerBytesMax: 1024 * 1024,
   /** Largest message of the sync protocol. */
   messageBytesMax: 4 * 1024 * 1024,
   pingIntervalMs: 5_000,

@@ -16,7 +16,11 @@ export interface SyncRequest {
   attempt: number
 }
 
-/** A TCP connection dialled from inside the pod; the stream carries its bytes, half-close included. */
+/**
+ * A TCP connection dialled from inside the pod; the stream carries its bytes, half-close included, and is accepted when
+ * it stands. `localhost` is the dev container, by IPv4 or IPv6. A port that refuses, and a name that does not resolve,
+ * is tried again for `dialRetryMs` (a program that restarts); then the stream is reset with the system's error code.
+ */
 export interface TcpRequest {
   kind: 'tcp'
   host: string
@@ -41,29 +45,51 @@ export interface TerminalRequest {
   rows: number
 }
 
-/** One request, one answer: the stream carries one JSON document each way. */
+/** One request, one answer: the stream brings one JSON document, {@link CallAnswer}. */
 export interface CallRequest {
   kind: 'call'
-  call:
-    | {
-        method: 'start-command'
-        argv: string[]
-        cwd?: string
-        env: Record<string, string>
-        columns: number
-        rows: number
-      }
-    | { method: 'command-state' }
-    | { method: 'stop-command' }
-    | { method: 'probe-tcp'; host: string; port: number; timeoutMs: number }
-    | { method: 'agent-state' }
+  call: AgentCall
 }
 
+export type AgentCall =
+  | {
+      method: 'start-command'
+      argv: string[]
+      cwd?: string
+      /** On top of the container's own environment. */
+      env: Record<string, string>
+      columns: number
+      rows: number
+    }
+  | { method: 'command-state' }
+  /** Ends the dev command: SIGTERM, then SIGHUP, then SIGKILL; answers when it has ended. */
+  | { method: 'stop-command' }
+  /** One attempt, without the patience of a {@link TcpRequest}. */
+  | { method: 'probe-tcp'; host: string; port: number; timeoutMs: number }
+  | { method: 'agent-state' }
+
+/** What each call answers. */
+export interface CallResults {
+  'start-command': StartedCommand
+  'command-state': CommandState
+  'stop-command': CommandState
+  'probe-tcp': ProbeResult
+  'agent-state': AgentState
+}
+
+/** `code`: a system error code or one of ours, see `stream-error.ts`. */
+export type CallAnswer = { result: unknown } | { error: { code: string; message: string } }
+
+/** The agent's patience stays below a forward's, so that the reason reaches the laptop before it gives up. */
+export const dialRetryMs = 9_000
+
 export interface CommandState {
+  /** `none`: nothing was started in this pod. */
   state: 'none' | 'running' | 'exited'
   pid?: number
   /** Wall clock of the pod, milliseconds since the epoch. */
   startedAtMs?: number
+  /** As a shell would give it. Unknown (absent) where the terminal's holder was killed. */
   exitCode?: number
 }
 
