@@ -62,9 +62,3 @@ function byPosition(a: Complaint, b: Complaint): number {
   if (a.at.file !== b.at.file) return a.at.file < b.at.file ? -1 : 1
   return a.at.line - b.at.line || a.at.column - b.at.column
 }
-
-/** A piece of the file for a message: short, in quotes, with nothing in it that a terminal would obey. */
-export function quoteText(text: string): string {
-  const shown = text.length > 60 ? `${text.slice(0, 60)}…` : text
-  return JSON.stringify(shown).replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, '?')
-}

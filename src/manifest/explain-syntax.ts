@@ -1,3 +1,5 @@
+import { printable } from './quote-text.ts'
+
 /** A syntax error in words that name the cause, at the place where the person has to look. */
 export interface SyntaxProblem {
   offset: number
@@ -120,11 +122,13 @@ function missingColon(text: string, line: Line, reason: string): SyntaxProblem |
   const isHere = reason.startsWith("expected ':'")
   if (!isHere && !/^bad indentation of a mapping|^end of the stream|multiline key/.test(reason)) return undefined
   const place = isHere ? line : lineAbove(text, line)
-  const match = place && /^(\s*)([^\s:#-][^\s:#]*)(:?)[^\s:]*\s*(?:#.*)?$/.exec(place.text)
-  if (!place || !match || match[0].trimEnd().endsWith(':')) return undefined
+  const match = place && /^(\s*)([^\s:#"'-][^\s:#]*)(:?)((?:[^\s:#]|:(?=\S)|\s(?![\s#]))*)\s*(?:#.*)?$/.exec(place.text)
+  if (!place || !match || /:$/.test(match[0].trimEnd())) return undefined
   const offset = place.start + match[1]!.length
-  if (match[3] === ':') return { offset, message: 'a blank is missing after the colon', hint: 'write "key: value"' }
-  return { offset, message: 'a ":" is missing after this key' }
+  if (match[3] === ':' && /^\S/.test(match[4]!)) {
+    return { offset, message: 'a blank is missing after the colon', hint: 'write "key: value"' }
+  }
+  return match[4] === '' ? { offset, message: 'a ":" is missing after this key' } : undefined
 }
 
 function afterQuote(text: string, offset: number, reason: string, line: Line): SyntaxProblem | undefined {
@@ -136,10 +140,11 @@ function afterQuote(text: string, offset: number, reason: string, line: Line): S
 function general(offset: number, reason: string): SyntaxProblem {
   if (reason.startsWith('nesting exceeded')) return { offset, message: 'values are nested deeper than 100 levels' }
   if (/indentation|^end of the stream/.test(reason)) {
-    return { offset, message: 'this does not fit the indentation of the lines above' }
+    const hint = 'the fields of one map begin in the same column, deeper than the key above them'
+    return { offset, message: 'this does not fit the indentation of the lines above', hint }
   }
   if (reason.startsWith("expected ':'") || reason.includes('multiline key')) {
     return { offset, message: 'expected "key: value"' }
   }
-  return { offset, message: reason }
+  return { offset, message: printable(reason, 120) }
 }

@@ -1,6 +1,7 @@
 import { isAbsolute, relative } from 'node:path'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Complaint } from './manifest.ts'
+import { printable } from './quote-text.ts'
 
 /** A manifest that cannot be used: everything that is wrong with it, in the order of the file. */
 export class ManifestError extends UserError {
@@ -23,6 +24,6 @@ export function formatComplaint(complaint: Complaint, cwd: string): string {
   const { file, line, column } = complaint.at
   const below = relative(cwd, file)
   const shown = below === '' || isAbsolute(below) || below.startsWith('..') ? file : below
-  const text = `${shown}:${line}:${column}: ${complaint.message}`
+  const text = `${printable(shown, shown.length)}:${line}:${column}: ${complaint.message}`
   return complaint.hint === undefined ? text : `${text}\n  hint: ${complaint.hint}`
 }

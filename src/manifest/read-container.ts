@@ -1,7 +1,7 @@
-import { quoteText } from './complaints.ts'
 import { entriesOf } from './entries.ts'
 import { Fields } from './fields.ts'
 import type { Dev, Resources, SecurityContext } from './manifest.ts'
+import { quoteText } from './quote-text.ts'
 import { asScalar, readBoolean, readExpanded, readWholeNumber } from './read-scalar.ts'
 import type { Reading } from './reading.ts'
 import { describeNode, type YamlMap, type YamlNode } from './yaml-node.ts'

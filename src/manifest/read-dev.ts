@@ -1,9 +1,9 @@
 import type { Position } from '../../syncer/base/errors.ts'
-import { quoteText } from './complaints.ts'
 import { entriesOf } from './entries.ts'
 import { devFields } from './field-names.ts'
 import type { Fields } from './fields.ts'
 import type { Complaint, Dev } from './manifest.ts'
+import { quoteText } from './quote-text.ts'
 import { readCommand } from './read-command.ts'
 import { readImage, readInitContainer, readMapField, readResources, readSecurityContext } from './read-container.ts'
 import { readEnvironment } from './read-environment.ts'
@@ -22,7 +22,7 @@ export interface DevSource {
   fields: Fields
   /** absent: the root of a v1 file. */
   key?: { text: string; at: Position }
-  leaveOut: (complaint: Complaint) => void
+  leaveOut: (complaint: Complaint, name: string) => void
 }
 
 /** One dev; undefined where it cannot be used, after the reason has been said. */
@@ -31,8 +31,8 @@ export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource):
   const name = readName(reading, fields, key)
   if (readChoice(reading, fields, 'mode', ['sync', 'hybrid']) === 'hybrid') {
     // Run in the pod, what is meant for the laptop would start in the wrong place on the wrong files.
-    const message = `not acted on yet: mode: hybrid${name === undefined ? '' : `; ${name} is left out`}`
-    leaveOut({ at: fields.entry('mode')!.value.at, message, hint: 'a hybrid dev runs its command on the laptop' })
+    const hint = 'a hybrid dev runs its command on the laptop'
+    leaveOut({ at: fields.entry('mode')!.value.at, message: 'not acted on yet: mode: hybrid', hint }, name ?? 'it')
     return undefined
   }
   refuseDivert(reading, fields)
@@ -70,8 +70,9 @@ function readName(
   key: { text: string; at: Position } | undefined,
 ): string | undefined {
   const entry = fields.entry('name')
+  const before = reading.complaints.errorCount
   const written = readVital(reading, fields, 'name')
-  if (written === undefined && fields.value('name') !== undefined) return undefined
+  if (reading.complaints.errorCount > before) return undefined
   const raw = written ?? key?.text
   if (raw === undefined || raw === '') {
     reading.complaints.error(entry?.keyAt ?? fields.at, 'the name of the workload is missing', 'add name: WORKLOAD')
@@ -113,12 +114,15 @@ function readSelector(reading: Reading, fields: Fields): Record<string, string> 
   if (map === undefined || map.pairs.length === 0) return undefined
   const selector: Record<string, string> = {}
   for (const { key, keyAt, value } of entriesOf(reading, map).values()) {
+    if (!labelName.test(key)) {
+      reading.complaints.error(keyAt, `${quoteText(key)} is not the name of a label`)
+      continue
+    }
     const scalar = asScalar(reading, value, key)
     const text = scalar?.isNull ? '' : scalar && reading.expandVital(scalar, scalar.text, 0, name)
-    if (!labelName.test(key)) reading.complaints.error(keyAt, `${quoteText(key)} is not the name of a label`)
-    else if (scalar !== undefined && text !== undefined && !labelValue.test(text)) {
-      reading.complaints.error(scalar.at, `${quoteText(scalar.text)} is not the value of a label`)
-    } else if (text !== undefined) selector[key] = text
+    if (scalar === undefined || text === undefined) continue
+    if (labelValue.test(text)) selector[key] = text
+    else reading.complaints.error(scalar.at, `${quoteText(scalar.text)} is not the value of a label`)
   }
   return selector
 }

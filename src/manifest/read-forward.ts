@@ -1,7 +1,7 @@
 import type { Position } from '../../syncer/base/errors.ts'
-import { quoteText } from './complaints.ts'
 import { Fields } from './fields.ts'
 import type { Forward } from './manifest.ts'
+import { quoteText } from './quote-text.ts'
 import { asScalar } from './read-scalar.ts'
 import type { Reading } from './reading.ts'
 import { describeNode, joinedPair, type YamlNode, type YamlScalar } from './yaml-node.ts'

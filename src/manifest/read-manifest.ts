@@ -1,9 +1,9 @@
-import { quoteText } from './complaints.ts'
 import { type Entry, entriesOf } from './entries.ts'
 import { devFields, rootFields } from './field-names.ts'
 import { Fields } from './fields.ts'
 import type { Complaint, Dev, Manifest } from './manifest.ts'
 import { ManifestError } from './manifest-error.ts'
+import { quoteText } from './quote-text.ts'
 import { type DevSource, readDev } from './read-dev.ts'
 import { readVital } from './read-scalar.ts'
 import { Reading, type Surroundings } from './reading.ts'
@@ -28,11 +28,14 @@ export function readManifest(text: string, around: Surroundings): Manifest {
     refuseForeignForm(fields, form)
   }
   const scope = readScope(reading, fields)
-  const leftOut: Complaint[] = []
+  const leftOut: LeftOut[] = []
   const devs = form === 'v2' ? readV2(reading, fields, scope, leftOut) : readV1(reading, fields, leftOut)
-  // Where nothing else is left to develop, what leaves a dev out is the error.
-  const say = devs.length === 0 ? reading.complaints.error : reading.complaints.warn
-  for (const { at, message, hint } of leftOut) say.call(reading.complaints, at, message, hint)
+  for (const { complaint, name } of leftOut) {
+    const { at, message, hint } = complaint
+    // Where nothing else is left to develop, what leaves a dev out is the error.
+    if (devs.length === 0) reading.complaints.error(at, message, hint)
+    else reading.complaints.warn(at, `${message}; ${name} is left out`, hint)
+  }
   reading.complaints.throwIfAny()
   return { file: around.file, ...scope, devs, warnings: reading.complaints.allWarnings() }
 }
@@ -51,12 +54,18 @@ function rootOf(text: string, file: string): YamlMap {
   throw new ManifestError([{ at: root.at, message, hint: `such as ${example}` }])
 }
 
-function readV1(reading: Reading, fields: Fields, leftOut: Complaint[]): Dev[] {
-  const dev = readDev(reading, { fields, leaveOut: complaint => leftOut.push(complaint) })
+/** A dev that nothing is wrong with and that cannot be used yet. */
+interface LeftOut {
+  complaint: Complaint
+  name: string
+}
+
+function readV1(reading: Reading, fields: Fields, leftOut: LeftOut[]): Dev[] {
+  const dev = readDev(reading, { fields, leaveOut: (complaint, name) => leftOut.push({ complaint, name }) })
   return dev === undefined ? [] : [dev]
 }
 
-function readV2(reading: Reading, fields: Fields, scope: Scope, leftOut: Complaint[]): Dev[] {
+function readV2(reading: Reading, fields: Fields, scope: Scope, leftOut: LeftOut[]): Dev[] {
   fields.complainAboutRest(rootFields, '', Object.keys(devFields))
   const devs: Dev[] = []
   for (const entry of devEntries(reading, fields)) {
@@ -90,14 +99,14 @@ function devEntries(reading: Reading, fields: Fields): Entry[] {
   return entries.slice(0, devsMax)
 }
 
-function devSource(reading: Reading, { key, keyAt, value }: Entry, leftOut: Complaint[]): DevSource | undefined {
+function devSource(reading: Reading, { key, keyAt, value }: Entry, leftOut: LeftOut[]): DevSource | undefined {
   const isEmpty = value.kind === 'scalar' && value.isNull
   if (value.kind !== 'map' && !isEmpty) {
     reading.complaints.error(value.at, `the dev ${quoteText(key)} must be a map, not ${describeNode(value)}`)
     return undefined
   }
   const map: YamlMap = value.kind === 'map' ? value : { kind: 'map', at: keyAt, pairs: [] }
-  const leaveOut = (complaint: Complaint) => void leftOut.push(complaint)
+  const leaveOut: DevSource['leaveOut'] = (complaint, name) => leftOut.push({ complaint, name })
   return { fields: new Fields(reading, map), key: { text: key, at: keyAt }, leaveOut }
 }
 

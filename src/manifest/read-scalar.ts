@@ -1,5 +1,5 @@
-import { quoteText } from './complaints.ts'
 import type { Fields } from './fields.ts'
+import { quoteText } from './quote-text.ts'
 import type { Reading } from './reading.ts'
 import { describeNode, type YamlNode, type YamlScalar } from './yaml-node.ts'
 

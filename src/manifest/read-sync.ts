@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
-import { quoteText } from './complaints.ts'
 import { Fields } from './fields.ts'
 import type { SyncFolder } from './manifest.ts'
+import { quoteText } from './quote-text.ts'
 import { asScalar } from './read-scalar.ts'
 import type { Reading } from './reading.ts'
 import { isRemoteAllowed, normalisedRemote, readFolder, splitFolder, type Target } from './sync-folder.ts'
@@ -13,6 +13,7 @@ const defaultRemote = '/okteto'
 
 /** `workdir`, `mountpath`, `sync` and `volumes`, which together say what is synced where and where the command runs. */
 export function readFolders(reading: Reading, fields: Fields): { workdir?: string; sync: SyncFolder[] } {
+  const before = reading.complaints.errorCount
   const workdir = readRemoteField(reading, fields, 'workdir')
   const mountpath = readRemoteField(reading, fields, 'mountpath')
   const { moved, volumes } = readVolumes(reading, fields)
@@ -23,10 +24,10 @@ export function readFolders(reading: Reading, fields: Fields): { workdir?: strin
     refuseVolumes(reading, volumes, sync)
     return workdir === undefined ? { sync } : { workdir: workdir.path, sync }
   }
-  // A path that was refused is no reason to sync to another one.
-  const isRefused = ['workdir', 'mountpath'].some(name => fields.value(name) !== undefined) && !(workdir || mountpath)
+  // What was refused is no reason to sync to another place.
+  if (reading.complaints.errorCount > before) return { sync: [] }
   const target = mountpath ?? workdir ?? { path: defaultRemote, at: fields.at }
-  if (isRefused || !isRemoteAllowed(reading, target)) return { sync: [] }
+  if (!isRemoteAllowed(reading, target)) return { sync: [] }
   // Inside `.okteto/` the project above it is meant, never that folder itself.
   const local = reading.around.baseFolder
   const sync: SyncFolder[] = [{ local, remote: target.path, mode: 'two-way', initial: 'mirror', at: target.at }]
@@ -39,7 +40,7 @@ export function readFolders(reading: Reading, fields: Fields): { workdir?: strin
 function readRemoteField(reading: Reading, fields: Fields, name: string): Target | undefined {
   const node = fields.value(name)
   const scalar = node && asScalar(reading, node, name)
-  if (scalar === undefined) return undefined
+  if (scalar === undefined || scalar.text === '') return undefined
   if (scalar.text.startsWith('/')) return { path: normalisedRemote(scalar.text), at: scalar.at }
   const hint = scalar.text.includes('$')
     ? `variables are not filled in in \`${name}\`; write the path itself`

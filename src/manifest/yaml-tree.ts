@@ -13,6 +13,7 @@ import {
 import type { Position } from '../../syncer/base/errors.ts'
 import { explainSyntax } from './explain-syntax.ts'
 import { ManifestError } from './manifest-error.ts'
+import { printable } from './quote-text.ts'
 import { Lines } from './source-text.ts'
 import type { YamlNode, YamlScalar } from './yaml-node.ts'
 
@@ -175,8 +176,4 @@ class TreeBuilder {
 
 function isQuoted(event: ScalarEvent): boolean {
   return event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED
-}
-
-function printable(name: string): string {
-  return name.length > 40 ? `${name.slice(0, 40)}…` : name
 }

@@ -104,7 +104,7 @@ describe('what is left alone', () => {
     const manifest = load(text)
     expect(manifest.devs.map(({ name }) => name)).toEqual(['api'])
     expect(manifest.warnings.map(short)).toEqual(['3:11 not acted on yet: mode: hybrid; web is left out'])
-    expect(errorsOf('name: web\nmode: hybrid\n')).toEqual(['2:7 not acted on yet: mode: hybrid; web is left out'])
+    expect(errorsOf('name: web\nmode: hybrid\n')).toEqual(['2:7 not acted on yet: mode: hybrid'])
     expect(errorsOf('dev:\n  web:\n    mode: hybird\n')).toEqual(['3:11 `mode` must be sync or hybrid, not "hybird"'])
   })
 
@@ -204,6 +204,7 @@ describe('names', () => {
     ['dev:\n  .:\n    name: web\n', 'web', []],
     ['dev:\n  key:\n    name: other\n', 'other', []],
     ['dev:\n  123:\n', '123', []],
+    ['dev:\n  web:\n    name: ""\n    workdir: ""\n', 'web', []],
     ['name: ${APP:-web}\n', 'web', []],
     ['name: ${SET}\n', 'set', []],
   ])('%j is %s', (text, name, warnings) => {

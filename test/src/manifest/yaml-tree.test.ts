@@ -1,3 +1,5 @@
+import fc from 'fast-check'
+import { dump } from 'js-yaml'
 import { describe, expect, it } from 'vitest'
 import { ManifestError } from '../../../src/manifest/manifest-error.ts'
 import type { YamlNode } from '../../../src/manifest/yaml-node.ts'
@@ -70,6 +72,44 @@ describe('positions of scalars', () => {
   })
 })
 
+describe('what js-yaml writes', () => {
+  type Plain = string | Plain[] | { [key: string]: Plain }
+  const value = fc.letrec<{ node: Plain }>(tie => ({
+    node: fc.oneof(
+      { maxDepth: 4 },
+      fc.string({ unit: 'grapheme', maxLength: 12 }),
+      fc.array(tie('node'), { maxLength: 4 }),
+      fc.dictionary(fc.string({ minLength: 1, maxLength: 6 }), tie('node'), { maxKeys: 4 }),
+    ),
+  })).node
+  const plainOf = (node: YamlNode): Plain => {
+    if (node.kind === 'scalar') return node.text
+    if (node.kind === 'list') return node.items.map(plainOf)
+    return Object.fromEntries(node.pairs.map(({ key, value }) => [plainOf(key), plainOf(value)]))
+  }
+
+  it('is read back, each plain value at its own place', () => {
+    fc.assert(
+      fc.property(value, fc.constantFrom(-1, 0, 1), (node, flowLevel) => {
+        const text = dump(node, { flowLevel, lineWidth: -1 })
+        const [tree] = parseYaml(text, '/f.yml')
+        expect(plainOf(tree!)).toEqual(node)
+        const lines = text.split('\n')
+        const check = (at: YamlNode) => {
+          if (at.kind === 'list') at.items.forEach(check)
+          else if (at.kind === 'map') for (const { key, value } of at.pairs) [key, value].forEach(check)
+          else {
+            const rest = lines[at.at.line - 1]!.slice(at.at.column - 1)
+            expect(rest.startsWith(at.text) || /^["'|>]/.test(rest)).toBe(true)
+          }
+        }
+        check(tree!)
+      }),
+      { numRuns: 500 },
+    )
+  })
+})
+
 describe('what is not YAML', () => {
   it.each<[string, string, string, string?]>([
     ['tab after a key', 'a:\n\tb: c\n', '2:1 a tab in the indentation', 'YAML indents with blanks only'],
@@ -83,10 +123,22 @@ describe('what is not YAML', () => {
       'too little indentation',
       'a:\n  b:\n    c: d\n   e: f\n',
       '4:4 this does not fit the indentation of the lines above',
+      'the fields of one map begin in the same column, deeper than the key above them',
     ],
-    ['too much indentation', 'a: b\n  c: d\n', '2:4 this does not fit the indentation of the lines above'],
+    [
+      'too much indentation',
+      'a: b\n  c: d\n',
+      '2:4 this does not fit the indentation of the lines above',
+      'the fields of one map begin in the same column, deeper than the key above them',
+    ],
     ['no colon', 'a:\n  b\n    c: d\n', '2:3 a ":" is missing after this key'],
     ['no blank after a colon', 'a:\n  b:c\n  d: e\n', '2:3 a blank is missing after the colon', 'write "key: value"'],
+    [
+      'no blank after a colon, more text',
+      'a:\n  b:c d:e\n  f: g\n',
+      '2:3 a blank is missing after the colon',
+      'write "key: value"',
+    ],
     ['no blank after the last colon', 'a: b\nc:d', '2:1 a blank is missing after the colon', 'write "key: value"'],
     ['a second colon', 'a: echo b: c\n', '1:10 a second ": " in one value', 'put the value in quotes'],
     ['text after a quote', 'a: "b" c\n', '1:8 more text after the closing quote', 'put the whole value in quotes'],
