@@ -4,6 +4,7 @@ import { errnoOf } from '../base/errors.ts'
 import { absent, folder, hashOf, isExecutable, kindOf, linkTargetOf, type Token } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
 import { type Disk, inOwn, inTree, type Stat } from '../disk/disk.ts'
+import type { Litter } from './litter.ts'
 import type { Stage, StagedFile } from './stage.ts'
 import type { Trash } from './trash.ts'
 import type { Entry } from './tree.ts'
@@ -42,9 +43,11 @@ export class Applier {
   private readonly clock: Clock
   private readonly stage: Stage
   private readonly trash: Trash
+  private readonly litter: Litter
 
-  constructor(disk: Disk, clock: Clock, stage: Stage, trash: Trash) {
+  constructor(disk: Disk, clock: Clock, litter: Litter, stage: Stage, trash: Trash) {
     this.disk = disk
+    this.litter = litter
     this.clock = clock
     this.stage = stage
     this.trash = trash
@@ -188,29 +191,30 @@ export class Applier {
   private replace(entry: Entry, path: Path, expected: Token, from: StagedFile): Outcome {
     const before = entry.key
     if (before === null) return changed
+    this.keepModeOf(before, from)
     const kept = this.trash.nameFor(path, expected)
     const linked = this.linkToTrash(path, kept)
+    const trashed = linked ? this.disk.stat(inOwn(kept)) : before
+    // Nothing may come between this look and the rename.
     const now = this.disk.stat(inTree(path))
-    if (now === null || !sameButLinks(now, before) || (linked && !this.isSameInode(kept, now))) {
-      if (linked) this.disk.unlink(inOwn(kept))
+    if (now === null || !sameButLinks(now, before) || trashed?.ino !== now.ino) {
+      if (linked) this.litter.remove(kept)
       entry.key = null
       return changed
     }
-    const ready = this.withModeOf(before, from)
-    this.disk.rename(inOwn(ready.name), inTree(path))
-    from.stat = ready.stat
+    this.disk.rename(inOwn(from.name), inTree(path))
     if (linked) this.trash.keep(kept, path, expected)
     return done
   }
 
   /** The target's own permissions stay; content that was staged with others is copied once more. */
-  private withModeOf(target: Stat, from: StagedFile): StagedFile {
-    if (kindOf(from.token) !== 'file' || target.kind !== 'file') return from
+  private keepModeOf(target: Stat, from: StagedFile): void {
+    if (kindOf(from.token) !== 'file' || target.kind !== 'file') return
     const wanted = withExecutable(target.mode & 0o777, isExecutable(from.token))
-    if (wanted === from.mode) return from
+    if (wanted === from.mode) return
     const copy = this.copy({ own: from.name }, wanted)
     this.stage.discard(from)
-    return copy
+    Object.assign(from, copy, { token: from.token })
   }
 
   private linkToTrash(path: Path, name: string): boolean {
@@ -221,10 +225,6 @@ export class Applier {
       if (!noLink.has(errnoOf(error) ?? '')) throw error
       return false
     }
-  }
-
-  private isSameInode(name: string, stat: Stat): boolean {
-    return this.disk.stat(inOwn(name))?.ino === stat.ino
   }
 
   private remove(entry: Entry, path: Path, expected: Token): Outcome {

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Path } from '../core/path.ts'
 import type { Disk } from '../disk/disk.ts'
 import { Applier } from './apply.ts'
+import { Litter } from './litter.ts'
 import { Looker } from './look.ts'
 import { type FileStamp, Stage } from './stage.ts'
 import { Trash, type TrashLimits } from './trash.ts'
@@ -27,6 +28,7 @@ export class Replica {
   readonly disk: Disk
   readonly clock: Clock
   readonly tree = new Tree()
+  readonly litter: Litter
   readonly looker: Looker
   readonly stage: Stage
   readonly trash: Trash
@@ -40,11 +42,17 @@ export class Replica {
     this.disk = disk
     this.clock = clock
     this.marginMs = Math.max(20, 2 * Number(disk.timestampGranuleNs / 1_000_000n))
+    this.litter = new Litter(disk, clock)
     this.looker = new Looker(disk, clock)
     const stamp: FileStamp = { time: (mtimeMs, live) => this.stampTime(mtimeMs, live) }
-    this.stage = new Stage(disk, stamp, owner, newId)
-    this.trash = new Trash(disk, clock, owner, newId, options.trash)
-    this.applier = new Applier(disk, clock, this.stage, this.trash)
+    this.stage = new Stage(disk, this.litter, stamp, owner, newId)
+    this.trash = new Trash(disk, clock, this.litter, owner, newId, options.trash)
+    this.applier = new Applier(disk, clock, this.litter, this.stage, this.trash)
+  }
+
+  /** When something in the private folder is to be looked at. */
+  due(): number {
+    return Math.min(this.trash.nextDue(), this.litter.due())
   }
 
   close(): void {

@@ -1,8 +1,9 @@
 import { createHash, type Hash, hash } from 'node:crypto'
 import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { fileToken, hashOf, isExecutable, type Token } from '../core/content.ts'
-import { type Disk, inOwn, type NewFile, type Stat } from '../disk/disk.ts'
+import type { Disk, NewFile, Stat } from '../disk/disk.ts'
 import type { Content } from '../wire/sync-message.ts'
+import type { Litter } from './litter.ts'
 
 /** A private file with checked content, ready to be moved to its place. */
 export interface StagedFile {
@@ -39,6 +40,7 @@ export interface FileStamp {
  */
 export class Stage {
   private readonly disk: Disk
+  private readonly litter: Litter
   private readonly stamp: FileStamp
   private readonly prefix: string
   private readonly newId: () => string
@@ -46,8 +48,9 @@ export class Stage {
   private running: Running | undefined
 
   /** @param owner whose files these are; what carries that name at start is left over */
-  constructor(disk: Disk, stamp: FileStamp, owner: string, newId: () => string) {
+  constructor(disk: Disk, litter: Litter, stamp: FileStamp, owner: string, newId: () => string) {
     this.disk = disk
+    this.litter = litter
     this.stamp = stamp
     this.prefix = `stage-${owner}-`
     this.newId = newId
@@ -78,7 +81,7 @@ export class Stage {
       file.write(bytes)
     } catch (error) {
       file.close()
-      this.discardName(name)
+      this.litter.remove(name)
       throw error
     }
     return this.finish(name, file, token, mtimeMs, live, mode)
@@ -102,7 +105,7 @@ export class Stage {
       }
     } catch (error) {
       file.close()
-      this.discardName(name)
+      this.litter.remove(name)
       throw error
     }
     const token = fileToken(sum.digest('hex'), (mode & 0o100) !== 0)
@@ -117,13 +120,13 @@ export class Stage {
   }
 
   discard(staged: StagedFile): void {
-    this.discardName(staged.name)
+    this.litter.remove(staged.name)
   }
 
   /** Ends what was under way: the other end numbers its transfers anew with each connection. */
   clear(): void {
     this.dropRunning()
-    for (const staged of this.ready.values()) this.discardName(staged.name)
+    for (const staged of this.ready.values()) this.litter.remove(staged.name)
     this.ready.clear()
   }
 
@@ -132,7 +135,7 @@ export class Stage {
     const current = new Set([...this.ready.values()].map(({ name }) => name))
     if (this.running !== undefined) current.add(this.running.name)
     for (const name of this.disk.listOwn()) {
-      if (name.startsWith(this.prefix) && !current.has(name)) this.discardName(name)
+      if (name.startsWith(this.prefix) && !current.has(name)) this.litter.remove(name)
     }
   }
 
@@ -156,7 +159,7 @@ export class Stage {
     this.running = undefined
     if (running.hash.digest('hex') !== hashOf(part.token)) {
       running.file.close()
-      this.discardName(running.name)
+      this.litter.remove(running.name)
       return 'damaged'
     }
     this.ready.set(part.id, this.finish(running.name, running.file, part.token, part.mtimeMs, false))
@@ -176,7 +179,7 @@ export class Stage {
       const stat = file.finish({ mode: bits, mtimeMs: this.stamp.time(mtimeMs, live) })
       return { name, token, mode: bits, stat }
     } catch (error) {
-      this.discardName(name)
+      this.litter.remove(name)
       throw error
     }
   }
@@ -191,15 +194,6 @@ export class Stage {
     if (running === undefined) return
     this.running = undefined
     running.file.close()
-    this.discardName(running.name)
-  }
-
-  private discardName(name: string): void {
-    try {
-      this.disk.unlink(inOwn(name))
-    } catch (error) {
-      if (errnoOf(error) === undefined) throw error
-      // Left over then; the next start removes it.
-    }
+    this.litter.remove(running.name)
   }
 }

@@ -5,6 +5,7 @@ import { TimerQueue } from '../base/timer-queue.ts'
 import { absent, fileToken, kindOf, linkToken, type Token } from '../core/content.ts'
 import { decodePath, encodePath, nameOf, type Path } from '../core/path.ts'
 import { type Disk, inOwn, type Stat } from '../disk/disk.ts'
+import type { Litter } from './litter.ts'
 
 /** When a trashed file is looked at again for writes through an old descriptor, in ms after it was trashed. */
 const lateLooksMs = [1_000, 5_000, 15_000, 60_000]
@@ -45,6 +46,7 @@ export interface Rescue {
 export class Trash {
   private readonly disk: Disk
   private readonly clock: Clock
+  private readonly litter: Litter
   private readonly owner: string
   private readonly newId: () => string
   private readonly limits: TrashLimits
@@ -52,9 +54,10 @@ export class Trash {
   private readonly queue = new TimerQueue<Kept>()
 
   /** @param owner whose entries these are; others are left alone */
-  constructor(disk: Disk, clock: Clock, owner: string, newId: () => string, limits: TrashLimits) {
+  constructor(disk: Disk, clock: Clock, litter: Litter, owner: string, newId: () => string, limits: TrashLimits) {
     this.disk = disk
     this.clock = clock
+    this.litter = litter
     this.owner = owner
     this.newId = newId
     this.limits = { ...limits, keepMs: Math.max(limits.keepMs, lateLooksMs.at(-1)!) }
@@ -63,12 +66,12 @@ export class Trash {
   /** A fresh private name for what stands at `path` with the expected content. */
   nameFor(path: Path, expected: Token): string {
     const base = encodePath(nameOf(path)).toString('base64url').slice(0, 90)
-    return `trash-${this.owner}-${this.clock.now().toString(36)}-${this.newId()}-${tokenTag(expected)}-${base}`
+    return `trash-${this.owner}-${Math.floor(this.clock.now()).toString(36)}-${this.newId()}-${tokenTag(expected)}-${base}`
   }
 
   /** The private file is trash now; late writes to it are looked for. */
   keep(name: string, path: Path, token: Token): void {
-    if (kindOf(token) !== 'file' || this.queue.size >= lateLooksMax) return
+    if (this.queue.size >= lateLooksMax) return
     const atMs = this.clock.monotonic()
     this.queue.add(atMs + lateLooksMs[0]!, { name, path, token, stat: this.stat(name), atMs, looks: 0 })
   }
@@ -85,14 +88,14 @@ export class Trash {
 
   /** Looks at one entry that is due; a rescue where its content is not what was trashed. */
   tick(nowMs: number): Rescue | undefined {
-    if (nowMs >= this.pruneDueMs) this.prune()
+    if (nowMs >= this.pruneDueMs) this.tryToPrune()
     const kept = this.queue.take(nowMs)
     if (kept === undefined) return undefined
     const rescue = this.lookAt(kept)
     kept.looks += 1
     const next = lateLooksMs[kept.looks]
     if (next !== undefined) this.queue.add(kept.atMs + next, kept)
-    else if (this.limits.keepMs <= lateLooksMs.at(-1)!) this.remove(kept.name)
+    else if (this.limits.keepMs <= lateLooksMs.at(-1)!) this.litter.remove(kept.name)
     return rescue
   }
 
@@ -106,11 +109,14 @@ export class Trash {
       if (parsed === undefined) continue
       const stat = this.stat(name)
       if (stat === null) continue
-      if (isLinked(stat)) this.remove(name)
-      else if (stat.kind === 'file' && parsed.tag.charCodeAt(0) !== 108) {
-        const token = this.tokenOf(name, stat)
-        if (token !== undefined && token.slice(1) !== parsed.tag.slice(1)) yield { name, path: parsed.base }
+      if (isLinked(stat)) {
+        this.litter.remove(name)
+        continue
       }
+      const isLink = parsed.tag.charCodeAt(0) === 108
+      const token = stat.kind === 'file' && !isLink ? this.tokenOf(name, stat) : undefined
+      if (token !== undefined && token.slice(1) !== parsed.tag.slice(1)) yield { name, path: parsed.base }
+      else if (this.clock.now() - parsed.atMs < lateLooksMs.at(-1)!) this.keep(name, parsed.base, parsed.tag)
     }
   }
 
@@ -123,8 +129,17 @@ export class Trash {
     for (const entry of entries) {
       bytes += entry.bytes
       const isOld = this.clock.now() - entry.atMs > this.limits.keepMs
-      if (isOld || (bytes > this.limits.bytesMax && seen.has(entry.base))) this.remove(entry.name)
+      if (isOld || (bytes > this.limits.bytesMax && seen.has(entry.base))) this.litter.remove(entry.name)
       seen.add(entry.base)
+    }
+  }
+
+  private tryToPrune(): void {
+    try {
+      this.prune()
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      // Its time is set anew already.
     }
   }
 
@@ -174,7 +189,7 @@ export class Trash {
     const before = kept.stat
     const checked = before !== null && kept.looks > 0
     if (checked && before.mtimeNs === stat.mtimeNs && before.size === stat.size) return undefined
-    const token = this.tokenOf(kept.name, stat)
+    const token = stat.kind === 'link' && kept.token !== absent ? kept.token : this.tokenOf(kept.name, stat)
     if (token === undefined) return undefined
     if (token.slice(1) === kept.token.slice(1)) {
       kept.stat = stat
@@ -189,14 +204,6 @@ export class Trash {
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       return null
-    }
-  }
-
-  private remove(name: string): void {
-    try {
-      this.disk.unlink(inOwn(name))
-    } catch (error) {
-      if (errnoOf(error) === undefined) throw error
     }
   }
 }

@@ -1,4 +1,4 @@
-import { ProtocolError } from '../base/errors.ts'
+import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { absent } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
 import type { HintKind } from '../endpoint/holds.ts'
@@ -20,6 +20,7 @@ const sliceMs = 5
 /** A whole sweep at most this often, and never more than a 300th of the time (sync-findings A.16), in ms. */
 const sweepMsMin = 60_000
 const sweepCostFactor = 300
+const recoverRetryMs = 5_000
 
 export interface EngineOptions extends Omit<ExchangeOptions, 'record'>, Omit<HandshakeOptions, 'sweep'> {
   /** Folders to watch as they are found. */
@@ -44,7 +45,8 @@ export class SyncEngine implements Peer<SyncMessage> {
   private readonly handshake: Handshake
   private readonly barriers: Barriers
   private scanned = false
-  private recovered = false
+  /** What an earlier process left is looked for after the first scan. */
+  private recoverDueMs = 0
   private sweepDueMs = Number.POSITIVE_INFINITY
   private scanSpentMs = 0
 
@@ -130,6 +132,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.exchange.takeRetries(nowMs)
     if (nowMs >= this.sweepDueMs) this.sweep()
     this.scan(isOver)
+    if (this.scanned && nowMs >= this.recoverDueMs) this.recover()
     this.rescue(nowMs)
     this.intake.tick(nowMs)
     this.offers.step(isOver)
@@ -151,8 +154,12 @@ export class SyncEngine implements Peer<SyncMessage> {
       soon,
       this.sweepDueMs,
       guard,
-      this.options.replica.trash.nextDue(),
+      this.housekeepingDue(),
     )
+  }
+
+  private housekeepingDue(): number {
+    return Math.min(this.options.replica.due(), this.scanned ? this.recoverDueMs : Number.POSITIVE_INFINITY)
   }
 
   idle(): boolean {
@@ -251,7 +258,7 @@ export class SyncEngine implements Peer<SyncMessage> {
   }
 
   private onContent(message: Content): void {
-    if (!this.exchange.live) throw new ProtocolError('content before the agreements')
+    // It may overtake the agreements, which travel on the other lane.
     const result = this.options.replica.stage.add(message)
     if (result === 'partial') return
     if (result === 'staged') this.exchange.send('control', { type: 'staged', id: message.id })
@@ -272,7 +279,6 @@ export class SyncEngine implements Peer<SyncMessage> {
     const cost = this.scanner.spentMs - this.scanSpentMs
     this.scanSpentMs = this.scanner.spentMs
     this.sweepDueMs = this.nowMs() + Math.max(sweepMsMin, cost * sweepCostFactor)
-    this.recover()
     this.handshake.advance(this.scanned)
   }
 
@@ -286,7 +292,8 @@ export class SyncEngine implements Peer<SyncMessage> {
   }
 
   private rescue(nowMs: number): void {
-    const { trash } = this.options.replica
+    const { trash, litter } = this.options.replica
+    litter.tick(nowMs)
     if (trash.nextDue() > nowMs) return
     const rescue = trash.tick(nowMs)
     if (rescue !== undefined) this.intake.rescue(rescue)
@@ -294,14 +301,18 @@ export class SyncEngine implements Peer<SyncMessage> {
 
   /** Once after start: what an earlier process grabbed and could not put back, and its left-over temps. */
   private recover(): void {
-    if (this.recovered) return
-    this.recovered = true
-    const { tree, trash, stage } = this.options.replica
+    const { tree, trash, stage, clock } = this.options.replica
+    this.recoverDueMs = Number.POSITIVE_INFINITY
     const inodes = new Set<bigint>()
     for (const entry of tree.walk()) if (entry.key !== null) inodes.add(entry.key.ino)
-    for (const rescue of [...trash.recover(stat => inodes.has(stat.ino))]) this.intake.rescue(rescue)
-    trash.prune()
-    stage.removeLeftOver()
+    try {
+      for (const rescue of [...trash.recover(stat => inodes.has(stat.ino))]) this.intake.rescue(rescue)
+      trash.prune()
+      stage.removeLeftOver()
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      this.recoverDueMs = clock.monotonic() + recoverRetryMs
+    }
   }
 
   private passBarriers(): void {

@@ -199,6 +199,7 @@ export class Handshake {
       copy === 'first' ? { id: this.options.newMarkerId(), epoch: 1 } : { id: marker!.id, epoch: marker!.epoch + 1 }
     this.incarnation.confirmed = copy === 'first' ? undefined : marker!
     this.incarnation.raising = raised
+    if (copy !== 'first') this.x.record({ type: 'epoch', ...marker! })
     this.x.record({ type: 'raising', ...raised })
     this.x.send('control', { type: 'epoch', marker: raised })
     this.goLive()

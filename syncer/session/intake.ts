@@ -42,7 +42,7 @@ export class Intake {
     }
     const entry = x.replica.tree.ensure(put.path)
     if (x.waiting.has(entry)) throw new ProtocolError('two changes of one path at once')
-    if (put.data === absent && x.role === 'laptop') this.guard.add(put, x.clock.monotonic())
+    if (this.isRemoval(put) && x.role === 'laptop') this.guard.add(put, x.clock.monotonic())
     else this.judge(entry, put, x.clock.monotonic())
   }
 
@@ -102,6 +102,11 @@ export class Intake {
     else x.noRetry(entry)
   }
 
+  /** Something goes; a folder that becomes a file goes after what was in it, so it must not overtake that. */
+  private isRemoval(put: Put): boolean {
+    return put.data === absent || (put.base === folder && put.data !== folder)
+  }
+
   private look(entry: Entry, put: Put): Look {
     if (this.x.holds.has(entry)) return { state: 'busy' }
     // Nothing was ever seen here and something new comes: making it fails where something stands after all.
@@ -144,6 +149,13 @@ export class Intake {
         this.notDone(entry, put, parents)
         return
       }
+    }
+    if (current === folder && put.data !== absent && x.role === 'laptop') {
+      const emptied = x.replica.applier.put(entry, put.path, current, absent, undefined)
+      if (emptied.result === 'not-empty') this.keepBoth(entry, put)
+      else if (emptied.result !== 'done') this.notDone(entry, put, emptied)
+      if (emptied.result !== 'done') return
+      current = absent
     }
     const staged = this.contentOf(entry, put, current)
     const outcome = staged === 'failed' ? unstaged : x.replica.applier.put(entry, put.path, current, put.data, staged)
