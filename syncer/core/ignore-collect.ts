@@ -1,0 +1,116 @@
+import { CompiledIgnore, type IgnoreRules } from './ignore.ts'
+import type { IgnoreSource, IgnoreSpec } from './ignore-spec.ts'
+import { type IgnoreComplaint, stignoreIncludes } from './ignore-syncthing.ts'
+import { joinPath, nameOf, type Path } from './path.ts'
+
+/** Files of rules, the one that counts first: where the root has it, the others say nothing. */
+export const ignoreFileNames = ['.podswapignore', '.stignore', '.gitignore'] as const
+
+/** Git's own rules for this clone alone; lower than any `.gitignore`. */
+const gitExclude = '.git/info/exclude'
+
+/** A folder as {@link collectIgnore} sees it. */
+export interface RuleFiles {
+  /** Text of a regular file as `decodePath` gives it; null where there is none, or none that can be read. */
+  readText(path: Path): string | null
+  /** Names of the real folders in a folder: no links, no mounts. */
+  folders(dir: Path): string[]
+}
+
+export interface CollectOptions {
+  include?: string[]
+  foldsCase?: boolean
+  /** From elsewhere (the manifest, the user's own git configuration), lower than what the folder holds. */
+  extra?: IgnoreSource[]
+}
+
+export interface CollectedIgnore {
+  spec: IgnoreSpec
+  rules: IgnoreRules
+  /** The kind of file that was found. */
+  found: (typeof ignoreFileNames)[number] | undefined
+  /** Lines that could not be understood. */
+  complaints: IgnoreComplaint[]
+}
+
+/** Reads the rules of a folder, those of the folders in it too, without looking into ignored ones. */
+export function collectIgnore(files: RuleFiles, options: CollectOptions = {}): CollectedIgnore {
+  const kind = ignoreFileNames.find(name => files.readText(name) !== null) ?? '.gitignore'
+  const complaints: IgnoreComplaint[] = []
+  const top = kind === '.stignore' ? stignoreSources(files, complaints) : sourcesOf(files, '', kind)
+  const lower = [...(kind === '.gitignore' ? sourcesOf(files, '', gitExclude) : []), ...(options.extra ?? [])]
+  const nested = kind === '.stignore' ? [] : nestedSources(files, kind, specOf([...top, ...lower], options, true))
+  const found = top.length + nested.length > 0 ? kind : undefined
+  const spec = specOf([...top, ...lower, ...nested], options, found === undefined)
+  const rules = new CompiledIgnore(spec)
+  return { spec, rules, found, complaints: [...complaints, ...rules.complaints] }
+}
+
+/** True where a change of the file changes the rules. */
+export function isIgnoreFile(path: Path, spec: IgnoreSpec): boolean {
+  const name = nameOf(path)
+  return ignoreFileNames.some(known => known === name) || spec.sources.some(source => source.file === path)
+}
+
+function specOf(sources: IgnoreSource[], options: CollectOptions, withoutGenerated: boolean): IgnoreSpec {
+  return { sources, include: options.include ?? [], withoutGenerated, foldsCase: options.foldsCase ?? false }
+}
+
+function sourcesOf(files: RuleFiles, dir: Path, file: Path): IgnoreSource[] {
+  const text = files.readText(file)
+  return text === null ? [] : [{ dir, file, syntax: 'git', text }]
+}
+
+/** Folders that tools generate hold rule files of others by the thousand: those are not looked into. */
+function nestedSources(files: RuleFiles, name: string, top: IgnoreSpec): IgnoreSource[] {
+  const rules = new CompiledIgnore(top)
+  const nested: IgnoreSource[] = []
+  const open: Path[] = ['']
+  while (open.length > 0 && nested.length < sourcesMax) {
+    const dir = open.pop()!
+    if (dir !== '') {
+      for (const source of sourcesOf(files, dir, joinPath(dir, name))) {
+        nested.push(source)
+        rules.add(source)
+      }
+    }
+    for (const child of files.folders(dir)) {
+      const path = joinPath(dir, child)
+      if (!rules.ignored(path, true)) open.push(path)
+    }
+  }
+  return nested
+}
+
+const sourcesMax = 10_000
+
+/** A `.stignore`, cut at its `#include` lines. */
+function stignoreSources(files: RuleFiles, complaints: IgnoreComplaint[]): IgnoreSource[] {
+  const sources: IgnoreSource[] = []
+  const open = new Set<Path>()
+  const add = (file: Path, text: string): void => {
+    const lines = text.split('\n')
+    let from = 0
+    const addUpTo = (end: number) => {
+      const part = lines.slice(from, end).join('\n')
+      sources.push({ dir: '', file, syntax: 'syncthing', text: part, firstLine: from + 1 })
+      from = end
+    }
+    open.add(file)
+    for (const include of stignoreIncludes(text)) {
+      addUpTo(include.line - 1)
+      const included = isInside(include.file) ? files.readText(include.file) : null
+      if (included === null || open.has(include.file) || sources.length > sourcesMax) {
+        complaints.push({ file, line: include.line, message: `cannot include ${include.file}` })
+      } else add(include.file, included)
+    }
+    addUpTo(lines.length)
+    open.delete(file)
+  }
+  add('.stignore', files.readText('.stignore') ?? '')
+  return sources
+}
+
+function isInside(path: Path): boolean {
+  return path.split('/').every(name => name !== '' && name !== '.' && name !== '..')
+}
