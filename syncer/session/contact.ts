@@ -98,9 +98,12 @@ export class LaptopContact {
     this.complete = message.last
   }
 
-  /** Settles every path and tells the pod. */
-  settle(copy: ReturnType<typeof judgeMarker>): void {
-    const bases = copy === 'known' ? this.settleKnown() : this.settleFirst(copy === 'first' ? this.initial : 'keep')
+  /** Settles every path. @returns the agreements that the pod must be told */
+  settle(copy: ReturnType<typeof judgeMarker>): Bases['entries'] {
+    return copy === 'known' ? this.settleKnown() : this.settleFirst(copy === 'first' ? this.initial : 'keep')
+  }
+
+  sendBases(bases: Bases['entries']): void {
     for (let at = 0; at < bases.length || at === 0; at += entriesPerMessage) {
       const entries = bases.slice(at, at + entriesPerMessage)
       this.x.send('control', { type: 'bases', entries, last: at + entriesPerMessage >= bases.length })

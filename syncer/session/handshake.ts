@@ -1,7 +1,7 @@
 import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { absent, folder } from '../core/content.ts'
 import type { IgnoreRules } from '../endpoint/replica.ts'
-import type { Marker, SyncMessage } from '../wire/sync-message.ts'
+import type { Bases, Marker, SyncMessage } from '../wire/sync-message.ts'
 import { type Incarnation, judgeMarker, LaptopContact, PodContact } from './contact.ts'
 import type { Exchange } from './exchange.ts'
 import type { JournalRecord } from './journal.ts'
@@ -52,6 +52,8 @@ export class Handshake {
   /** The other end said who it is. */
   private greeted: { marker: Marker | null } | undefined
   private indexSent = false
+  /** Laptop: settled and on record, to be told when the pod has its marker. */
+  private bases: Bases['entries'] | undefined
   private retry: { atMs: number; again: () => void } | undefined
 
   constructor(exchange: Exchange, options: HandshakeOptions) {
@@ -73,6 +75,7 @@ export class Handshake {
     this.connected = false
     this.greeted = undefined
     this.indexSent = false
+    this.bases = undefined
     this.retry = undefined
     this.podContact.reset()
     this.laptopContact.reset()
@@ -116,7 +119,7 @@ export class Handshake {
       if (this.indexSent) return
       this.indexSent = true
       this.podContact.sendIndex()
-    } else if (this.laptopContact.complete) this.settle()
+    } else if (this.laptopContact.complete && this.bases === undefined) this.settle()
   }
 
   /** Laptop: the ignore files changed. Paths that are ignored now are forgotten, never deleted. */
@@ -191,10 +194,14 @@ export class Handshake {
     }
   }
 
+  /**
+   * What is agreed is on record before the pod learns its new marker, and nothing flows before that is written: a marker
+   * always belongs to agreements that the laptop knows.
+   */
   private settle(): void {
     const marker = this.greeted!.marker
     const copy = judgeMarker(marker, this.incarnation)
-    this.laptopContact.settle(copy)
+    this.bases = this.laptopContact.settle(copy)
     const raised =
       copy === 'first' ? { id: this.options.newMarkerId(), epoch: 1 } : { id: marker!.id, epoch: marker!.epoch + 1 }
     this.incarnation.confirmed = copy === 'first' ? undefined : marker!
@@ -202,15 +209,19 @@ export class Handshake {
     if (copy !== 'first') this.x.record({ type: 'epoch', ...marker! })
     this.x.record({ type: 'raising', ...raised })
     this.x.send('control', { type: 'epoch', marker: raised })
-    this.goLive()
   }
 
   private onEpochDone(epoch: number): void {
     const { raising } = this.incarnation
-    if (raising === undefined || raising.epoch !== epoch) return
+    if (raising === undefined || raising.epoch !== epoch || this.bases === undefined) {
+      throw new ProtocolError('a marker out of turn')
+    }
     this.incarnation.confirmed = raising
     this.incarnation.raising = undefined
     this.x.record({ type: 'epoch', ...raising })
+    this.laptopContact.sendBases(this.bases)
+    this.bases = undefined
+    this.goLive()
   }
 
   private goLive(): void {

@@ -268,6 +268,7 @@ export class Intake {
     } catch (error) {
       const code = errnoOf(error)
       if (code === undefined) throw error
+      x.replica.stage.discard(staged)
       x.problem(put.path, code, `the pod's version of ${put.path} could not be saved beside it`)
       this.refuse(put, 'failed')
     }
