@@ -1,1 +1,2 @@
 export function buildStartScript(): Promise<string>
+export function buildPodProgram(name: 'boot' | 'attach'): Promise<string>

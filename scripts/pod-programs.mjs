@@ -10,13 +10,18 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 export async function buildStartScript() {
   const programs = {
     init: { x64: pack(nativeProgram('amd64')), arm64: pack(nativeProgram('arm64')) },
-    boot: pack(await bundle('syncer/pod/boot.ts')),
-    attach: pack(await bundle('syncer/pod/attach.ts')),
+    boot: pack(await buildPodProgram('boot')),
+    attach: pack(await buildPodProgram('attach')),
   }
   const script = await bundle('syncer/pod/start.ts', { programs: JSON.stringify(programs) })
   // Kubernetes expands $(NAME) and $$ in a container's command
   if (/\$[$(]/.test(script)) throw new Error('start script: Kubernetes would change a $( or $$ in it')
   return script
+}
+
+/** One of the small programs, as one CommonJS file. */
+export function buildPodProgram(name) {
+  return bundle(`syncer/pod/${name}.ts`)
 }
 
 function nativeProgram(arch) {
