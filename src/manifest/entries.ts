@@ -1,13 +1,5 @@
-import type { Position } from '../../syncer/base/errors.ts'
 import type { Reading } from './reading.ts'
-import { describeNode, type YamlMap, type YamlNode, type YamlPair } from './yaml-node.ts'
-
-/** A key and its value, after merge keys. */
-export interface Entry {
-  key: string
-  keyAt: Position
-  value: YamlNode
-}
+import { describeNode, type Entry, type YamlMap, type YamlNode, type YamlPair } from './yaml-node.ts'
 
 const mergeDepthMax = 50
 
@@ -16,7 +8,7 @@ const mergeDepthMax = 50
  * earlier merged map over a later one. A key that is there twice, or is no text, gives an error.
  */
 export function entriesOf(reading: Reading, map: YamlMap, depth = 0): Map<string, Entry> {
-  const cached = reading.entriesCache.get(map.pairs) as Map<string, Entry> | undefined
+  const cached = reading.entriesCache.get(map.pairs)
   if (cached !== undefined) {
     reading.spend(cached.size + 1, map.at)
     return cached

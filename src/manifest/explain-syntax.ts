@@ -1,5 +1,3 @@
-import { printable } from './quote-text.ts'
-
 /** A syntax error in words that name the cause, at the place where the person has to look. */
 export interface SyntaxProblem {
   offset: number
@@ -7,9 +5,13 @@ export interface SyntaxProblem {
   hint?: string
 }
 
+/** Nothing is guessed about longer lines, nor further up than so many: no person wrote them. */
+const lineLengthMax = 2_000
+const linesAboveMax = 500
+
 /**
  * Explains a refusal of js-yaml. Its positions are exact, but a quote that is never closed, a second colon in a value
- * and a colon without a blank are all "bad indentation" to it, and are reported where reading stopped.
+ * and a colon without a blank are all "bad indentation" to it, and are reported where reading stopped. No text of the file goes into the message.
  */
 export function explainSyntax(text: string, offset: number, reason: string): SyntaxProblem {
   const line = lineAt(text, offset)
@@ -25,20 +27,21 @@ export function explainSyntax(text: string, offset: number, reason: string): Syn
   )
 }
 
-/** Nothing is guessed about longer lines, nor further up than so many: no person wrote them. */
-const lineLengthMax = 2_000
-const linesAboveMax = 500
-
 interface Line {
   start: number
   text: string
 }
 
 function lineAt(text: string, offset: number): Line {
-  const before = text.slice(0, offset)
-  const start = Math.max(before.lastIndexOf('\n'), before.lastIndexOf('\r')) + 1
-  const length = text.slice(start).search(/[\r\n]|$/)
-  return { start, text: text.slice(start, start + length) }
+  let start = offset
+  while (start > 0 && !isLineEnd(text[start - 1]!)) start -= 1
+  let end = offset
+  while (end < text.length && !isLineEnd(text[end]!)) end += 1
+  return { start, text: text.slice(start, end) }
+}
+
+function isLineEnd(char: string): boolean {
+  return char === '\n' || char === '\r'
 }
 
 /** The nearest line above that says something. */
@@ -78,7 +81,7 @@ function unclosed(text: string, offset: number, reason: string): SyntaxProblem |
 }
 
 function openQuote(line: string, quotes: string): number | undefined {
-  const match = new RegExp(`(?<=^\\s*|[\\s[{,])([${quotes}])(?:(?!\\1).)*$`).exec(line)
+  const match = new RegExp(`(?<=^|[\\s[{,])([${quotes}])(?:(?!\\1).)*$`).exec(line)
   return match === null ? undefined : match.index
 }
 
@@ -104,7 +107,10 @@ function badCharacter(text: string, offset: number, reason: string): SyntaxProbl
     const code = (text.charCodeAt(offset) || 0).toString(16).toUpperCase().padStart(4, '0')
     return { offset, message: `the character U+${code} is not allowed in YAML` }
   }
-  if ('@`%'.includes(char) && char !== '' && !/\S/.test(text.slice(lineAt(text, offset).start, offset).at(-1) ?? ' ')) {
+  if (reason.includes('tag')) {
+    return { offset, message: 'a value that starts with ! is a tag, and this is none', hint: 'put the value in quotes' }
+  }
+  if (/[@`%]/.test(char) && /\s|^$/.test(text[offset - 1] ?? '')) {
     return { offset, message: `a value cannot start with ${char}`, hint: 'put the value in quotes' }
   }
   return undefined
@@ -146,5 +152,6 @@ function general(offset: number, reason: string): SyntaxProblem {
   if (reason.startsWith("expected ':'") || reason.includes('multiline key')) {
     return { offset, message: 'expected "key: value"' }
   }
-  return { offset, message: printable(reason, 120) }
+  // Behind a quote or a colon the library shows what stands in the file.
+  return { offset, message: reason.split(/[:"]/, 1)[0]!.trimEnd() }
 }

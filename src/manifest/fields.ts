@@ -1,9 +1,9 @@
 import type { Position } from '../../syncer/base/errors.ts'
 import { didYouMean } from './did-you-mean.ts'
-import { type Entry, entriesOf } from './entries.ts'
+import { entriesOf } from './entries.ts'
 import { type FieldUse, vitalFields } from './field-names.ts'
 import type { Reading } from './reading.ts'
-import { asksForNothing, type YamlMap, type YamlNode } from './yaml-node.ts'
+import { asksForNothing, type Entry, type YamlMap, type YamlNode } from './yaml-node.ts'
 
 /** Beyond so many the file is something else. */
 const unknownMax = 200

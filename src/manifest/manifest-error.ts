@@ -24,6 +24,6 @@ export function formatComplaint(complaint: Complaint, cwd: string): string {
   const { file, line, column } = complaint.at
   const below = relative(cwd, file)
   const shown = below === '' || isAbsolute(below) || below.startsWith('..') ? file : below
-  const text = `${printable(shown, shown.length)}:${line}:${column}: ${complaint.message}`
+  const text = `${printable(shown)}:${line}:${column}: ${complaint.message}`
   return complaint.hint === undefined ? text : `${text}\n  hint: ${complaint.hint}`
 }

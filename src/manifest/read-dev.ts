@@ -8,7 +8,7 @@ import { readCommand } from './read-command.ts'
 import { readImage, readInitContainer, readMapField, readResources, readSecurityContext } from './read-container.ts'
 import { readEnvironment } from './read-environment.ts'
 import { readForwards } from './read-forward.ts'
-import { asScalar, readChoice, readExpanded, readText, readVital } from './read-scalar.ts'
+import { asScalar, readChoice, readText, readVital } from './read-scalar.ts'
 import { readFolders } from './read-sync.ts'
 import type { Reading } from './reading.ts'
 
@@ -128,7 +128,7 @@ function readSelector(reading: Reading, fields: Fields): Record<string, string> 
 }
 
 function readLabel(reading: Reading, fields: Fields, name: string): string | undefined {
-  const text = readExpanded(reading, fields, name)
+  const text = readVital(reading, fields, name)
   if (text === undefined || dnsLabel.test(text)) return text
   const { value } = fields.entry(name)!
   const shown = value.kind === 'scalar' ? quoteText(value.text) : 'this'

@@ -4,7 +4,14 @@ import type { SyncFolder } from './manifest.ts'
 import { quoteText } from './quote-text.ts'
 import { asScalar } from './read-scalar.ts'
 import type { Reading } from './reading.ts'
-import { isRemoteAllowed, normalisedRemote, readFolder, splitFolder, type Target } from './sync-folder.ts'
+import {
+  isRemoteAllowed,
+  normalisedRemote,
+  type ReadFolder,
+  readFolder,
+  splitFolder,
+  type Target,
+} from './sync-folder.ts'
 import { describeNode, type YamlNode } from './yaml-node.ts'
 
 const foldersMax = 100
@@ -19,9 +26,10 @@ export function readFolders(reading: Reading, fields: Fields): { workdir?: strin
   const { moved, volumes } = readVolumes(reading, fields)
   const listed = [...readSyncField(reading, fields), ...moved]
   if (listed.length > 0) {
-    const sync = listed.flatMap(item => readFolder(reading, item) ?? [])
-    refuseOverlaps(reading, sync)
-    refuseVolumes(reading, volumes, sync)
+    const read = listed.flatMap(item => readFolder(reading, item) ?? [])
+    refuseOverlaps(reading, read)
+    refuseVolumes(reading, volumes, read)
+    const sync = read.map(({ folder }) => folder)
     return workdir === undefined ? { sync } : { workdir: workdir.path, sync }
   }
   // What was refused is no reason to sync to another place.
@@ -30,10 +38,10 @@ export function readFolders(reading: Reading, fields: Fields): { workdir?: strin
   if (!isRemoteAllowed(reading, target)) return { sync: [] }
   // Inside `.okteto/` the project above it is meant, never that folder itself.
   const local = reading.around.baseFolder
-  const sync: SyncFolder[] = [{ local, remote: target.path, mode: 'two-way', initial: 'mirror', at: target.at }]
-  refuseVolumes(reading, volumes, sync)
+  const folder: SyncFolder = { local, remote: target.path, mode: 'two-way', initial: 'mirror', at: target.at }
+  refuseVolumes(reading, volumes, [{ folder, shown: quoteText(target.path) }])
   const where = workdir ?? (mountpath === undefined ? target : undefined)
-  return where === undefined ? { sync } : { workdir: where.path, sync }
+  return where === undefined ? { sync: [folder] } : { workdir: where.path, sync: [folder] }
 }
 
 /** An absolute path in the container; variables in it are not filled in, as in Okteto. */
@@ -96,26 +104,28 @@ function limited(reading: Reading, items: YamlNode[]): YamlNode[] {
 }
 
 /** Two folders that share a place in the container would each undo what the other does there. */
-function refuseOverlaps(reading: Reading, sync: SyncFolder[]): void {
-  sync.forEach((folder, i) => {
-    const other = sync
+function refuseOverlaps(reading: Reading, read: ReadFolder[]): void {
+  read.forEach(({ folder, shown }, i) => {
+    const { remote } = folder
+    const other = read
       .slice(0, i)
-      .find(({ remote }) => isInside(folder.remote, remote) || isInside(remote, folder.remote))
+      .find(earlier => isInside(remote, earlier.folder.remote) || isInside(earlier.folder.remote, remote))
     if (other === undefined) return
+    const { line } = other.folder.at
     const message =
-      other.remote === folder.remote
-        ? `${quoteText(folder.remote)} is synced twice, first in line ${other.at.line}`
-        : `${quoteText(folder.remote)} and ${quoteText(other.remote)} (line ${other.at.line}) lie one inside the other`
+      other.folder.remote === remote
+        ? `${shown} is synced twice, first in line ${line}`
+        : `${shown} and ${other.shown} (line ${line}) lie one inside the other`
     reading.complaints.error(folder.at, message, 'give each folder a place of its own in the container')
   })
 }
 
-function refuseVolumes(reading: Reading, volumes: Target[], sync: SyncFolder[]): void {
+function refuseVolumes(reading: Reading, volumes: Target[], read: ReadFolder[]): void {
   for (const { path, at } of volumes) {
-    const folder = sync.find(({ remote }) => isInside(remote, path))
-    if (folder === undefined) continue
-    const place = `(line ${folder.at.line})`
-    const message = `the volume ${quoteText(path)} would cover the synced folder ${quoteText(folder.remote)} ${place}`
+    const covered = read.find(({ folder }) => isInside(folder.remote, path))
+    if (covered === undefined) continue
+    const { shown, folder } = covered
+    const message = `the volume ${quoteText(path)} would cover the synced folder ${shown} (line ${folder.at.line})`
     reading.complaints.error(at, message)
   }
 }

@@ -4,7 +4,7 @@ import { ManifestError } from './manifest-error.ts'
 import type { ManifestFiles } from './manifest-files.ts'
 import { Lines } from './source-text.ts'
 import { expandVariables, type Lookup } from './variables.ts'
-import type { YamlPair, YamlScalar } from './yaml-node.ts'
+import type { Entry, YamlPair, YamlScalar } from './yaml-node.ts'
 
 /** What a manifest is read against: the place it lies in and the person's own environment. */
 export interface Surroundings {
@@ -27,7 +27,7 @@ export class Reading {
   readonly around: Surroundings
   readonly complaints = new Complaints()
   /** Effective entries of maps that were read already, by their pairs: an alias shares them. */
-  readonly entriesCache = new WeakMap<YamlPair[], unknown>()
+  readonly entriesCache = new WeakMap<YamlPair[], Map<string, Entry>>()
   private readonly text: string
   private readonly lines: Lines
   private steps = 0
@@ -46,8 +46,8 @@ export class Reading {
   }
 
   /**
-   * The scalar's text, from index `from` on, with its variables filled in. A variable that is not set gives a warning and empty text; what is
-   * no reference gives an error and undefined.
+   * The scalar's text, from index `from` on, with its variables filled in. A variable that is not set gives a warning
+   * and empty text; what is no reference gives an error and undefined.
    */
   expand(node: YamlScalar, from = 0): string | undefined {
     const expansion = this.expandText(node, node.text.slice(from), from)

@@ -42,8 +42,14 @@ export function normalisedRemote(path: string): string {
   return normal.length > 1 ? normal.replace(/\/$/, '') : normal
 }
 
+/** A folder, and its remote side in words that show no variable's value. */
+export interface ReadFolder {
+  folder: SyncFolder
+  shown: string
+}
+
 /** One item of `sync`: text, or our own form `{local, remote, mode, initial}`. */
-export function readFolder(reading: Reading, node: YamlNode): SyncFolder | undefined {
+export function readFolder(reading: Reading, node: YamlNode): ReadFolder | undefined {
   const joined = joinedPair(node, Object.keys(folderFields))
   if (joined !== undefined) reading.complaints.warn(node.at, `this is read as ${quoteText(joined.text)}`, noBlank)
   else if (node.kind === 'map') return readFolderMap(reading, new Fields(reading, node), node.at)
@@ -57,10 +63,15 @@ export function readFolder(reading: Reading, node: YamlNode): SyncFolder | undef
   const remote = readRemote(reading, { node: scalar, text: split.remote, from: split.remoteIndex })
   const local = readLocal(reading, { node: scalar, text: split.local, from: 0 })
   if (local === undefined || remote === undefined) return undefined
-  return { local, remote, mode: 'two-way', initial: 'mirror', at: node.at }
+  const folder: SyncFolder = { local, remote, mode: 'two-way', initial: 'mirror', at: node.at }
+  return { folder, shown: shownRemote(split.remote, remote) }
 }
 
-function readFolderMap(reading: Reading, fields: Fields, at: Position): SyncFolder | undefined {
+function shownRemote(text: string, remote: string): string {
+  return quoteText(text.includes('$') ? text : remote)
+}
+
+function readFolderMap(reading: Reading, fields: Fields, at: Position): ReadFolder | undefined {
   fields.complainAboutRest(folderFields, 'sync.')
   const mode = readChoice(reading, fields, 'mode', ['two-way', 'push', 'pull']) ?? 'two-way'
   const initial = readChoice(reading, fields, 'initial', ['mirror', 'keep']) ?? 'mirror'
@@ -73,7 +84,8 @@ function readFolderMap(reading: Reading, fields: Fields, at: Position): SyncFold
   const [localHalf, remoteHalf] = [half('local'), half('remote')]
   const local = localHalf && readLocal(reading, localHalf)
   const remote = remoteHalf && readRemote(reading, remoteHalf)
-  return local === undefined || remote === undefined ? undefined : { local, remote, mode, initial, at }
+  if (local === undefined || remoteHalf === undefined || remote === undefined) return undefined
+  return { folder: { local, remote, mode, initial, at }, shown: shownRemote(remoteHalf.text, remote) }
 }
 
 /** One side of `local:remote`: its text, and the index in the scalar's text where it begins. */

@@ -72,7 +72,7 @@ function expandBraces(text: string, dollar: number, end: number, pass: Pass): [s
   const afterName = dollar + 2 + name.length
   if (afterName === close) return [valueOrUnset(name, dollar, pass), close + 1]
   const sign = matchAt(operator, text, afterName, close)
-  if (sign === undefined) return fail(pass, dollar, `\${${name} is followed by something that is not understood`, end)
+  if (sign === undefined) return fail(pass, dollar, 'this ${ holds something that is not understood', end)
   if (pass.depth === nestingMax) return fail(pass, dollar, `references are nested deeper than ${nestingMax}`, end)
 
   const set = pass.lookup(name)

@@ -36,6 +36,13 @@ export interface YamlPair {
   value: YamlNode
 }
 
+/** A key and its value, after merge keys. */
+export interface Entry {
+  key: string
+  keyAt: Position
+  value: YamlNode
+}
+
 /** What a person would call the node. */
 export function describeNode(node: YamlNode): string {
   if (node.kind === 'list') return 'a list'

@@ -13,7 +13,6 @@ import {
 import type { Position } from '../../syncer/base/errors.ts'
 import { explainSyntax } from './explain-syntax.ts'
 import { ManifestError } from './manifest-error.ts'
-import { printable } from './quote-text.ts'
 import { Lines } from './source-text.ts'
 import type { YamlNode, YamlScalar } from './yaml-node.ts'
 
@@ -114,12 +113,13 @@ class TreeBuilder {
     const at = this.lines.at(event.anchorStart - 1)
     this.cursor = event.anchorEnd
     const named = this.anchors.get(name)
+    // Neither says the name: a password may start with *.
     if (named === undefined) {
       const hint = 'a value that starts with * needs quotes; otherwise define &NAME before *NAME'
-      throw new ManifestError([{ at, message: `*${printable(name)} refers to an anchor that is not there`, hint }])
+      throw new ManifestError([{ at, message: 'this alias refers to an anchor that is not there', hint }])
     }
     if (this.open.some(({ node }) => node === named)) {
-      throw new ManifestError([{ at, message: `*${printable(name)} lies inside the value that it stands for` }])
+      throw new ManifestError([{ at, message: 'this alias lies inside the value that it stands for' }])
     }
     this.put({ ...named, at, isAnchored: false }, undefined)
   }

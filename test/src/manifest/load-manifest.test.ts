@@ -160,6 +160,8 @@ describe('files that are made to be slow', () => {
       'forwards on one line',
       `name: web\nforward: [${Array.from({ length: 60_000 }, (_, i) => `${i + 1}:80`).join(', ')}]`,
     ],
+    ['empty lines before a mistake', `a: [\n${'\n'.repeat(1_000_000)}"`],
+    ['lines of blanks before a mistake', `a: [\n${`${' '.repeat(1_999)}\n`.repeat(500)}"`],
     ['line ends', '\r\n'.repeat(500_000)],
     ['documents', '---\n'.repeat(250_000)],
   ])('copes with a megabyte of %s', (_, text) => {

@@ -222,6 +222,40 @@ describe('any bytes', () => {
   })
 })
 
+it('shows nothing of a value of the environment, however it is written', () => {
+  const decoration = fc.constantFrom(
+    ...marks.filter(mark => !mark.includes('\n')),
+    '*',
+    '&',
+    '!',
+    '!!',
+    '!<',
+    '>',
+    '|',
+    '@',
+    '$',
+    '${',
+    '\\',
+    '#',
+    '%',
+    '=',
+    'x',
+  )
+  const secret = fc.array(fc.oneof(decoration, fc.constant('hunter2')), { maxLength: 8 }).map(parts => parts.join(''))
+  fc.assert(
+    fc.property(secret, fc.constantFrom('      A: ', '      - A=', '      - A: '), (value, start) => {
+      const result = outcome(`dev:\n  web:\n    environment:\n${start}${value}hunter2\n    image: x\n`)
+      const said = result instanceof ManifestError ? result.complaints : result.warnings
+      for (const complaint of said) {
+        // The name behind a dollar is shown as what it is: a name.
+        const isName = /^the variable [-._a-zA-Z0-9]+ /.test(complaint.message)
+        if (!isName) expect(formatComplaint(complaint, '/work/app')).not.toContain('hunter2')
+      }
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
 it('throws no other UserError for what is inside a file', () => {
   expect(() => load('', { file: 'none.yml' })).toThrow(UserError)
   expect(() => load('', { file: 'none.yml' })).not.toThrow(ManifestError)

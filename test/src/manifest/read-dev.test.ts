@@ -193,6 +193,7 @@ describe('selector, container, image and the like', () => {
     ['image: repo/${TAG}', ['3:12 "repo/${TAG}" is not the name of an image']],
     ['image: [a]', ['3:12 `image` must be a single value, not a list']],
     ['imagePullPolicy: always', ['3:22 `imagePullPolicy` must be Always, IfNotPresent or Never, not "always"']],
+    ['container: $NO', ['3:16 the variable NO is not set, and `container` depends on it']],
     ['container: my_main', ['3:16 "my_main" is not the name of a container']],
     ['selector: [app]', ['3:15 `selector` must be a map, not a list']],
     ['selector: {app: "a,b"}', ['3:21 "a,b" is not the value of a label']],

@@ -126,6 +126,7 @@ it('shows no value of the environment, whatever is wrong', () => {
     'sync: ["$SECRET:/app"]',
     'sync: [".:$SECRET"]',
     'sync: ["$SECRET"]',
+    'sync: [".:/$SECRET", "src:/$SECRET", "lib:/$SECRET/x"]\nvolumes: [/]',
     'envFiles: $SECRET',
     'namespace: [$SECRET]',
   ]

@@ -62,7 +62,7 @@ describe('expandVariables', () => {
     ['a ${V', 2, 'this ${ is not closed'],
     ['${}', 0, '${ is not followed by the name of a variable'],
     ['${1}', 0, '${ is not followed by the name of a variable'],
-    ['x${V/a/b}', 1, '${V is followed by something that is not understood'],
+    ['x${V/a/b}', 1, 'this ${ holds something that is not understood'],
     ['${NO:?}', 0, 'the variable NO must be set'],
     ['${NO?}', 0, 'the variable NO must be set'],
     ['${EMPTY:?}', 0, 'the variable EMPTY must be set'],

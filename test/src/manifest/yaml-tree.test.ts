@@ -159,16 +159,16 @@ describe('what is not YAML', () => {
     [
       'an unknown alias',
       'a: *b\n',
-      '1:4 *b refers to an anchor that is not there',
+      '1:4 this alias refers to an anchor that is not there',
       'a value that starts with * needs quotes; otherwise define &NAME before *NAME',
     ],
     [
       'an alias of another document',
       'a: &b c\n---\na: *b\n',
-      '3:4 *b refers to an anchor that is not there',
+      '3:4 this alias refers to an anchor that is not there',
       'a value that starts with * needs quotes; otherwise define &NAME before *NAME',
     ],
-    ['an alias inside its own value', 'a: &b\n  c: *b\n', '2:6 *b lies inside the value that it stands for'],
+    ['an alias inside its own value', 'a: &b\n  c: *b\n', '2:6 this alias lies inside the value that it stands for'],
     ['too deep', `a: ${'['.repeat(200)}`, '1:103 values are nested deeper than 100 levels'],
   ])('%s', (_, text, expected, hint) => {
     let caught: unknown
@@ -184,12 +184,26 @@ describe('what is not YAML', () => {
   })
 
   it('shows nothing of the lines around, where a secret may stand', () => {
-    const text = 'env:\n  PASSWORD: hunter2\n\tX: y\n'
-    try {
-      parseYaml(text, '/f.yml')
-      expect.unreachable()
-    } catch (error) {
-      expect(JSON.stringify([String(error), (error as Error).stack, (error as Error).cause])).not.toContain('hunter2')
+    const values = [
+      'hunter2\n\tX: y',
+      '*hunter2',
+      '!hunter2!x',
+      '!<hunter2 x',
+      '!!hunter2,[ x',
+      '"hunter2\\q"',
+      '@hunter2',
+      'a: hunter2',
+    ]
+    for (const value of values) {
+      let caught: unknown
+      try {
+        parseYaml(`env:\n  PASSWORD: ${value}\n`, '/f.yml')
+      } catch (error) {
+        caught = error
+      }
+      expect(caught, value).toBeInstanceOf(ManifestError)
+      const { stack, cause, hint } = caught as ManifestError
+      expect(JSON.stringify([String(caught), stack, cause, hint])).not.toContain('hunter2')
     }
   })
 
