@@ -22,8 +22,8 @@ const exitWaitMs = 2_000
 /**
  * Runs the attaching program in the dev container, brings it the bundle where that is missing, and gives back the
  * exec's stream at the point where the agent begins to speak.
- * @throws UserError `agent`, with what the pod said on stderr; the cluster's own (`forbidden`, `unreachable`, …); the
- *   signal's reason
+ * @throws UserError `agent`, with what the pod said on stderr; `timeout` where a step takes too long; the cluster's own
+ *   (`forbidden`, `unreachable`, …); the signal's reason
  */
 export async function attachAgent(
   cluster: Pick<Cluster, 'exec'>,
@@ -97,7 +97,7 @@ function write(io: Duplex, bytes: Buffer, signal: AbortSignal): Promise<void> {
       if (error) reject(error)
       else resolve()
     }
-    const onClose = () => settle(new Error('the connection was closed'))
+    const onClose = () => settle(io.errored ?? new Error('the connection was closed'))
     const onAbort = () => settle(signal.reason)
     io.once('close', onClose)
     signal.addEventListener('abort', onAbort, { once: true })
@@ -107,21 +107,17 @@ function write(io: Duplex, bytes: Buffer, signal: AbortSignal): Promise<void> {
 
 async function explain(stream: ExecStream, where: { pod: string; container: string }, cause: unknown) {
   const timedOut = cause instanceof DOMException && cause.name === 'TimeoutError'
-  const exit = cause instanceof Refusal || timedOut ? undefined : await soon(stream.exit)
+  const ofCluster = cause instanceof UserError
+  const exit = cause instanceof Refusal || timedOut || ofCluster ? undefined : await soon(stream.exit)
   const said = [
     timedOut ? 'no answer in time' : cause instanceof Error ? cause.message : String(cause),
     exit?.message,
     stream.stderr().trim().split('\n').slice(-5).join('\n'),
   ]
-  const text = said.filter(Boolean).join('\n')
-  return new UserError(
-    'agent',
-    `cannot attach to the agent in pod ${where.pod}, container ${where.container}: ${text}`,
-    {
-      hint: hintFor(exit),
-      cause,
-    },
-  )
+  const place = `pod ${where.pod}, container ${where.container}`
+  const message = `cannot attach to the agent in ${place}: ${said.filter(Boolean).join('\n')}`
+  const code = timedOut ? 'timeout' : ofCluster ? cause.code : 'agent'
+  return new UserError(code, message, { hint: ofCluster ? cause.hint : hintFor(exit), cause })
 }
 
 /** 127 and 126 come from `native/init.c` and, where that itself is missing, from the container runtime. */

@@ -7,7 +7,7 @@ import type { Readable } from 'node:stream'
 export function readLine(stream: Readable, bytesMax: number, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     let held = Buffer.alloc(0)
-    const ended = () => fail(new Error('the stream ended'))
+    const ended = () => fail(stream.errored ?? new Error('the stream ended'))
     const aborted = () => fail(signal.reason)
     stream.on('readable', take).on('end', ended).on('close', ended).on('error', fail)
     signal.addEventListener('abort', aborted, { once: true })

@@ -66,7 +66,7 @@ describe.skipIf(initProgram === null)('boot and attach', () => {
       attached.stdout.pause()
       const block = randomBytes(1_000_000)
       const blocks = 12
-    let taken = 0
+      let taken = 0
       for (let index = 0; index < blocks; index++) attached.stdin.write(block, () => taken++)
       let last = -1
       await vi.waitUntil(

@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'vitest'
+import { agentImage, defaultAgentImage } from '../../../src/agent/agent-image.ts'
+import { type AgentPartsOptions, agentParts } from '../../../src/agent/pod-parts.ts'
+
+const parts = (options: Partial<AgentPartsOptions> = {}) =>
+  agentParts({ image: 'node:22', startScript: 'script', ...options })
+const securityContext = (options: Partial<AgentPartsOptions>) => parts(options).initContainer.securityContext
+const hardened = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } }
+
+test('the parts fit together', () => {
+  const { initContainer, volume, volumeMount, command } = parts({ imagePullPolicy: 'Always' })
+  expect(volume).toEqual({ name: 'podswap-agent', emptyDir: {} })
+  expect(volumeMount).toEqual({ name: 'podswap-agent', mountPath: '/podswap' })
+  expect(initContainer).toMatchObject({
+    name: 'podswap-agent',
+    image: 'node:22',
+    imagePullPolicy: 'Always',
+    command: ['node', '-e', 'script'],
+    volumeMounts: [volumeMount],
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+  })
+  expect(command).toEqual([
+    '/podswap/init',
+    'boot',
+    '/podswap/ld',
+    '--library-path',
+    '/podswap/lib',
+    '/podswap/node',
+    '--max-old-space-size=160',
+    '/podswap/boot.cjs',
+  ])
+  expect(parts().initContainer).not.toHaveProperty('imagePullPolicy')
+})
+
+describe('security context of the init container', () => {
+  test.each<[string, Partial<AgentPartsOptions>, object]>([
+    ['nothing said', {}, {}],
+    [
+      'the container’s user',
+      { containerSecurityContext: { runAsUser: 7 }, podSecurityContext: { runAsUser: 8 } },
+      { runAsUser: 7 },
+    ],
+    ['the pod’s user', { podSecurityContext: { runAsUser: 8, runAsGroup: 9 } }, { runAsUser: 8, runAsGroup: 9 }],
+    ['user 0', { containerSecurityContext: { runAsUser: 0 }, podSecurityContext: { runAsUser: 8 } }, { runAsUser: 0 }],
+    [
+      'non-root without a user',
+      { containerSecurityContext: { runAsNonRoot: true } },
+      { runAsNonRoot: true, runAsUser: 65532 },
+    ],
+    ['non-root by the pod', { podSecurityContext: { runAsNonRoot: true } }, { runAsNonRoot: true, runAsUser: 65532 }],
+    [
+      'non-root taken back',
+      { containerSecurityContext: { runAsNonRoot: false }, podSecurityContext: { runAsNonRoot: true } },
+      { runAsNonRoot: false },
+    ],
+    [
+      'where the cluster assigns users',
+      { containerSecurityContext: { runAsNonRoot: true }, assignsUsers: true },
+      { runAsNonRoot: true },
+    ],
+    [
+      'profiles are the container’s, rights are not',
+      {
+        containerSecurityContext: {
+          privileged: true,
+          allowPrivilegeEscalation: true,
+          capabilities: { add: ['NET_ADMIN'] },
+          seccompProfile: { type: 'RuntimeDefault' },
+          seLinuxOptions: { level: 's0' },
+        },
+      },
+      { seccompProfile: { type: 'RuntimeDefault' }, seLinuxOptions: { level: 's0' } },
+    ],
+  ])('%s', (_name, options, expected) => {
+    expect(securityContext(options)).toEqual({ ...hardened, ...expected })
+  })
+})
+
+describe('resources of the init container', () => {
+  const own = { memory: `${256 * 2 ** 20}`, 'ephemeral-storage': `${512 * 2 ** 20}` }
+  test.each<[string, Partial<AgentPartsOptions>, object]>([
+    ['nothing said', {}, { requests: {}, limits: own }],
+    [
+      'the dev container’s, without its devices',
+      {
+        containerResources: {
+          requests: { cpu: '1', memory: '1Gi', 'nvidia.com/gpu': '1' },
+          limits: { memory: '2Gi', 'ephemeral-storage': '1Gi', 'nvidia.com/gpu': '1' },
+        },
+      },
+      { requests: { cpu: '1', memory: '1Gi' }, limits: { memory: '2Gi', 'ephemeral-storage': '1Gi' } },
+    ],
+    [
+      'the manifest’s win whole',
+      { containerResources: { limits: { cpu: '4' } }, resources: { limits: { memory: '64Mi' } } },
+      { requests: {}, limits: { ...own, memory: '64Mi' } },
+    ],
+    [
+      'no limit of ours below a request of theirs',
+      { containerResources: { requests: { memory: '1Gi' } } },
+      { requests: { memory: '1Gi' }, limits: { 'ephemeral-storage': own['ephemeral-storage'] } },
+    ],
+  ])('%s', (_name, options, expected) => {
+    expect(parts(options).initContainer.resources).toEqual(expected)
+  })
+})
+
+test('the image: environment, manifest, stock', () => {
+  expect(agentImage({ PODSWAP_AGENT_IMAGE: 'mine:1' }, 'theirs:1')).toBe('mine:1')
+  expect(agentImage({ PODSWAP_AGENT_IMAGE: '' }, 'theirs:1')).toBe('theirs:1')
+  expect(agentImage({}, undefined)).toBe(defaultAgentImage)
+  expect(defaultAgentImage).toMatch(/^docker\.io\/library\/node:\d+\.\d+\.\d+-[a-z-]+@sha256:[0-9a-f]{64}$/)
+})
