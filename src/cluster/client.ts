@@ -194,6 +194,7 @@ class Exchange {
       request.once('socket', socket => {
         this.#reused = request.reusedSocket
         this.#connected = request.reusedSocket
+        if (this.#reused) return
         socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
           this.#connected = true
         })

@@ -17,6 +17,8 @@ export interface Where {
   namespace: string
 }
 
+const messageLengthMax = 1_000
+
 /** An API server's refusal as an error for a person; `body` is its Status object where it sent one. */
 export function refusalOf(status: number, body: string, asked: Asked, where: Where): UserError {
   const { reason, message } = readStatus(body)
@@ -51,10 +53,15 @@ function readStatus(body: string): { reason: string; message: string } {
   try {
     const status = JSON.parse(body) as { kind?: unknown; reason?: unknown; message?: unknown }
     const text = (value: unknown) => (typeof value === 'string' ? value : '')
-    return { reason: text(status.reason), message: text(status.message) }
+    return { reason: text(status.reason), message: shortened(text(status.message)) }
   } catch {
-    return { reason: '', message: body.trim().slice(0, 500) }
+    return { reason: '', message: shortened(body.trim()) }
   }
+}
+
+/** The API server may put the whole object into its message. */
+function shortened(text: string): string {
+  return text.length <= messageLengthMax ? text : `${text.slice(0, messageLengthMax)}…`
 }
 
 function codeOf(status: number): ErrorCode {

@@ -1,0 +1,20 @@
+/** Self-signed, for `localhost` and 127.0.0.1, valid for a hundred years; its key protects nothing. */
+export const certificate = `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUU33DQpk+2KzCmAy518PGIZ8ka2EwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTA4NTMzM1oYDzIxMjYxMDI4
+MDg1MzMzWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQYrc8TMcnssY8I6DV/8S0zr3dxpz5ABxfQG/phxaqfStArZveGZtds
+aWMvhXmnTHtljqwcrFMZa+6WKcXc/7NXo28wbTAdBgNVHQ4EFgQUY/KBeDTZeQXq
+bQqrp4WU+8ymT94wHwYDVR0jBBgwFoAUY/KBeDTZeQXqbQqrp4WU+8ymT94wDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIgJ/076Q+LRrT6e9XJmnbnPdNInHRhlqA9sqHH8lDiLnYCIQDt
+VlVHhfNq7jaMU51HX2XnajDviThl6CMB4GqLlJ+eYQ==
+-----END CERTIFICATE-----
+`
+
+export const privateKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg6FISteaEnCTevKb9
+gx/r3o7mjbdaBD7M4rrcG1yQUNahRANCAAQYrc8TMcnssY8I6DV/8S0zr3dxpz5A
+BxfQG/phxaqfStArZveGZtdsaWMvhXmnTHtljqwcrFMZa+6WKcXc/7NX
+-----END PRIVATE KEY-----
+`
