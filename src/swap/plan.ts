@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import { UserError } from '../../syncer/base/errors.ts'
 import { agentParts, type KubeSecurityContext } from '../agent/pod-parts.ts'
-import type { KubeObject } from '../cluster/cluster.ts'
+import type { KubeObject, ManagedField } from '../cluster/cluster.ts'
 import type { Dev, Resources } from '../manifest/manifest.ts'
 import { cloneNames } from './clone-name.ts'
 import { type Container, chooseContainer, containerWarnings, devContainer, withAgent } from './dev-container.ts'
+import { ownersOf } from './field-owners.ts'
 import {
+  fieldManager,
   isRecordOf,
   marks,
   readUndo,
@@ -144,9 +146,13 @@ export function firstPodName(statefulSet: KubeObject): string {
   return `${statefulSet.metadata.name}-${statefulSet.spec.ordinals?.start ?? 0}`
 }
 
-function planRecord({ workload, dev, options, earlier, defaults }: PlanInput, kind: WorkloadKind, container: string) {
+function planRecord(input: PlanInput, kind: WorkloadKind, container: string): SwapRecord {
+  const { workload, dev, options, earlier, defaults = {} } = input
   const isResumed = earlier?.owner === options.owner
-  const record: SwapRecord = {
+  // at 0 the owners are those of our own patch
+  const owners = workload.spec.replicas === 0 && earlier ? (earlier.owners ?? []) : ownersOf(workload).filter(isTheirs)
+  const hasDefaults = Object.keys({ ...defaults.requests, ...defaults.limits }).length > 0
+  return {
     version: 1,
     kind,
     name: workload.metadata.name ?? '',
@@ -157,9 +163,13 @@ function planRecord({ workload, dev, options, earlier, defaults }: PlanInput, ki
     session: options.sessionId,
     owner: options.owner,
     since: isResumed ? earlier.since : options.since,
-    ...(defaults && Object.keys({ ...defaults.requests, ...defaults.limits }).length > 0 && { defaults }),
+    ...(owners.length > 0 && { owners }),
+    ...(hasDefaults && { defaults }),
   }
-  return record
+}
+
+function isTheirs({ manager }: ManagedField): boolean {
+  return manager !== fieldManager
 }
 
 /** A value other than 0 is what somebody wants now; at 0 it is our doing, and the record knows what was before. */

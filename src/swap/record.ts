@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { assert } from '../../syncer/base/errors.ts'
-import type { KubeObject } from '../cluster/cluster.ts'
+import type { KubeObject, ManagedField } from '../cluster/cluster.ts'
 import type { Resources } from '../manifest/manifest.ts'
 
 /**
@@ -43,6 +43,8 @@ export interface SwapRecord extends Undo {
   owner: string
   /** ISO 8601, by the owner's clock. */
   since: string
+  /** Who owned the fields that the swap changes; see `ownersOf`. */
+  owners?: ManagedField[]
   /** What the namespace's LimitRange adds to the container, as seen on a pod. */
   defaults?: Resources
 }

@@ -2,6 +2,7 @@ import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject, ManagedField } from '../cluster/cluster.ts'
 import { awaitCloneGone } from './clone-gone.ts'
 import { cloneNames } from './clone-name.ts'
+import { withOwners } from './field-owners.ts'
 import { titleOf } from './find-workload.ts'
 import { awaitOriginal } from './original.ts'
 import { sharesWithOld } from './plan.ts'
@@ -11,6 +12,7 @@ import {
   marks,
   readRecord,
   readUndo,
+  type SwapRecord,
   type Undo,
   undoLabel,
   type WorkloadKind,
@@ -54,7 +56,8 @@ export async function revertSwap(
     cluster.find(target.kind, target.name, { signal }),
     findClones(cluster, target, signal),
   ])
-  const workload = found && (await keepRecord(cluster, found, clones, signal))
+  const record = clones.map(readRecord).find(record => found && isRecordOf(record, found))
+  const workload = found && (await keepRecord(cluster, found, record, signal))
   for (const clone of clones) {
     const { name = '', uid = '' } = clone.metadata
     await cluster.delete('Deployment', name, { uid }, { signal })
@@ -70,7 +73,8 @@ export async function revertSwap(
   }
   if (sharesWithOld(workload)) await awaitCloneGone(cluster, { cloneNames: names, workload, signal, on })
   const restored = await restore(cluster, workload, options)
-  const clean = await removeMarks(cluster, restored, signal)
+  const owners = restored === workload ? [] : (record?.owners ?? [])
+  const clean = await removeMarks(cluster, restored, owners, signal)
   return settle(cluster, { workload: clean, names, title, options })
 }
 
@@ -96,10 +100,9 @@ async function findClones(
 async function keepRecord(
   cluster: Cluster,
   workload: KubeObject,
-  clones: KubeObject[],
+  record: SwapRecord | undefined,
   signal: AbortSignal,
 ): Promise<KubeObject> {
-  const record = clones.map(readRecord).find(record => isRecordOf(record, workload))
   if (readUndo(workload) || !record || workload.spec.replicas !== 0) return workload
   return patchAfresh(cluster, workload, signal, current =>
     readUndo(current) ? undefined : { metadata: { labels: { [marks.undo]: undoLabel(record) } } },
@@ -133,12 +136,19 @@ function restoredSpec(workload: KubeObject, undo: Undo): object | undefined {
 
 /**
  * After the replicas are back, in a patch of its own: one that also changes `spec` would be given an entry in
- * `managedFields` again, and the owner's next server-side apply would conflict with it.
+ * `managedFields` again, and the owner's next server-side apply would conflict with it. The labels go in this one, so
+ * that a crash before it leaves what the next call finds it by.
  */
-async function removeMarks(cluster: Cluster, workload: KubeObject, signal: AbortSignal): Promise<KubeObject> {
+async function removeMarks(
+  cluster: Cluster,
+  workload: KubeObject,
+  owners: ManagedField[],
+  signal: AbortSignal,
+): Promise<KubeObject> {
   return patchAfresh(cluster, workload, signal, current => {
     if (!hasMarks(current)) return undefined
-    const others = (current.metadata.managedFields ?? []).filter(entry => !isOurs(entry))
+    const theirs = (current.metadata.managedFields ?? []).filter(entry => !isOurs(entry))
+    const others = withOwners(theirs, owners)
     const labels = Object.fromEntries(ourLabels(current).map(label => [label, null]))
     // an empty list would be ignored
     return { metadata: { labels, managedFields: others.length > 0 ? others : [{}] } }
