@@ -14,7 +14,9 @@ async function main(argv: string[]): Promise<number> {
     return await runCommandLine(argv, processIo())
   } catch (error) {
     const colour = wantsColour(process.stderr, process.env, { color: !own.includes('--no-color') })
-    process.stderr.write(errorText(error, { verbose: own.includes('--verbose'), paint: paintFor(colour) }))
+    process.stderr.write(
+      errorText(error, { verbose: own.includes('--verbose'), paint: paintFor(colour), cwd: process.cwd() }),
+    )
     return exitCodeOfError(error)
   }
 }

@@ -68,7 +68,9 @@ export function buildProgram(io: Io, rest: string[] | null, call: Call): Command
     async (...args: unknown[]) => {
       const command = args.at(-1) as Command
       if (rest !== null && !takesRest) {
-        throw new UserError('usage', `podswap ${command.name()} takes no command after --`)
+        throw new UserError('usage', `podswap ${command.name()} takes no command after --`, {
+          hint: `podswap ${command.name()} --help shows what it takes.`,
+        })
       }
       const run = await load()
       const globals = program.opts<GlobalOptions>()
@@ -120,6 +122,7 @@ export function buildProgram(io: Io, rest: string[] | null, call: Call): Command
   program
     .command('__hold', { hidden: true })
     .argument('<dev>')
+    .requiredOption('--log <file>')
     .option('--take-over')
     .option('--down-on-exit')
     .action(calls(async () => (await import('./hold.ts')).hold, true))
@@ -132,7 +135,8 @@ function operands(command: Command): string[] {
 
 function parseSeconds(text: string): number {
   const seconds = Number(text)
-  if (!(seconds > 0)) throw new UserError('usage', `--timeout wants seconds above 0, not ${text}`)
+  if (!(seconds > 0))
+    throw new UserError('usage', `--timeout wants seconds above 0, not ${text}`, { hint: 'Such as --timeout 30.' })
   return seconds
 }
 

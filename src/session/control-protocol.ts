@@ -12,10 +12,13 @@ export const LINE_BYTES_MAX = 4 * 1024 * 1024
 export const REQUEST_BYTES_MAX = 4 * 1024
 
 export type ControlRequest =
-  | { method: 'status'; probe: boolean }
+  /** How it is, from probes made now. */
+  | { method: 'status' }
   | { method: 'flush'; timeoutMs: number }
   /** Ends the session and leaves the cluster as it is. */
   | { method: 'stop' }
+  /** As Ctrl-C: a start that is not through is undone. */
+  | { method: 'interrupt' }
   /** Everything that happens, from the start of the session on; the result comes when it is ready. */
   | { method: 'follow' }
 
@@ -49,15 +52,14 @@ export function decodeRequest(line: string, token: string): ControlRequest {
     })
   }
   switch (value.method) {
-    case 'status':
-      return { method: 'status', probe: value.probe === true }
     case 'flush':
       if (typeof value.timeoutMs !== 'number' || !(value.timeoutMs > 0)) break
       return { method: 'flush', timeoutMs: Math.min(value.timeoutMs, 2 ** 31 - 1) }
+    case 'status':
     case 'stop':
-      return { method: 'stop' }
+    case 'interrupt':
     case 'follow':
-      return { method: 'follow' }
+      return { method: value.method }
   }
   throw new UserError('usage', 'unknown request')
 }

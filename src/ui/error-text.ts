@@ -1,24 +1,32 @@
 import { UserError } from '../../syncer/base/errors.ts'
+import { formatComplaint, ManifestError } from '../manifest/manifest-error.ts'
 import type { Paint } from './style.ts'
 
 /**
- * An error for stderr: `file:line:column: message` where it points into a file, else `podswap: message`, then its
- * hint. `verbose` adds the chain of causes, and the stack of what is a bug of ours.
+ * An error for stderr: `file:line:column: message` where it points into a file (every complaint of a manifest), else
+ * `podswap: message`, then its hint. `verbose` adds the chain of causes, and the stack of what is a bug of ours.
  */
-export function errorText(error: unknown, options: { verbose: boolean; paint: Paint }): string {
-  const { paint, verbose } = options
-  const lines: string[] = []
-  if (error instanceof UserError) {
-    const place = error.at ? `${error.at.file}:${error.at.line}:${error.at.column}` : 'podswap'
-    lines.push(`${paint('red', `${place}:`)} ${error.message}`)
-    if (error.hint) lines.push(...error.hint.split('\n').map(line => `  ${paint('cyan', 'hint:')} ${line}`))
-  } else {
-    lines.push(`${paint('red', 'podswap:')} ${messageOf(error)} (this is a bug)`)
-    if (!verbose) lines.push(`  ${paint('cyan', 'hint:')} Run it again with --verbose to see where it comes from.`)
-    else if (error instanceof Error && error.stack) lines.push(...stackLines(error))
-  }
+export function errorText(error: unknown, options: { verbose: boolean; paint: Paint; cwd: string }): string {
+  const { paint, verbose, cwd } = options
+  const lines = error instanceof UserError ? userLines(error, cwd, paint) : bugLines(error, verbose, paint)
   if (verbose) lines.push(...causeLines(error))
   return `${lines.join('\n')}\n`
+}
+
+function userLines(error: UserError, cwd: string, paint: Paint): string[] {
+  if (error instanceof ManifestError) {
+    const more = error.omitted > 0 ? [`${paint('red', 'podswap:')} and ${error.omitted} more like these`] : []
+    return [...error.complaints.map(complaint => formatComplaint(complaint, cwd)), ...more]
+  }
+  if (error.at) return [formatComplaint({ at: error.at, message: error.message, hint: error.hint }, cwd)]
+  const hints = error.hint === undefined ? [] : error.hint.split('\n')
+  return [`${paint('red', 'podswap:')} ${error.message}`, ...hints.map(hint => `  ${paint('cyan', 'hint:')} ${hint}`)]
+}
+
+function bugLines(error: unknown, verbose: boolean, paint: Paint): string[] {
+  const line = `${paint('red', 'podswap:')} ${messageOf(error)} (this is a bug)`
+  if (!verbose) return [line, `  ${paint('cyan', 'hint:')} Run it again with --verbose to see where it comes from.`]
+  return [line, ...(error instanceof Error ? stackLines(error) : [])]
 }
 
 const CAUSES_MAX = 10

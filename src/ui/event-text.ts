@@ -1,5 +1,6 @@
 import type { SyncEvent } from '../../syncer/session/sync-port.ts'
 import type { Outcome } from '../session/machine.ts'
+import type { SwapEvent } from '../swap/swap-event.ts'
 import type { ForwardLine, Transfer, UiEvent } from './events.ts'
 import { formatBytes, formatCount, formatDuration, plural } from './quantity.ts'
 
@@ -18,6 +19,8 @@ export function eventLines(event: UiEvent): Line[] {
       return withHint({ tone: 'warn', text: event.message }, event.hint)
     case 'forwards-bound':
       return event.forwards.map(forward => ({ tone: 'note', text: `forward ${forwardText(forward)}` }))
+    case 'swap':
+      return swapLines(event.event)
     case 'swapped':
       return [{ tone: 'good', text: swappedText(event) }]
     case 'pod':
@@ -63,6 +66,40 @@ function phaseLines(phase: Extract<UiEvent, { type: 'phase' }>['phase']): Line[]
   }
   const text = texts[phase]
   return text === undefined ? [] : [{ tone: 'busy', text }]
+}
+
+function swapLines(event: SwapEvent): Line[] {
+  const busy = (text: string): Line[] => [{ tone: 'busy', text }]
+  switch (event.type) {
+    case 'warning':
+      return [{ tone: 'warn', text: event.message }]
+    case 'dry-run':
+      return busy(`asking the cluster whether it takes ${event.clone}`)
+    case 'scaled-down':
+      return busy(`${event.workload} goes to 0 of ${plural(event.replicas, 'replica')}`)
+    case 'waiting-old-pod':
+      return busy(`waiting until ${event.pods.join(', ')} is gone`)
+    case 'clone-created':
+      return busy(`${event.clone} is made`)
+    case 'clone-changed':
+      return [{ tone: 'note', text: `${event.clone} is changed to what the manifest says now` }]
+    case 'pod-pending':
+      return busy(`waiting for ${event.pod}: ${event.message}`)
+    case 'clone-deleted':
+      return busy(`${event.clone} is deleted`)
+    case 'waiting-clone-pod':
+      return busy(`waiting until ${event.pods.join(', ')} is gone`)
+    case 'waiting-original': {
+      const why = event.message === undefined ? '' : `: ${event.message}`
+      return busy(`${event.workload}: ${event.ready} of ${plural(event.wanted, 'replica')} ready${why}`)
+    }
+    case 'touching':
+    case 'clone-reused':
+    case 'pod-running':
+    case 'restored':
+    case 'original-ready':
+      return []
+  }
 }
 
 function swappedText(event: Extract<UiEvent, { type: 'swapped' }>): string {

@@ -1,6 +1,7 @@
 import type { UserError } from '../../syncer/base/errors.ts'
 import type { SyncEvent } from '../../syncer/session/sync-port.ts'
 import type { Outcome, Phase } from '../session/machine.ts'
+import type { SwapEvent } from '../swap/swap-event.ts'
 
 /** Where a local listener leads. */
 export interface ForwardLine {
@@ -25,6 +26,8 @@ export type UiEvent =
   | { type: 'phase'; phase: Phase }
   | { type: 'warning'; message: string; hint?: string }
   | { type: 'forwards-bound'; forwards: ForwardLine[] }
+  /** What `up` and `down` do in the cluster. */
+  | { type: 'swap'; event: SwapEvent }
   | { type: 'swapped'; workload: string; clone: string; replicas: number; resumed: boolean }
   | { type: 'pod'; state: 'pending' | 'running' | 'gone' | 'failed'; pod: string; message: string }
   | { type: 'attached'; pod: string }

@@ -24,3 +24,24 @@ export function eventJson(event: UiEvent, nowMs: number): object {
 export function errorJson(error: UserError): object {
   return { code: error.code, message: error.message, hint: error.hint, at: error.at }
 }
+
+/** The event that such a document was made of; null where it is none. */
+export function reviveEvent(value: unknown): UiEvent | null {
+  if (typeof value !== 'object' || value === null || !('type' in value) || typeof value.type !== 'string') return null
+  const event = value as UiEvent
+  if (event.type === 'error') return { ...event, error: reviveError(event.error) }
+  if (event.type !== 'ended') return event
+  const { reason, revertError } = event.outcome
+  return {
+    ...event,
+    outcome: {
+      ...event.outcome,
+      reason: reason.kind === 'failed' ? { ...reason, error: reviveError(reason.error) } : reason,
+      ...(revertError && { revertError: reviveError(revertError) }),
+    },
+  }
+}
+
+function reviveError({ code, message, hint, at }: UserError): UserError {
+  return new UserError(code, message, { hint, at })
+}

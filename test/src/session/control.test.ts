@@ -44,7 +44,7 @@ const ask = (request: Parameters<typeof askHolder>[1], onEvent?: (event: unknown
 describe('control socket', () => {
   test('a request is answered', async () => {
     await serve(async request => ({ asked: request }))
-    expect(await ask({ method: 'status', probe: true })).toEqual({ asked: { method: 'status', probe: true } })
+    expect(await ask({ method: 'status' })).toEqual({ asked: { method: 'status' } })
     expect(await ask({ method: 'flush', timeoutMs: 5 })).toEqual({ asked: { method: 'flush', timeoutMs: 5 } })
     expect(await ask({ method: 'stop' })).toEqual({ asked: { method: 'stop' } })
   })
@@ -172,10 +172,7 @@ describe('control protocol', () => {
         expect(decodeReply(encodeReply(reply))).toEqual(JSON.parse(JSON.stringify(reply)))
       }),
     )
-    expect(decodeRequest(encodeRequest(TOKEN, { method: 'status', probe: false }), TOKEN)).toEqual({
-      method: 'status',
-      probe: false,
-    })
+    expect(decodeRequest(encodeRequest(TOKEN, { method: 'status' }), TOKEN)).toEqual({ method: 'status' })
   })
 })
 

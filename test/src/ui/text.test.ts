@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { ManifestError } from '../../../src/manifest/manifest-error.ts'
 import { errorText } from '../../../src/ui/error-text.ts'
 import { escapeStart, escapeStep } from '../../../src/ui/escape-keys.ts'
 import { formatBytes, formatCount, formatDuration, plural } from '../../../src/ui/quantity.ts'
@@ -40,15 +41,28 @@ test('counts', () => {
 })
 
 describe('errors', () => {
-  const quiet = { verbose: false, paint: paintFor(false) }
-  const loud = { verbose: true, paint: paintFor(false) }
+  const quiet = { verbose: false, paint: paintFor(false), cwd: '/a' }
+  const loud = { verbose: true, paint: paintFor(false), cwd: '/a' }
   test('say what happened and what to do', () => {
     const error = new UserError('port-in-use', 'port 8080 is taken', { hint: 'free it\nor take another' })
     expect(errorText(error, quiet)).toBe('podswap: port 8080 is taken\n  hint: free it\n  hint: or take another\n')
   })
   test('point into a file', () => {
     const error = new UserError('manifest', 'no such field', { at: { file: '/a/dev.yml', line: 3, column: 7 } })
-    expect(errorText(error, quiet)).toBe('/a/dev.yml:3:7: no such field\n')
+    expect(errorText(error, quiet)).toBe('dev.yml:3:7: no such field\n')
+  })
+  test('every complaint about a manifest is said', () => {
+    const at = { file: '/a/dev.yml', line: 3, column: 7 }
+    const error = new ManifestError(
+      [
+        { at, message: 'one', hint: 'so' },
+        { at: { ...at, line: 4 }, message: 'two' },
+      ],
+      5,
+    )
+    expect(errorText(error, quiet)).toBe(
+      'dev.yml:3:7: one\n  hint: so\ndev.yml:4:7: two\npodswap: and 5 more like these\n',
+    )
   })
   test('verbose names the causes', () => {
     const cause = new TypeError('bad', { cause: 'a string' })

@@ -1,0 +1,163 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { UserError } from '../../syncer/base/errors.ts'
+import type { HolderRecord } from '../home/holder-record.ts'
+import type { Dev } from '../manifest/manifest.ts'
+import { askHolder } from '../session/control-client.ts'
+import { fromWireError } from '../session/control-protocol.ts'
+import { findHolder, heldHere, sessionId } from '../session/find-holder.ts'
+import type { DevStatus } from '../session/status-report.ts'
+import type { UiEvent } from '../ui/events.ts'
+import { reviveEvent } from '../ui/json-reporter.ts'
+import type { HoldMessage } from './hold.ts'
+import type { Invocation } from './io.ts'
+import type { UpOptions } from './up.ts'
+import type { Workplace } from './workplace.ts'
+
+const LISTENING_TIMEOUT_MS = 30_000
+/** After it is ready: an app takes its time to listen, and some forwards are for later (a debugger). */
+const ANSWERING_TIMEOUT_MS = 20_000
+
+type Holder = Pick<HolderRecord, 'socket' | 'token'>
+
+/**
+ * Has a background process hold the session, and returns when the first sync is complete, the command runs and the
+ * forwards answer. Where such a process of the same manifest runs already, that one is waited for.
+ */
+export async function detach(invocation: Invocation<UpOptions>, workplace: Workplace, dev: Dev): Promise<void> {
+  const { io, options } = invocation
+  const { reporter } = workplace
+  const running = options.takeOver ? null : runningHolder(workplace, dev)
+  const holder = running ?? (await startHolder(invocation, workplace, dev))
+  const release = io.onSignal(() => void interrupt(holder))
+  // Never aborted: the handler above has the signals.
+  const signal = io.interrupted
+  try {
+    await askHolder(
+      holder,
+      { method: 'follow' },
+      {
+        signal,
+        onEvent: event => {
+          const known = reviveEvent(event)
+          if (known && !(running && isOfTheStart(known))) reporter.report(known)
+        },
+      },
+    )
+    const status = await untilAnswering(holder, signal)
+    reportReady(workplace, dev, status, running !== null)
+  } finally {
+    release()
+  }
+}
+
+/** A background process that does just this already. Throws `held` where it is another one's. */
+function runningHolder({ home, cluster, manifest }: Workplace, dev: Dev): HolderRecord | null {
+  const id = sessionId({ server: cluster.server, namespace: cluster.namespace, dev: dev.name, selector: dev.selector })
+  const record = findHolder(home, id)
+  if (!record) return null
+  if (record.log === null || record.manifest !== manifest?.file) throw heldHere(record)
+  return record
+}
+
+async function startHolder(invocation: Invocation<UpOptions>, workplace: Workplace, dev: Dev): Promise<Holder> {
+  const { io } = invocation
+  const log = join(workplace.home.logs, `${workplace.cluster.namespace}.${dev.name}.log`)
+  const output = openSync(log, 'w', 0o600)
+  const child = spawn(process.execPath, [process.argv[1] ?? '', ...holdArguments(invocation, workplace, dev, log)], {
+    cwd: io.cwd,
+    env: io.env,
+    stdio: ['ignore', output, output, 'ipc'],
+    detached: true,
+    windowsHide: true,
+  })
+  closeSync(output)
+  try {
+    const message = await firstMessage(child, log)
+    if (message.type === 'failed') throw fromWireError(message.error)
+    return message
+  } finally {
+    if (child.connected) child.disconnect()
+    child.unref()
+  }
+}
+
+function holdArguments(
+  { globals, options, rest }: Invocation<UpOptions>,
+  { manifest, cluster }: Workplace,
+  dev: Dev,
+  log: string,
+): string[] {
+  return [
+    '__hold',
+    dev.name,
+    '--log',
+    log,
+    '--file',
+    manifest?.file ?? '',
+    '--namespace',
+    cluster.namespace,
+    ...(cluster.context ? ['--context', cluster.context] : []),
+    '--no-color',
+    ...(globals.verbose ? ['--verbose'] : []),
+    ...(options.takeOver ? ['--take-over'] : []),
+    ...(options.downOnExit ? ['--down-on-exit'] : []),
+    ...(rest === null ? [] : ['--', ...rest]),
+  ]
+}
+
+function firstMessage(child: ChildProcess, log: string): Promise<HoldMessage> {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(silent('says nothing')), LISTENING_TIMEOUT_MS)
+    const silent = (how: string) =>
+      new UserError('state', `the background process ${how}`, { hint: `What it wrote is in ${log}.` })
+    const settle = (how: () => void) => {
+      clearTimeout(late)
+      how()
+    }
+    child.once('message', message => settle(() => resolve(message as HoldMessage)))
+    child.once('error', cause => settle(() => reject(new UserError('state', 'cannot start a process', { cause }))))
+    child.once('exit', code => settle(() => reject(silent(`ended at once (code ${code})`))))
+  })
+}
+
+/** Ctrl-C: a start that is not through is undone by the process that does it, and `follow` ends with that. */
+async function interrupt(holder: Holder): Promise<void> {
+  await askHolder(holder, { method: 'interrupt' }, { signal: AbortSignal.timeout(5_000) }).catch(() => {})
+}
+
+async function untilAnswering(holder: Holder, signal: AbortSignal): Promise<DevStatus> {
+  const late = performance.now() + ANSWERING_TIMEOUT_MS
+  for (;;) {
+    const status = (await askHolder(holder, { method: 'status' }, { signal })) as DevStatus
+    const answers = status.forwards.every(forward => forward.state === 'ready')
+    const stands = status.state === 'ready' || status.state === 'syncing'
+    if ((answers && stands) || status.command.state === 'exited' || performance.now() > late) return status
+    await pause(100)
+  }
+}
+
+function reportReady({ reporter }: Workplace, dev: Dev, status: DevStatus, wasRunning: boolean): void {
+  for (const { local, remote, state, error } of status.forwards) {
+    if (state === 'ready') continue
+    reporter.report({ type: 'warning', message: `forward ${local} → ${remote} does not answer yet: ${error ?? state}` })
+  }
+  const { command } = status
+  if (command.state === 'exited' && command.exit_code !== 0) {
+    throw new UserError('pod-failed', `the dev command ended with code ${command.exit_code}`, {
+      hint: `podswap attach ${dev.name} shows what it printed; dev mode is on, podswap down ${dev.name} ends it.`,
+    })
+  }
+  const how = wasRunning ? 'runs in the background already' : 'runs in the background'
+  reporter.report({
+    type: 'done',
+    message: `${dev.name} ${how}; podswap attach ${dev.name} takes its terminal, podswap down ${dev.name} ends it`,
+  })
+}
+
+/** Of no use to somebody who comes later. */
+function isOfTheStart(event: UiEvent): boolean {
+  return event.type !== 'connection-lost' && event.type !== 'reconnected'
+}

@@ -1,0 +1,103 @@
+import { UserError } from '../../syncer/base/errors.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { HolderRecord } from '../home/holder-record.ts'
+import { stopHolder } from '../session/find-holder.ts'
+import { type Reverted, revertSwap } from '../swap/revert.ts'
+import { findSwapped, type Swapped } from '../swap/swapped.ts'
+import type { Invocation } from './io.ts'
+import { holdersHere, isHolderOf, isSwapOf, several, swappedTitle } from './targets.ts'
+import { chooseDev, openWorkplace, type Workplace } from './workplace.ts'
+
+/** What a call of `down` is about. */
+interface Scope {
+  holds(record: HolderRecord): boolean
+  has(swapped: Swapped): boolean
+  /** Nothing was said that could mean several. */
+  one: boolean
+  /** Where there is nothing of it. */
+  nothing: string
+}
+
+/** Puts workloads back; needs neither the manifest nor the laptop that swapped them. */
+export async function down(invocation: Invocation<{ all?: boolean }>): Promise<number> {
+  const workplace = await openWorkplace(invocation, { manifest: 'optional' })
+  const { cluster, reporter, home } = workplace
+  const signal = invocation.io.interrupted
+  const scope = scopeOf(workplace, invocation)
+  const find = async () => (await findSwapped(cluster, { signal })).filter(each => scope.has(each))
+  try {
+    // The cluster is asked first: where it does not answer, a session that runs is left alone.
+    const before = await find()
+    const holders = holdersHere(workplace).filter(record => scope.holds(record))
+    if (scope.one) refuseSeveral(before, holders, cluster)
+    for (const record of holders) await stopHolder(home, record, signal)
+    const swapped = holders.length > 0 ? await find() : before
+    for (const each of swapped) await revert(workplace, each, signal)
+    if (swapped.length === 0) reporter.report({ type: 'done', message: `nothing to do: ${scope.nothing}` })
+    return 0
+  } finally {
+    reporter.close()
+  }
+}
+
+function refuseSeveral(swapped: Swapped[], holders: HolderRecord[], cluster: Cluster): void {
+  const starting = holders.filter(
+    record => !swapped.some(({ dev, name }) => record.dev === dev || isHolderOf(record, name)),
+  )
+  const names = [...swapped.map(({ name }) => name), ...starting.map(({ dev }) => dev)]
+  if (names.length > 1) throw several(names, cluster)
+}
+
+async function revert({ cluster, reporter }: Workplace, swapped: Swapped, signal: AbortSignal): Promise<void> {
+  const { kind, name } = swapped
+  reporter.report({ type: 'undoing', workload: swappedTitle(swapped) })
+  const reverted = await revertSwap(
+    cluster,
+    { kind, name },
+    { signal, on: event => reporter.report({ type: 'swap', event }) },
+  )
+  for (const message of reverted.leftovers) reporter.report({ type: 'warning', message })
+  reporter.report({ type: 'done', message: revertedText(reverted) })
+}
+
+function revertedText({ state, workload, replicas, isReady }: Reverted): string {
+  switch (state) {
+    case 'nothing':
+      return `nothing to do: ${workload} is not in dev mode`
+    case 'gone':
+      return `${workload} was deleted meanwhile; its dev pod is gone too`
+    case 'reverted': {
+      const count = `${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`
+      return isReady
+        ? `${workload} is back as it was, ${count} ready`
+        : `${workload} is back as it was with ${count}, which are not ready yet`
+    }
+  }
+}
+
+function scopeOf(workplace: Workplace, { names, options }: Invocation<{ all?: boolean }>): Scope {
+  const { manifest, cluster } = workplace
+  if (options.all && names.length > 0) throw new UserError('usage', 'either names or --all', { hint: 'Leave one out.' })
+  const nothing = `nothing in the namespace ${cluster.namespace} is in dev mode`
+  if (options.all) return { holds: () => true, has: () => true, one: false, nothing }
+  if (names.length > 0) {
+    const devs = manifest?.devs.filter(dev => names.includes(dev.name)) ?? []
+    return {
+      holds: record => names.some(name => isHolderOf(record, name)),
+      has: swapped =>
+        names.some(name => [swapped.name, swapped.dev, swapped.clone].includes(name)) ||
+        devs.some(dev => isSwapOf(swapped, dev)),
+      one: false,
+      nothing: `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} not in dev mode`,
+    }
+  }
+  // Without a name or a manifest: what is there, if it is one thing.
+  if (!manifest) return { holds: () => true, has: () => true, one: true, nothing }
+  const dev = chooseDev(manifest, undefined)
+  return {
+    holds: record => isHolderOf(record, dev.name),
+    has: swapped => isSwapOf(swapped, dev),
+    one: false,
+    nothing: `${dev.name} is not in dev mode`,
+  }
+}

@@ -1,0 +1,55 @@
+import { toWireError } from '../session/control-protocol.ts'
+import { openSession } from '../session/open-session.ts'
+import { exitCodeOfOutcome } from './exit-code.ts'
+import type { Invocation } from './io.ts'
+import { sessionConfig } from './session-config.ts'
+import { chooseDev, openWorkplace } from './workplace.ts'
+
+/** What the background process tells the one that started it, once. */
+export type HoldMessage =
+  | { type: 'listening'; socket: string; token: string }
+  | { type: 'failed'; error: ReturnType<typeof toWireError> }
+
+export interface HoldOptions {
+  log: string
+  takeOver?: boolean
+  downOnExit?: boolean
+}
+
+/** The background process of `up --detach`: holds the session until it ends. */
+export async function hold(invocation: Invocation<HoldOptions>): Promise<number> {
+  const { io, names, options } = invocation
+  try {
+    const workplace = await openWorkplace(invocation, { manifest: 'required' })
+    const { manifest, reporter } = workplace
+    if (!manifest) throw new Error('the manifest is required')
+    const dev = chooseDev(manifest, names[0])
+    const { session, record, close } = await openSession({
+      ...workplace,
+      manifest,
+      config: sessionConfig(invocation, dev, { interactive: false, endsWithCommand: false }),
+      who: io,
+      system: io,
+      takeOver: options.takeOver === true,
+      log: options.log,
+      report: event => reporter.report(event),
+      signal: io.interrupted,
+    })
+    io.onSignal(signal => session.interrupt(signal))
+    session.start()
+    tell({ type: 'listening', socket: record.socket, token: record.token })
+    const outcome = await session.done
+    await close()
+    if (outcome.reason.kind === 'failed') throw outcome.reason.error
+    return exitCodeOfOutcome(outcome)
+  } catch (error) {
+    tell({ type: 'failed', error: toWireError(error) })
+    throw error
+  }
+}
+
+function tell(message: HoldMessage): void {
+  if (!process.connected || !process.send) return
+  process.send(message)
+  process.disconnect()
+}

@@ -1,0 +1,30 @@
+import type { Dev } from '../manifest/manifest.ts'
+import type { SessionConfig } from '../session/run.ts'
+import type { Invocation } from './io.ts'
+
+/** Without a terminal here the program still gets one in the pod, of the usual size. */
+const USUAL_SIZE = { columns: 80, rows: 24 }
+
+export function sessionConfig(
+  { io, rest, options }: Invocation<{ downOnExit?: boolean }>,
+  dev: Dev,
+  how: { interactive: boolean; endsWithCommand: boolean },
+): SessionConfig {
+  const { columns, rows } = io.stdout
+  return {
+    dev,
+    command: {
+      argv: rest !== null && rest.length > 0 ? rest : dev.command,
+      cwd: dev.workdir,
+      env: terminalEnv(io.env),
+      terminal: how.interactive && columns && rows ? { columns, rows } : USUAL_SIZE,
+    },
+    downOnExit: options.downOnExit === true,
+    ...how,
+  }
+}
+
+/** What a program in the pod has to know of the terminal here. */
+export function terminalEnv(env: Record<string, string | undefined>): Record<string, string> {
+  return { TERM: env.TERM || 'xterm-256color', ...(env.COLORTERM && { COLORTERM: env.COLORTERM }) }
+}

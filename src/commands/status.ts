@@ -1,0 +1,160 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { UserError } from '../../syncer/base/errors.ts'
+import type { HolderRecord } from '../home/holder-record.ts'
+import { askHolder } from '../session/control-client.ts'
+import { findHolder, isAlive } from '../session/find-holder.ts'
+import { commandStatus, type DevStatus, emptySummary, type StatusReport } from '../session/status-report.ts'
+import { findSwapped, type Swapped } from '../swap/swapped.ts'
+import { statusText } from '../ui/status-text.ts'
+import { paintFor, wantsColour } from '../ui/style.ts'
+import type { Invocation } from './io.ts'
+import { holdersHere, isHolderOf, isSwapOf, swappedTitle } from './targets.ts'
+import { openWorkplace, type Workplace } from './workplace.ts'
+
+const ANSWER_TIMEOUT_MS = 6_000
+const WATCH_INTERVAL_MS = 1_000
+
+/** Says how sessions are: those of this laptop by asking their processes, others by what the cluster knows. */
+export async function status(invocation: Invocation<{ watch?: boolean }>): Promise<number> {
+  const { io, globals, options } = invocation
+  const workplace = await openWorkplace(invocation, { manifest: 'optional' })
+  const paint = paintFor(wantsColour(io.stdout, io.env, globals))
+  const show = (report: StatusReport) => {
+    if (globals.json) return `${JSON.stringify(report, null, options.watch ? undefined : 2)}\n`
+    if (report.devs.length === 0) return `nothing is in dev mode in the namespace ${workplace.cluster.namespace}\n`
+    return statusText(report, { nowMs: Date.now(), paint })
+  }
+  const look = () => readStatus(workplace, invocation.names, io.interrupted)
+  if (!options.watch) {
+    io.stdout.write(show(await look()))
+    return 0
+  }
+  await watch(
+    async () => show(await look()),
+    text => io.stdout.write(text),
+    io.interrupted,
+  )
+  return 130
+}
+
+/** Tells it again whenever it reads otherwise. */
+async function watch(read: () => Promise<string>, write: (text: string) => void, signal: AbortSignal): Promise<never> {
+  for (let last = ''; ; ) {
+    const text = await read()
+    if (text !== last) write(last === '' ? text : `\n${text}`)
+    last = text
+    await pause(WATCH_INTERVAL_MS, undefined, { signal })
+  }
+}
+
+export async function readStatus(workplace: Workplace, names: string[], signal: AbortSignal): Promise<StatusReport> {
+  const wanted = wantedOf(workplace, names)
+  const holders = holdersHere(workplace).filter(record => wanted.holds(record))
+  const devs = await Promise.all(holders.map(record => askStatus(workplace, record, signal)))
+  const held = devs.filter(dev => dev !== null)
+  // What a process of this laptop holds needs no answer of the cluster, which may be out of reach just now.
+  if (wanted.count !== null && held.length >= wanted.count) return { devs: held }
+  const others = await findOthers(workplace, held, signal)
+  return {
+    devs: [...held, ...others.filter(swapped => wanted.has(swapped)).map(each => swappedStatus(workplace, each))],
+  }
+}
+
+interface Wanted {
+  holds(record: HolderRecord): boolean
+  has(swapped: Swapped): boolean
+  /** How many there can be; null: whatever there is. */
+  count: number | null
+}
+
+function wantedOf({ manifest }: Workplace, names: string[]): Wanted {
+  if (names.length === 0 && !manifest) return { holds: () => true, has: () => true, count: null }
+  const devs =
+    names.length === 0 ? (manifest?.devs ?? []) : (manifest?.devs ?? []).filter(dev => names.includes(dev.name))
+  const all = names.length === 0 ? devs.map(dev => dev.name) : names
+  return {
+    holds: record => all.some(name => isHolderOf(record, name)),
+    has: swapped =>
+      devs.some(dev => isSwapOf(swapped, dev)) ||
+      names.some(name => [swapped.name, swapped.dev, swapped.clone].includes(name)),
+    count: all.length,
+  }
+}
+
+async function findOthers({ cluster }: Workplace, held: DevStatus[], signal: AbortSignal): Promise<Swapped[]> {
+  try {
+    const all = await findSwapped(cluster, { signal })
+    return all.filter(swapped => !held.some(dev => dev.workload === swappedTitle(swapped)))
+  } catch (error) {
+    if (held.length === 0 || signal.aborted) throw error
+    for (const dev of held) dev.warnings.push('the cluster could not be asked about other workloads')
+    return []
+  }
+}
+
+/** null where the process went away meanwhile. */
+async function askStatus({ home }: Workplace, record: HolderRecord, signal: AbortSignal): Promise<DevStatus | null> {
+  const late = AbortSignal.timeout(ANSWER_TIMEOUT_MS)
+  while (!late.aborted) {
+    try {
+      const answer = await askHolder(record, { method: 'status' }, { signal: AbortSignal.any([signal, late]) })
+      return answer as DevStatus
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof UserError)) throw error
+      if (!findHolder(home, record.id)) return null
+      // It has claimed the session and does not listen yet.
+      if (error.code !== 'not-found') break
+      await pause(25)
+    }
+  }
+  return isAlive(record) ? silentStatus(record) : null
+}
+
+function silentStatus(record: HolderRecord): DevStatus {
+  return {
+    ...emptyStatus(record),
+    name: record.dev,
+    workload: record.workload ?? record.dev,
+    state: 'failed',
+    holder: `${record.user}@${record.host}`,
+    holder_pid: record.pid,
+    since: new Date(record.startedAtMs).toISOString(),
+    warnings: [`process ${record.pid} holds the session and does not answer`],
+  }
+}
+
+/** Swapped, and held by no process of this laptop: what can be seen from here is what the cluster says. */
+function swappedStatus({ cluster }: Workplace, swapped: Swapped): DevStatus {
+  return {
+    ...emptyStatus(cluster),
+    name: swapped.dev ?? swapped.name,
+    workload: swappedTitle(swapped),
+    state: null,
+    holder: swapped.owner ?? null,
+    pod: swapped.pod?.name ?? null,
+    since: swapped.since ?? null,
+    warnings: [
+      ...(swapped.state === 'swapped' ? [] : ['it is half swapped; podswap down puts it back']),
+      'no podswap process on this machine holds it, so nothing is known of its sync; podswap up takes it up again',
+    ],
+  }
+}
+
+function emptyStatus({ namespace }: { namespace: string }): DevStatus {
+  return {
+    name: '',
+    namespace,
+    workload: '',
+    state: null,
+    holder: null,
+    pod: null,
+    sync: emptySummary('unknown'),
+    forwards: [],
+    command: commandStatus(null),
+    holder_pid: null,
+    since: null,
+    folders: [],
+    warnings: [],
+  }
+}

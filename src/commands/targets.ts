@@ -1,0 +1,65 @@
+import { UserError } from '../../syncer/base/errors.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { HolderRecord } from '../home/holder-record.ts'
+import type { Dev } from '../manifest/manifest.ts'
+import { liveHolders } from '../session/find-holder.ts'
+import { findSwapped, type Swapped } from '../swap/swapped.ts'
+import { chooseDev, type Workplace } from './workplace.ts'
+
+/** The sessions that processes on this laptop hold in the namespace. */
+export function holdersHere({ home, cluster }: Pick<Workplace, 'home' | 'cluster'>): HolderRecord[] {
+  return liveHolders(home).filter(record => record.server === cluster.server && record.namespace === cluster.namespace)
+}
+
+/** `name` is a dev's or a workload's. */
+export function isHolderOf(record: HolderRecord, name: string): boolean {
+  return record.dev === name || record.workload?.split('/')[1] === name
+}
+
+/** `deployment/web` */
+export function swappedTitle(swapped: Pick<Swapped, 'kind' | 'name'>): string {
+  return `${swapped.kind.toLowerCase()}/${swapped.name}`
+}
+
+/** Whether what is swapped is what a dev of the manifest means. */
+export function isSwapOf(swapped: Swapped, dev: Dev): boolean {
+  return swapped.dev === dev.name || (!dev.selector && swapped.name === dev.name)
+}
+
+/**
+ * The one running dev mode that is meant: by the name given, else by the manifest, else the only one in the namespace.
+ * Throws `not-found` or `usage`.
+ */
+export async function oneSwapped(
+  workplace: Workplace,
+  name: string | undefined,
+  signal: AbortSignal,
+): Promise<Swapped> {
+  const { cluster, manifest } = workplace
+  // A name that the manifest does not have may still be a workload's.
+  const dev =
+    manifest && (name === undefined || manifest.devs.some(each => each.name === name))
+      ? chooseDev(manifest, name)
+      : null
+  const all = await findSwapped(cluster, { signal })
+  const found = all.filter(swapped =>
+    dev ? isSwapOf(swapped, dev) : name === undefined || [swapped.name, swapped.dev, swapped.clone].includes(name),
+  )
+  const [only, ...others] = found
+  if (only && others.length === 0) return only
+  if (only)
+    throw several(
+      found.map(swapped => swapped.name),
+      cluster,
+    )
+  const what = dev?.name ?? name
+  throw new UserError('not-found', `${what ?? 'nothing'} is ${what ? 'not ' : ''}in dev mode in ${cluster.namespace}`, {
+    hint: `podswap up${what ? ` ${what}` : ''} starts it.`,
+  })
+}
+
+export function several(names: string[], cluster: Cluster): UserError {
+  return new UserError('usage', `several are in dev mode in the namespace ${cluster.namespace}: ${names.join(', ')}`, {
+    hint: 'Name the one that you mean.',
+  })
+}

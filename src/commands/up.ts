@@ -1,0 +1,118 @@
+import { UserError } from '../../syncer/base/errors.ts'
+import type { Dev } from '../manifest/manifest.ts'
+import { openSession } from '../session/open-session.ts'
+import { followOutput } from '../session/program-output.ts'
+import { ProgramTerminal } from '../session/program-terminal.ts'
+import type { Session } from '../session/run.ts'
+import type { Reporter, UiEvent } from '../ui/events.ts'
+import { detach } from './detach.ts'
+import { dryRun } from './dry-run.ts'
+import { exitCodeOfOutcome } from './exit-code.ts'
+import type { Invocation, Io } from './io.ts'
+import { sessionConfig } from './session-config.ts'
+import { chooseDev, openWorkplace, type Workplace } from './workplace.ts'
+
+export interface UpOptions {
+  detach?: boolean
+  takeOver?: boolean
+  downOnExit?: boolean
+  dryRun?: boolean
+}
+
+export async function up(invocation: Invocation<UpOptions>): Promise<number> {
+  const { names, options } = invocation
+  const workplace = await openWorkplace(invocation, { manifest: 'required' })
+  const { manifest } = workplace
+  if (!manifest) throw new Error('the manifest is required')
+  const devs = names.length > 0 ? names.map(name => chooseDev(manifest, name)) : [chooseDev(manifest, undefined)]
+  const [first, ...others] = devs
+  try {
+    if (options.dryRun) {
+      for (const dev of devs) await dryRun(invocation, workplace, dev)
+      return 0
+    }
+    if (options.detach) {
+      for (const dev of devs) await detach(invocation, workplace, dev)
+      return 0
+    }
+    if (!first || others.length > 0) {
+      throw new UserError('usage', 'one terminal serves one dev', { hint: 'Add --detach to start several.' })
+    }
+    return await upHere(invocation, workplace, first)
+  } finally {
+    workplace.reporter.close()
+  }
+}
+
+/** The session in this process, with the dev command's terminal where there is one. */
+async function upHere(invocation: Invocation<UpOptions>, workplace: Workplace, dev: Dev): Promise<number> {
+  const { io, globals } = invocation
+  const { reporter } = workplace
+  const interactive = io.stdin.isTTY === true && io.stdout.isTTY === true && !globals.json
+  let terminal: ProgramTerminal | null = null
+  const opened = await openSession({
+    ...workplace,
+    manifest: workplace.manifest!,
+    config: sessionConfig(invocation, dev, { interactive, endsWithCommand: true }),
+    who: io,
+    system: io,
+    takeOver: invocation.options.takeOver === true,
+    log: null,
+    report: event => reportBeside(reporter, terminal, event),
+    signal: io.interrupted,
+  })
+  const { session } = opened
+  const release = io.onSignal(signal => session.interrupt(signal))
+  if (interactive) terminal = lendTerminal(io, session, reporter)
+  else followOutput(session, event => reporter.report(event))
+  session.start()
+  const outcome = await session.done
+  release()
+  await opened.close()
+  if (outcome.reason.kind === 'failed') throw outcome.reason.error
+  return exitCodeOfOutcome(outcome)
+}
+
+function lendTerminal(io: Io, session: Session, reporter: Reporter): ProgramTerminal {
+  const terminal = new ProgramTerminal(io.stdin, io.stdout, {
+    exit: exit => {
+      terminal.close()
+      session.commandExited(exit)
+    },
+    leave: () => {
+      terminal.close()
+      io.stdout.write('\n')
+      session.leave()
+    },
+    lost: error => reporter.report({ type: 'warning', message: `the program’s terminal is lost: ${error.message}` }),
+    interrupt: () => session.interrupt('SIGINT'),
+  })
+  session.onLink((link, isSame) => {
+    reporter.clear()
+    if (link) terminal.show(link.agent, isSame)
+    else terminal.pause()
+  })
+  return terminal
+}
+
+/** While the program has the terminal, only what a person must know is said there. */
+function reportBeside(reporter: Reporter, terminal: ProgramTerminal | null, event: UiEvent): void {
+  if (event.type === 'ended') terminal?.close()
+  if (terminal?.isOpen && !isUrgent(event)) return
+  reporter.report(event)
+}
+
+function isUrgent(event: UiEvent): boolean {
+  switch (event.type) {
+    case 'connection-lost':
+    case 'reconnected':
+    case 'error':
+      return true
+    case 'pod':
+      return event.state === 'failed'
+    case 'sync':
+      return event.event.type === 'conflict' || event.event.type === 'halted'
+    default:
+      return false
+  }
+}

@@ -1,0 +1,84 @@
+import { UserError } from '../../syncer/base/errors.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { connectCluster } from '../cluster/connect.ts'
+import { type Home, homePath, openHome } from '../home/home.ts'
+import { loadManifest } from '../manifest/load-manifest.ts'
+import type { Dev, Manifest } from '../manifest/manifest.ts'
+import { formatComplaint, ManifestError } from '../manifest/manifest-error.ts'
+import type { Reporter } from '../ui/events.ts'
+import type { Invocation } from './io.ts'
+import { createReporter } from './reporter.ts'
+
+/** An API server that does not answer is given up soon enough that a person is told within 10 s. */
+const CLUSTER_DEADLINE_MS = 8_000
+
+/** What a command works with. */
+export interface Workplace {
+  manifest: Manifest | null
+  cluster: Cluster
+  home: Home
+  reporter: Reporter
+}
+
+/**
+ * Reads the manifest and the kubeconfig; asks nothing of the cluster yet. Where the manifest is not `required`, none
+ * that was not asked for with `-f` may be missing or wrong: the command then goes by the cluster alone.
+ */
+export async function openWorkplace(
+  invocation: Invocation<unknown>,
+  options: { manifest: 'required' | 'optional' },
+): Promise<Workplace> {
+  const { io, globals } = invocation
+  const reporter = createReporter(io, globals)
+  const manifest = readManifest(invocation, options.manifest, reporter)
+  const cluster = await connectCluster({
+    context: globals.context ?? manifest?.context,
+    namespace: globals.namespace ?? manifest?.namespace,
+    env: io.env,
+    deadlineMs: CLUSTER_DEADLINE_MS,
+  })
+  const home = openHome(homePath({ platform: io.platform, env: io.env, homedir: io.homedir, cwd: io.cwd }))
+  return { manifest, cluster, home, reporter }
+}
+
+function readManifest(
+  { io, globals }: Invocation<unknown>,
+  need: 'required' | 'optional',
+  reporter: Reporter,
+): Manifest | null {
+  try {
+    const manifest = loadManifest({ file: globals.file, cwd: io.cwd, env: io.env, home: io.homedir })
+    if (need === 'required') {
+      for (const warning of manifest.warnings) {
+        reporter.report({
+          type: 'warning',
+          message: formatComplaint({ ...warning, hint: undefined }, io.cwd),
+          hint: warning.hint,
+        })
+      }
+    }
+    return manifest
+  } catch (error) {
+    const mayDoWithout = need === 'optional' && globals.file === undefined
+    if (!mayDoWithout || !(error instanceof UserError) || error.code !== 'manifest') throw error
+    // Not on stdout: a status as JSON is one document.
+    if (error instanceof ManifestError) {
+      io.stderr.write(`podswap: going without the manifest: ${formatComplaint(error.complaints[0]!, io.cwd)}\n`)
+    }
+    return null
+  }
+}
+
+/** The dev that is meant: the one that is named, or the only one. Throws `usage`. */
+export function chooseDev(manifest: Manifest, name: string | undefined): Dev {
+  const { devs } = manifest
+  const names = devs.map(dev => dev.name).join(', ')
+  if (name === undefined) {
+    const [only, ...others] = devs
+    if (only && others.length === 0) return only
+    throw new UserError('usage', `the manifest has several devs: ${names}`, { hint: 'Name the one that you mean.' })
+  }
+  const dev = devs.find(each => each.name === name)
+  if (dev) return dev
+  throw new UserError('usage', `the manifest has no dev ${name}`, { hint: `It has ${names}.` })
+}

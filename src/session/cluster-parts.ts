@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { systemClock, systemTimers } from '../../syncer/base/clock.ts'
+import { openSyncSession } from '../../syncer/session/sync-session.ts'
+import { agentImage } from '../agent/agent-image.ts'
+import { attachAgent } from '../agent/attach.ts'
+import type { AgentFiles } from '../agent/bundle.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { Home } from '../home/home.ts'
+import type { Dev } from '../manifest/manifest.ts'
+import { type AppliedSwap as Applied, applySwap } from '../swap/apply.ts'
+import type { PlanOptions } from '../swap/plan.ts'
+import type { WorkloadKind } from '../swap/record.ts'
+import { revertSwap } from '../swap/revert.ts'
+import type { SwapEvent } from '../swap/swap-event.ts'
+import { watchDevPod } from '../swap/watch-dev-pod.ts'
+import type { AppliedSwap, SessionParts } from './parts.ts'
+
+const UNDO_READY_MS = 60_000
+
+export interface ClusterPartsOptions {
+  cluster: Cluster
+  home: Home
+  dev: Dev
+  agent: AgentFiles
+  sessionId: string
+  /** `user@host` */
+  owner: string
+  takeOver: boolean
+  env: Record<string, string | undefined>
+}
+
+/** The parts of a session on a real cluster and a real folder. */
+export function clusterParts(options: ClusterPartsOptions): SessionParts {
+  const { cluster, dev, agent } = options
+  let applied: Applied | null = null
+  let target: { kind: WorkloadKind; name: string } | null = null
+  return {
+    clock: systemClock,
+    timers: systemTimers,
+    random: Math.random,
+    bindForwards: dial => bindForwards(dev, dial),
+    async applySwap({ signal, touching, report }) {
+      const on = (event: SwapEvent) => {
+        if (event.type === 'touching') {
+          target = parseTitle(event.workload)
+          touching()
+        }
+        report({ type: 'swap', event })
+      }
+      const plan = planOptions(options)
+      applied = await applySwap(cluster, { dev, options: plan, takeOver: options.takeOver, signal, on })
+      target = { kind: applied.kind, name: applied.name }
+      const { workload, clone, replicas, resumed } = applied
+      return { workload, clone, replicas, resumed }
+    },
+    async revertSwap({ signal, report }) {
+      if (!target) return
+      const on = (event: SwapEvent) => report({ type: 'swap', event })
+      const { leftovers } = await revertSwap(cluster, target, { signal, on, readyMs: UNDO_READY_MS })
+      for (const message of leftovers) report({ type: 'warning', message })
+    },
+    async watchPod(_swap, { signal, on }) {
+      if (applied) await watchDevPod(cluster, applied, { signal, on })
+    },
+    async attach(pod, lane, signal) {
+      const where = { pod: pod.name, container: pod.container }
+      const { io } = await attachAgent(cluster, where, { bundle: agent.bundle, hello: { lane }, signal })
+      return io
+    },
+    openSync(folder, swap, onEvent) {
+      const sessionKey = syncKey(cluster, swap, folder)
+      const { local, mode, initial } = folder
+      return openSyncSession({
+        local,
+        mode,
+        initial,
+        sessionKey,
+        stateFolder: join(options.home.sync, sessionKey),
+        onEvent,
+      })
+    },
+  }
+}
+
+export function planOptions(options: Omit<ClusterPartsOptions, 'cluster' | 'home'>): PlanOptions {
+  const { dev, env, agent, sessionId, owner } = options
+  return {
+    agentImage: agentImage(env, dev.initContainer?.image),
+    startScript: agent.startScript,
+    sessionId,
+    owner,
+    since: new Date().toISOString(),
+  }
+}
+
+/** Names the pairing of a laptop's folder with a workload's: the ancestor of one must never be taken for another's. */
+function syncKey(cluster: Cluster, swap: AppliedSwap, folder: { local: string; remote: string }): string {
+  const text = JSON.stringify([cluster.server, cluster.namespace, swap.workload, folder.local, folder.remote])
+  return createHash('sha256').update(text).digest('hex').slice(0, 32)
+}
+
+/** `deployment/web` */
+export function parseTitle(title: string): { kind: WorkloadKind; name: string } {
+  const [kind, name = ''] = title.split('/')
+  return { kind: kind === 'statefulset' ? 'StatefulSet' : 'Deployment', name }
+}

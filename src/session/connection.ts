@@ -1,0 +1,81 @@
+import type { UserError } from '../../syncer/base/errors.ts'
+import { asUserError } from './as-user-error.ts'
+import { type Link, openLink } from './link.ts'
+import type { PodRef } from './machine.ts'
+import type { SessionParts } from './parts.ts'
+
+const ATTACH_TIMEOUT_MS = 30_000
+const PROBE_TIMEOUT_MS = 3_000
+
+export interface ConnectionEvents {
+  attached(attempt: number): void
+  failed(attempt: number, error: UserError): void
+  lost(attempt: number, upMs: number, reason: string): void
+}
+
+/** The one connection that a session has to its pod, attempt by attempt. */
+export class Connection {
+  readonly #parts: SessionParts
+  readonly #on: ConnectionEvents
+  readonly #over: AbortSignal
+  #attaching: AbortController | null = null
+  #current: { link: Link; attempt: number } | null = null
+
+  constructor(parts: SessionParts, over: AbortSignal, on: ConnectionEvents) {
+    this.#parts = parts
+    this.#over = over
+    this.#on = on
+  }
+
+  get link(): Link | null {
+    return this.#current?.link ?? null
+  }
+
+  /** The connection of this very attempt. */
+  of(attempt: number): Link | null {
+    return this.#current?.attempt === attempt ? this.#current.link : null
+  }
+
+  async open(attempt: number, pod: PodRef): Promise<void> {
+    const attaching = new AbortController()
+    this.#attaching = attaching
+    const { clock } = this.#parts
+    const left = () => attaching.signal.aborted || this.#over.aborted
+    const signal = AbortSignal.any([attaching.signal, this.#over])
+    const late = AbortSignal.timeout(ATTACH_TIMEOUT_MS)
+    try {
+      const attach = this.#parts.attach.bind(this.#parts, pod)
+      const link = await openLink({ ...this.#parts, attach, signal: AbortSignal.any([signal, late]) })
+      if (left()) return link.close()
+      const since = clock.monotonic()
+      this.#current = { link, attempt }
+      void link.closed.then(reason => {
+        if (this.#current?.link === link) this.#on.lost(attempt, clock.monotonic() - since, reason)
+      })
+      this.#on.attached(attempt)
+    } catch (error) {
+      if (!left()) this.#on.failed(attempt, asUserError(error))
+    }
+  }
+
+  /** Leaves whatever there is: an attempt under way, or a connection. */
+  close(): void {
+    this.#attaching?.abort()
+    this.#attaching = null
+    const link = this.link
+    this.#current = null
+    link?.close()
+  }
+
+  /** Whether a connection that seems to stand does: one that does not answer is cut, which counts as lost. */
+  async probe(): Promise<void> {
+    const { link } = this
+    if (!link) return
+    const signal = AbortSignal.any([this.#over, AbortSignal.timeout(PROBE_TIMEOUT_MS)])
+    try {
+      await link.agent.call({ method: 'agent-state' }, signal)
+    } catch {
+      link.close()
+    }
+  }
+}

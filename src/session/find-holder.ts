@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { UserError } from '../../syncer/base/errors.ts'
+import { claimHolder, type HolderRecord, listHolders, readHolder, releaseHolder } from '../home/holder-record.ts'
+import type { Home } from '../home/home.ts'
+import { processStart } from '../home/process-identity.ts'
+import { askHolder } from './control-client.ts'
+
+const STOP_TIMEOUT_MS = 15_000
+const TERM_TIMEOUT_MS = 10_000
+const POLL_MS = 25
+
+/** Names the session of one dev of one namespace of one cluster on this laptop: 16 hexadecimal digits. */
+export function sessionId(of: {
+  server: string
+  namespace: string
+  dev: string
+  selector: Record<string, string> | undefined
+}): string {
+  const selector = Object.entries(of.selector ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
+  const text = JSON.stringify([of.server, of.namespace, of.dev, selector])
+  return createHash('sha256').update(text).digest('hex').slice(0, 16)
+}
+
+/** Whether the process that wrote the record is still there; a later one with its number is not. */
+export function isAlive(record: HolderRecord): boolean {
+  const start = processStart(record.pid)
+  if (start === null) return false
+  return start === undefined || record.processStart === null || start === record.processStart
+}
+
+/** The live session of this id; what a dead one left behind is removed. */
+export function findHolder(home: Home, id: string): HolderRecord | null {
+  const record = readHolder(home, id)
+  if (!record || isAlive(record)) return record
+  releaseHolder(home, record)
+  return null
+}
+
+/** All live sessions on this laptop. */
+export function liveHolders(home: Home): HolderRecord[] {
+  return listHolders(home).filter(record => findHolder(home, record.id) !== null)
+}
+
+/** Makes this process the one that holds the session. Throws `held` where another live one does. */
+export function claimSession(home: Home, record: HolderRecord): void {
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const claim = claimHolder(home, record)
+    if (claim.claimed) return
+    if (isAlive(claim.by)) throw heldHere(claim.by)
+    releaseHolder(home, claim.by)
+  }
+  throw new UserError('state', 'another podswap process starts at the same moment', { hint: 'Try once more.' })
+}
+
+export function heldHere(by: HolderRecord): UserError {
+  const since = new Date(by.startedAtMs).toLocaleTimeString()
+  return new UserError('held', `process ${by.pid} on this machine holds ${by.dev} since ${since}`, {
+    hint: [
+      `podswap attach ${by.dev} takes its terminal, podswap status shows how it is,`,
+      `podswap up ${by.dev} --take-over takes it from there, podswap down ${by.dev} ends it.`,
+    ].join('\n'),
+  })
+}
+
+/**
+ * Has a session's process end and leave the cluster as it is, and waits for that. A process that does not answer gets
+ * SIGTERM, if it certainly is the one. Throws `timeout` where it stays.
+ */
+export async function stopHolder(home: Home, record: HolderRecord, signal: AbortSignal): Promise<void> {
+  const late = AbortSignal.timeout(STOP_TIMEOUT_MS)
+  try {
+    await askHolder(record, { method: 'stop' }, { signal: AbortSignal.any([signal, late]) })
+  } catch (error) {
+    signal.throwIfAborted()
+    // Gone in the middle of the answer is as good as an answer.
+    if (!(error instanceof UserError)) throw error
+  }
+  if (await ends(record, late.aborted ? 0 : 3_000, signal)) return void releaseHolder(home, record)
+  if (record.processStart !== null && processStart(record.pid) === record.processStart) {
+    process.kill(record.pid, 'SIGTERM')
+    if (await ends(record, TERM_TIMEOUT_MS, signal)) return void releaseHolder(home, record)
+  }
+  throw new UserError('timeout', `process ${record.pid}, which holds ${record.dev}, does not end`, {
+    hint: `Look what it does, or end it: kill -9 ${record.pid}`,
+  })
+}
+
+async function ends(record: HolderRecord, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+  for (let waitedMs = 0; isAlive(record); waitedMs += POLL_MS) {
+    if (waitedMs >= timeoutMs) return false
+    await pause(POLL_MS, undefined, { signal })
+  }
+  return true
+}

@@ -1,0 +1,58 @@
+import type { Duplex } from 'node:stream'
+import type { Clock, Timers } from '../../syncer/base/clock.ts'
+import type { UserError } from '../../syncer/base/errors.ts'
+import type { Lane } from '../../syncer/session/peer.ts'
+import type { SyncEvent, SyncSession } from '../../syncer/session/sync-port.ts'
+import type { SyncFolder } from '../manifest/manifest.ts'
+import type { ForwardLine, UiEvent } from '../ui/events.ts'
+import type { PodRef } from './machine.ts'
+
+/** What a session is put together from; a test brings its own. */
+export interface SessionParts {
+  clock: Clock
+  timers: Timers
+  random: () => number
+  /**
+   * Listens on the laptop for every forward; `dial` is asked for each connection, and fails while there is no pod.
+   * Throws `port-in-use`, and then listens nowhere.
+   */
+  bindForwards(dial: Dial): Promise<BoundForwards>
+  /** Swaps the workload, or finds it swapped. `touching` is called before the first write; what it throws stops it. */
+  applySwap(options: { signal: AbortSignal; touching: () => void; report: Report }): Promise<AppliedSwap>
+  /** Puts the workload back; doing it twice does nothing. */
+  revertSwap(options: { signal: AbortSignal; report: Report }): Promise<void>
+  /** Tells of the clone's pod for as long as `signal` allows. Rejects where the clone is gone, or somebody else's. */
+  watchPod(swap: AppliedSwap, options: { signal: AbortSignal; on: (news: PodNews) => void }): Promise<void>
+  /** A raw connection to the agent in the pod. */
+  attach(pod: PodRef, lane: Lane, signal: AbortSignal): Promise<Duplex>
+  openSync(folder: SyncFolder, swap: AppliedSwap, onEvent: (event: SyncEvent) => void): SyncSession
+}
+
+export type Report = (event: UiEvent) => void
+
+/** Opens a TCP connection from inside the pod. */
+export type Dial = (target: { host: string; port: number }, signal: AbortSignal) => Promise<Duplex>
+
+export interface BoundForwards {
+  /** In the order of the manifest. `host` and `port`: what the pod dials. */
+  lines: (ForwardLine & { host: string; port: number })[]
+  close(): Promise<void>
+}
+
+export interface AppliedSwap {
+  /** `deployment/web` */
+  workload: string
+  /** Name of the clone. */
+  clone: string
+  /** What the workload had, and will have again. */
+  replicas: number
+  /** It was swapped already. */
+  resumed: boolean
+}
+
+export type PodNews =
+  | { state: 'running'; pod: PodRef }
+  | { state: 'pending'; name: string; message: string }
+  | { state: 'gone'; name: string }
+  /** It cannot come up as it is. */
+  | { state: 'failed'; name: string; error: UserError }

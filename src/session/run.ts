@@ -1,0 +1,371 @@
+import type { Duplex } from 'node:stream'
+import { UserError } from '../../syncer/base/errors.ts'
+import type { Dev } from '../manifest/manifest.ts'
+import type { UiEvent } from '../ui/events.ts'
+import { asUserError } from './as-user-error.ts'
+import { jittered } from './backoff.ts'
+import { Connection } from './connection.ts'
+import { DevCommand, type DevCommandOptions } from './dev-command.ts'
+import type { Link } from './link.ts'
+import {
+  type Effect,
+  initialState,
+  type Outcome,
+  type PodRef,
+  type SessionEvent,
+  type SessionState,
+  step,
+} from './machine.ts'
+import type { AppliedSwap, BoundForwards, PodNews, SessionParts } from './parts.ts'
+import type { FolderSource } from './status-report.ts'
+import { SyncFolders } from './sync-folders.ts'
+import { onWake } from './wake.ts'
+
+const CALL_TIMEOUT_MS = 15_000
+const REVERT_TIMEOUT_MS = 90_000
+
+export interface SessionConfig {
+  dev: Dev
+  /** What runs in the pod: the manifest's, or another one from the command line. */
+  command: DevCommandOptions
+  endsWithCommand: boolean
+  /** The keys that leave the terminal are worth telling. */
+  interactive: boolean
+  downOnExit: boolean
+}
+
+/** What the outside may know of a running session. */
+export interface SessionSnapshot {
+  phase: SessionState['phase']
+  pod: string | null
+  swap: AppliedSwap | null
+  forwards: BoundForwards['lines']
+  folders: FolderSource[]
+  /** Why it is not ready, where something went wrong. */
+  trouble: string | null
+}
+
+/** `isSame`: the command is the one that ran before the connection was lost. */
+export type LinkReader = (link: Link | null, isSame: boolean) => void
+
+/** One dev mode session: carries out what the state machine decides, and tells it what came of it. */
+export class Session {
+  /** Resolves, never rejects, when everything is closed. */
+  readonly done: Promise<Outcome>
+  readonly #config: SessionConfig
+  readonly #parts: SessionParts
+  readonly #report: (event: UiEvent) => void
+  readonly #over = new AbortController()
+  readonly #startedAt: number
+  readonly #events: SessionEvent[] = []
+  readonly #readers = new Set<LinkReader>()
+  readonly #connection: Connection
+  readonly #command: DevCommand
+  #draining = false
+  #state: SessionState
+  #forwards: BoundForwards | null = null
+  #swap: AppliedSwap | null = null
+  #applying: Promise<void> = Promise.resolve()
+  #folders: SyncFolders | null = null
+  #cancelRetry = () => {}
+  #stopWaking = () => {}
+  #trouble: string | null = null
+  #lostAt = 0
+  /** The command is the run that was there before the connection was lost. */
+  #runIsSame = false
+  #finish: (outcome: Outcome) => void = () => {}
+
+  constructor(config: SessionConfig, parts: SessionParts, report: (event: UiEvent) => void) {
+    this.#config = config
+    this.#parts = parts
+    this.#report = report
+    this.#command = new DevCommand(config.command)
+    this.#startedAt = parts.clock.monotonic()
+    this.#state = initialState({ endsWithCommand: config.endsWithCommand, downOnExit: config.downOnExit })
+    this.#connection = new Connection(parts, this.#over.signal, {
+      attached: attempt => this.#dispatch({ type: 'attached', attempt }),
+      failed: (attempt, error) => this.#troubled(error.message, { type: 'attach-failed', attempt, error }),
+      lost: (attempt, upMs, reason) => this.#troubled(reason, { type: 'detached', attempt, upMs }),
+    })
+    this.done = new Promise(resolve => {
+      this.#finish = resolve
+    })
+  }
+
+  start(): void {
+    this.#stopWaking = onWake(this.#parts.clock, this.#parts.timers, () => this.#dispatch({ type: 'woke' }))
+    this.#dispatch({ type: 'start' })
+  }
+
+  interrupt(signal: string): void {
+    this.#dispatch({ type: 'interrupted', signal })
+  }
+
+  /** The person left the program's terminal. */
+  leave(): void {
+    this.#dispatch({ type: 'left' })
+  }
+
+  /** Another podswap process asked for the end; the cluster stays as it is. */
+  stop(): void {
+    this.#dispatch({ type: 'stopped' })
+  }
+
+  commandExited(exit: { code: number; signal?: string; error?: string }): void {
+    this.#report({ type: 'command-exited', ...exit })
+    this.#dispatch({ type: 'command-exited', code: exit.code, signal: exit.signal })
+  }
+
+  /** Calls `on` with each connection on which the command runs, and with null when it goes. */
+  onLink(on: LinkReader): void {
+    this.#readers.add(on)
+  }
+
+  get wasReady(): boolean {
+    return this.#state.readyOnce
+  }
+
+  /** The connection to the agent, whether or not everything on it stands. */
+  get link(): Link | null {
+    return this.#connection.link
+  }
+
+  snapshot(): SessionSnapshot {
+    return {
+      phase: this.#state.phase,
+      pod: this.#state.pod?.name ?? null,
+      swap: this.#swap,
+      forwards: this.#forwards?.lines ?? [],
+      folders: this.#folders?.sources() ?? [],
+      trouble: this.#trouble,
+    }
+  }
+
+  /** Throws `not-found` while there is no sync yet, and what the sync session says. */
+  async flush(signal: AbortSignal): Promise<void> {
+    if (!this.#folders) throw new UserError('not-found', 'sync has not started yet')
+    await this.#folders.flush(signal)
+  }
+
+  #dispatch(event: SessionEvent): void {
+    this.#events.push(event)
+    if (this.#draining) return
+    this.#draining = true
+    try {
+      for (let next = this.#events.shift(); next; next = this.#events.shift()) this.#advance(next)
+    } finally {
+      this.#draining = false
+    }
+  }
+
+  #troubled(why: string, event: SessionEvent): void {
+    this.#trouble = why
+    this.#dispatch(event)
+  }
+
+  #advance(event: SessionEvent): void {
+    const before = this.#state
+    const { state, effects } = step(before, event)
+    this.#state = state
+    if (state.phase !== before.phase) {
+      if (before.step === 'ready') this.#lostReady(state)
+      this.#report({ type: 'phase', phase: state.phase })
+    }
+    for (const effect of effects) this.#perform(effect)
+  }
+
+  #lostReady(state: SessionState): void {
+    for (const reader of this.#readers) reader(null, true)
+    if (state.phase !== 'reconnecting') return
+    this.#lostAt = this.#parts.clock.monotonic()
+    this.#report({ type: 'connection-lost', reason: this.#trouble ?? 'the pod is gone' })
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'bind-forwards':
+        this.#task(this.#bindForwards())
+        break
+      case 'apply-swap':
+        this.#applying = this.#applySwap()
+        this.#task(this.#applying)
+        break
+      case 'watch-pod':
+        this.#task(this.#watchPod())
+        break
+      case 'attach':
+        this.#task(this.#connection.open(effect.attempt, effect.pod))
+        break
+      case 'detach':
+        this.#detach()
+        break
+      case 'sync':
+        this.#task(this.#sync(effect.attempt))
+        break
+      case 'start-command':
+        this.#task(this.#startCommand(effect.attempt, effect.pod))
+        break
+      case 'be-ready':
+        this.#beReady(effect.again)
+        break
+      case 'retry-later':
+        this.#retryLater(effect)
+        break
+      case 'cancel-retry':
+        this.#cancelRetry()
+        break
+      case 'probe':
+        this.#task(this.#connection.probe())
+        break
+      case 'revert':
+        this.#task(this.#revert())
+        break
+      case 'end':
+        void this.#end(effect.outcome)
+        break
+    }
+  }
+
+  /** What a task throws and has not said otherwise ends the session. */
+  #task(task: Promise<void>): void {
+    task.catch(error => this.#dispatch({ type: 'failed', error: asUserError(error) }))
+  }
+
+  async #bindForwards(): Promise<void> {
+    const forwards = await this.#parts.bindForwards((target, signal) => this.#dial(target, signal))
+    if (this.#over.signal.aborted) return forwards.close()
+    this.#forwards = forwards
+    const lines = forwards.lines.map(({ local, remote }) => ({ local, remote }))
+    if (lines.length > 0) this.#report({ type: 'forwards-bound', forwards: lines })
+    this.#dispatch({ type: 'forwards-bound' })
+  }
+
+  async #applySwap(): Promise<void> {
+    const { signal } = this.#over
+    const swap = await this.#parts.applySwap({
+      signal,
+      touching: () => {
+        // An end that came meanwhile took the cluster for untouched: then it stays so.
+        signal.throwIfAborted()
+        this.#dispatch({ type: 'swap-touched' })
+      },
+      report: this.#report,
+    })
+    this.#swap = swap
+    this.#report({ type: 'swapped', ...swap })
+    this.#dispatch({ type: 'swap-applied', resumed: swap.resumed })
+  }
+
+  async #watchPod(): Promise<void> {
+    const swap = this.#swap
+    if (!swap) return
+    this.#folders = new SyncFolders(this.#parts, this.#config.dev.sync, swap, this.#report)
+    await this.#parts.watchPod(swap, { signal: this.#over.signal, on: news => this.#onPod(news) })
+  }
+
+  #onPod(news: PodNews): void {
+    if (this.#over.signal.aborted) return
+    if (news.state === 'running') {
+      const isNew = news.pod.uid !== this.#state.pod?.uid
+      if (isNew) this.#report({ type: 'pod', state: 'running', pod: news.pod.name, message: '' })
+      this.#dispatch({ type: 'pod-running', pod: news.pod })
+      return
+    }
+    const { state, name } = news
+    const message = state === 'pending' ? news.message : state === 'failed' ? news.error.message : ''
+    this.#trouble = message ? `${name}: ${message}` : `${name} is gone`
+    if (state === 'failed') this.#dispatch({ type: 'pod-failed', error: news.error })
+    else this.#dispatch({ type: `pod-${state}` })
+    if (!this.#over.signal.aborted) this.#report({ type: 'pod', state, pod: name, message })
+  }
+
+  #detach(): void {
+    this.#folders?.detach()
+    this.#connection.close()
+  }
+
+  async #sync(attempt: number): Promise<void> {
+    const link = this.#connection.of(attempt)
+    if (!link || !this.#folders) return
+    const { signal } = link
+    const show = this.#state.readyOnce ? () => {} : this.#report
+    this.#folders.attach(link, attempt)
+    try {
+      await this.#folders.awaitInStep(signal, show)
+    } catch (error) {
+      if (signal.aborted) return
+      // Once it has run, a halt is for the person to look at (status says it), not the end of everything else.
+      if (!this.#state.readyOnce || asUserError(error).code !== 'sync-halted') throw error
+    }
+    this.#dispatch({ type: 'synced', attempt })
+  }
+
+  async #startCommand(attempt: number, pod: PodRef): Promise<void> {
+    const link = this.#connection.of(attempt)
+    if (!link) return
+    const signal = AbortSignal.any([link.signal, AbortSignal.timeout(CALL_TIMEOUT_MS)])
+    try {
+      const { started, seen } = await this.#command.ensure(link.agent, pod, signal)
+      this.#runIsSame = seen
+      if (!seen) this.#report({ type: 'command-started', command: this.#config.command.argv, already: !started })
+      this.#dispatch({ type: 'command-started', attempt })
+    } catch (error) {
+      if (link.signal.aborted) return
+      if (!this.#state.readyOnce) throw error
+      // It had worked before: a fresh connection tries once more.
+      link.close()
+    }
+  }
+
+  #beReady(again: boolean): void {
+    const { link } = this.#connection
+    const now = this.#parts.clock.monotonic()
+    this.#trouble = null
+    if (again) this.#report({ type: 'reconnected', elapsedMs: now - this.#lostAt })
+    else {
+      const forwards = (this.#forwards?.lines ?? []).map(({ local, remote }) => ({ local, remote }))
+      const { dev, interactive } = this.#config
+      const elapsedMs = now - this.#startedAt
+      this.#report({ type: 'ready', dev: dev.name, elapsedMs, forwards, terminal: interactive })
+    }
+    for (const reader of this.#readers) reader(link, this.#runIsSame)
+  }
+
+  #retryLater({ attempt, waitMs, error }: Extract<Effect, { type: 'retry-later' }>): void {
+    const delayMs = jittered(waitMs, this.#parts.random)
+    if (error && !this.#state.readyOnce)
+      this.#report({ type: 'attach-failed', message: error.message, waitMs: delayMs })
+    this.#cancelRetry = this.#parts.timers.after(delayMs, () => this.#dispatch({ type: 'retry-due', attempt }))
+  }
+
+  async #revert(): Promise<void> {
+    this.#report({ type: 'undoing', workload: this.#swap?.workload ?? this.#config.dev.name })
+    this.#over.abort()
+    await this.#applying.catch(() => {})
+    try {
+      await this.#parts.revertSwap({ signal: AbortSignal.timeout(REVERT_TIMEOUT_MS), report: this.#report })
+      this.#dispatch({ type: 'reverted' })
+    } catch (error) {
+      this.#dispatch({ type: 'revert-failed', error: asUserError(error) })
+    }
+  }
+
+  async #end(outcome: Outcome): Promise<void> {
+    this.#over.abort()
+    this.#stopWaking()
+    this.#cancelRetry()
+    this.#detach()
+    this.#folders?.close()
+    await this.#applying.catch(() => {})
+    await this.#forwards?.close()
+    this.#report({ type: 'ended', dev: this.#config.dev.name, workload: this.#swap?.workload ?? null, outcome })
+    this.#finish(outcome)
+  }
+
+  /** For the forwards, which try again by themselves for as long as their own patience lasts. */
+  async #dial(target: { host: string; port: number }, signal: AbortSignal): Promise<Duplex> {
+    const { link } = this.#connection
+    if (!link) throw new UserError('unreachable', this.#trouble ?? 'there is no connection to the pod just now')
+    return link.agent.dialTcp(target.host, target.port, signal)
+  }
+}

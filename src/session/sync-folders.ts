@@ -1,0 +1,147 @@
+import type { Clock, Timers } from '../../syncer/base/clock.ts'
+import { UserError } from '../../syncer/base/errors.ts'
+import type { SyncEvent, SyncSession, SyncStatus } from '../../syncer/session/sync-port.ts'
+import type { SyncFolder } from '../manifest/manifest.ts'
+import type { Transfer, UiEvent } from '../ui/events.ts'
+import type { Link } from './link.ts'
+import type { AppliedSwap, SessionParts } from './parts.ts'
+import type { FolderSource } from './status-report.ts'
+
+const PROGRESS_INTERVAL_MS = 200
+
+const LIVE: SyncStatus['state'][] = ['first-sync', 'syncing', 'ready']
+
+/** The synced folders of one session: they live as long as it does, connections come and go. */
+export class SyncFolders {
+  readonly #open: { folder: SyncFolder; session: SyncSession }[]
+  readonly #listeners = new Set<(folder: SyncFolder, event: SyncEvent) => void>()
+  /** The connection that it is attached to. */
+  #link: Link | null = null
+  readonly #clock: Clock
+  readonly #timers: Timers
+
+  constructor(parts: SessionParts, folders: SyncFolder[], swap: AppliedSwap, report: (event: UiEvent) => void) {
+    this.#clock = parts.clock
+    this.#timers = parts.timers
+    this.#open = []
+    try {
+      for (const folder of folders) {
+        const session = parts.openSync(folder, swap, event => {
+          report({ type: 'sync', folder: folder.remote, event })
+          // The streams ended under it, though the connection that carries them may stand: a fresh one mends that.
+          if (event.type === 'state' && event.state === 'paused') this.#link?.close()
+          for (const listener of [...this.#listeners]) listener(folder, event)
+        })
+        this.#open.push({ folder, session })
+      }
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  /** Gives every folder its pair of streams on a fresh connection. */
+  attach(link: Link, attempt: number): void {
+    this.#link = link
+    for (const { folder, session } of this.#open) {
+      session.attach(link.openSync({ folder: folder.remote, session: session.id, attempt }))
+    }
+  }
+
+  detach(): void {
+    this.#link = null
+    for (const { session } of this.#open) session.detach()
+  }
+
+  /** Resolves when all that was written on either side before the call is on the other, in every folder. */
+  async flush(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#open.map(({ session }) => session.flush(signal)))
+  }
+
+  /**
+   * After an attach: resolves when both ends of every folder have looked at each other and are in step; reports the
+   * transfer meanwhile. Throws `sync-halted` where one stops to protect files.
+   */
+  async awaitInStep(signal: AbortSignal, report: (event: UiEvent) => void): Promise<void> {
+    const stop = this.#showTransfer(report)
+    try {
+      await Promise.all(
+        this.#open.map(async ({ folder, session }) => {
+          await this.#live(folder, session, signal)
+          await session.flush(signal)
+        }),
+      )
+    } finally {
+      stop()
+    }
+  }
+
+  sources(): FolderSource[] {
+    return this.#open.map(({ folder, session }) => ({
+      local: folder.local,
+      remote: folder.remote,
+      status: session.status(),
+    }))
+  }
+
+  close(): void {
+    for (const { session } of this.#open) session.close()
+  }
+
+  /** Resolves when the other end has answered; until then there is nothing that a flush could go through. */
+  #live(folder: SyncFolder, session: SyncSession, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (how: () => void) => {
+        this.#listeners.delete(listen)
+        signal.removeEventListener('abort', abort)
+        how()
+      }
+      const abort = () => settle(() => reject(signal.reason))
+      const listen = (of: SyncFolder, event: SyncEvent) => {
+        if (of !== folder) return
+        if (event.type === 'halted') settle(() => reject(halted(folder, event.reason, event.hint)))
+        if (event.type === 'state' && LIVE.includes(event.state)) settle(resolve)
+      }
+      if (signal.aborted) return reject(signal.reason)
+      if (LIVE.includes(session.status().state)) return resolve()
+      this.#listeners.add(listen)
+      signal.addEventListener('abort', abort)
+    })
+  }
+
+  #showTransfer(report: (event: UiEvent) => void): () => void {
+    let cancel = () => {}
+    let before = { doneBytes: 0, atMs: this.#clock.monotonic() }
+    const beat = () => {
+      cancel = this.#timers.after(PROGRESS_INTERVAL_MS, () => {
+        const transfer = this.#transfer()
+        const atMs = this.#clock.monotonic()
+        if (transfer.totalFiles > 0) {
+          const bytes = Math.max(0, transfer.doneBytes - before.doneBytes)
+          report({ type: 'transfer', transfer: { ...transfer, bytesPerSecond: (bytes * 1000) / (atMs - before.atMs) } })
+        }
+        before = { doneBytes: transfer.doneBytes, atMs }
+        beat()
+      })
+    }
+    beat()
+    return () => cancel()
+  }
+
+  #transfer(): Omit<Transfer, 'bytesPerSecond'> {
+    const total = { doneBytes: 0, totalBytes: 0, doneFiles: 0, totalFiles: 0 }
+    for (const { session } of this.#open) {
+      const { transfer } = session.status()
+      if (!transfer) continue
+      total.doneBytes += transfer.doneBytes
+      total.totalBytes += transfer.totalBytes
+      total.doneFiles += transfer.doneFiles
+      total.totalFiles += transfer.totalFiles
+    }
+    return total
+  }
+}
+
+function halted(folder: SyncFolder, reason: string, hint: string): UserError {
+  return new UserError('sync-halted', `sync of ${folder.remote} stopped: ${reason}`, { hint })
+}
