@@ -58,6 +58,11 @@ export interface Disk {
   sync(at: Place): void
 }
 
+/** {@link Disk.timestampGranuleNs} in whole milliseconds. */
+export function granuleMs(disk: Disk): number {
+  return Number(disk.timestampGranuleNs / 1_000_000n)
+}
+
 export type Place = { readonly area: 'tree'; readonly path: Path } | { readonly area: 'own'; readonly name: string }
 
 export const inTree = (path: Path): Place => ({ area: 'tree', path })

@@ -324,7 +324,8 @@ export class Applier {
         : stat.ino === from.stat.ino && stat.mtimeNs === from.stat.mtimeNs && stat.size === from.stat.size
     entry.current = data
     entry.key = ours ? stat : null
-    entry.racy = kindOf(data) === 'link'
+    // Where our own time could not be set, a write of the same moment would show the same one.
+    entry.racy = stat.mtimeNs + this.disk.timestampGranuleNs >= stat.ctimeNs
   }
 }
 

@@ -14,6 +14,7 @@ const readBytes = 4 * 1024 * 1024
 
 /** Between two looks at how much there is, in ms. */
 const pruneIntervalMs = 600_000
+const rescueRetryMs = 1_000
 
 export interface TrashLimits {
   /** How long entries stay; the late looks are done in any case. */
@@ -91,12 +92,18 @@ export class Trash {
     if (nowMs >= this.pruneDueMs) this.tryToPrune()
     const kept = this.queue.take(nowMs)
     if (kept === undefined) return undefined
-    const rescue = this.lookAt(kept)
+    const stat = this.stat(kept.name)
+    if (stat === null) return undefined
+    if (this.isOther(kept, stat)) {
+      // Until it is rescued, which takes it out of the trash.
+      this.queue.add(nowMs + rescueRetryMs, kept)
+      return { name: kept.name, path: kept.path }
+    }
     kept.looks += 1
     const next = lateLooksMs[kept.looks]
     if (next !== undefined) this.queue.add(kept.atMs + next, kept)
     else if (this.limits.keepMs <= lateLooksMs.at(-1)!) this.litter.remove(kept.name)
-    return rescue
+    return undefined
   }
 
   /**
@@ -183,19 +190,18 @@ export class Trash {
     return { atMs: Number.parseInt(match[2]!, 36), tag: match[3]!, base: decoded === '' ? 'file' : decoded }
   }
 
-  private lookAt(kept: Kept): Rescue | undefined {
-    const stat = this.stat(kept.name)
-    if (stat === null) return undefined
+  /** Does it hold something else than was trashed? */
+  private isOther(kept: Kept, stat: Stat): boolean {
     const before = kept.stat
     const checked = before !== null && kept.looks > 0
-    if (checked && before.mtimeNs === stat.mtimeNs && before.size === stat.size) return undefined
-    const token = stat.kind === 'link' && kept.token !== absent ? kept.token : this.tokenOf(kept.name, stat)
-    if (token === undefined) return undefined
-    if (token.slice(1) === kept.token.slice(1)) {
-      kept.stat = stat
-      return undefined
-    }
-    return { name: kept.name, path: kept.path }
+    if (checked && before.mtimeNs === stat.mtimeNs && before.size === stat.size) return false
+    // A link's target cannot be written to.
+    if (stat.kind === 'link' && kept.token !== absent) return false
+    const token = this.tokenOf(kept.name, stat)
+    if (token === undefined) return false
+    if (token.slice(1) !== kept.token.slice(1)) return true
+    kept.stat = stat
+    return false
   }
 
   private stat(name: string): Stat | null {

@@ -1,7 +1,7 @@
 import { errnoOf } from '../base/errors.ts'
 import { absent, folder } from '../core/content.ts'
 import { nameOf, type Path, parentOf } from '../core/path.ts'
-import { inTree, type Stat } from '../disk/disk.ts'
+import { granuleMs, inTree, type Stat } from '../disk/disk.ts'
 import type { HintKind } from '../endpoint/holds.ts'
 import type { Scanner } from '../endpoint/scanner.ts'
 import { type Entry, sameKey } from '../endpoint/tree.ts'
@@ -89,7 +89,7 @@ export class Hints {
     const { x } = this
     if (!entry.racy || entry.key === null) {
       if (entry.current !== entry.agreed) x.queue(entry, false)
-    } else if (!x.holds.has(entry)) x.holds.later(entry, this.nowMs(), this.granuleMs() + 1)
+    } else if (!x.holds.has(entry)) x.holds.later(entry, this.nowMs(), granuleMs(x.replica.disk) + 1)
   }
 
   private touched(entry: Entry): void {
@@ -112,7 +112,8 @@ export class Hints {
   }
 
   private readSoon(entry: Entry): void {
-    if (!this.rereads.has(entry)) this.rereads.set(entry, this.nowMs() + Math.max(rereadMs, this.granuleMs() + 1))
+    if (!this.rereads.has(entry))
+      this.rereads.set(entry, this.nowMs() + Math.max(rereadMs, granuleMs(this.x.replica.disk) + 1))
   }
 
   /** The folder of the hint is not known: the nearest known one above it is read. */
@@ -138,9 +139,5 @@ export class Hints {
 
   private nowMs(): number {
     return this.x.clock.monotonic()
-  }
-
-  private granuleMs(): number {
-    return Number(this.x.replica.disk.timestampGranuleNs / 1_000_000n)
   }
 }

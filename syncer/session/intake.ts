@@ -2,6 +2,7 @@ import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { absent, folder, hashOf, isExecutable, isFile, kindOf, type Token } from '../core/content.ts'
 import { nameOf, parentOf } from '../core/path.ts'
 import { answerPut, judgePut } from '../core/reconcile.ts'
+import { granuleMs } from '../disk/disk.ts'
 import { conflictNames, type Outcome, withExecutable } from '../endpoint/apply.ts'
 import type { Look } from '../endpoint/look.ts'
 import type { Scanner } from '../endpoint/scanner.ts'
@@ -180,6 +181,7 @@ export class Intake {
     this.queueParents(entry)
     // What a person put there meanwhile must be found, and the folder watched before that.
     if (put.data === folder) this.scanner.add(entry, true)
+    if (entry.racy) x.holds.later(entry, x.clock.monotonic(), granuleMs(x.replica.disk) + 1)
     x.emit({ type: 'changed', path: put.path, direction: 'in' })
   }
 
@@ -208,9 +210,8 @@ export class Intake {
   private onlyIgnoredLeft(entry: Entry): boolean {
     const path = entry.path
     try {
-      return this.x.replica.disk
-        .list(path)
-        .every(({ name, kind }) => this.x.rules.ignored(`${path}/${name}`, kind === 'dir'))
+      const left = this.x.replica.disk.list(path)
+      return left.length > 0 && left.every(({ name, kind }) => this.x.rules.ignored(`${path}/${name}`, kind === 'dir'))
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       return false
