@@ -11,7 +11,8 @@ const linesAboveMax = 500
 
 /**
  * Explains a refusal of js-yaml. Its positions are exact, but a quote that is never closed, a second colon in a value
- * and a colon without a blank are all "bad indentation" to it, and are reported where reading stopped. No text of the file goes into the message.
+ * and a colon without a blank are all "bad indentation" to it, and are reported where reading stopped. No text of the
+ * file goes into the message.
  */
 export function explainSyntax(text: string, offset: number, reason: string): SyntaxProblem {
   const line = lineAt(text, offset)

@@ -75,7 +75,7 @@ export const rootFields: Readonly<Record<string, FieldUse>> = {
   icon: 'void',
 }
 
-/** Fields that decide what is touched: a slip in one of these is an error, for passing over it would hit another thing. */
+/** Fields that decide what is touched: a slip in one is an error, for passing over it would hit another thing. */
 export const vitalFields: readonly string[] = [
   'dev',
   'name',

@@ -69,7 +69,7 @@ function tooLarge(file: string): ManifestError {
   return new ManifestError([{ at, message: 'the file is larger than 1 MiB: this is no manifest' }])
 }
 
-/** Variables of `.env` fill what the environment leaves unset; a line that cannot be read is passed over with a warning. */
+/** Variables of `.env` fill what the environment leaves unset; a line that cannot be read gives a warning. */
 function withDotenv(files: ManifestFiles, file: string, lookup: Lookup): { lookup: Lookup; warnings: Complaint[] } {
   const at = { file, line: 1, column: 1 }
   try {

@@ -19,7 +19,7 @@ export class ManifestError extends UserError {
   }
 }
 
-/** `file:line:column: message`, then the hint on a line of its own. The file is shown from `cwd` where it lies below. */
+/** `file:line:column: message`, then the hint on a line of its own. A file below `cwd` is shown from there. */
 export function formatComplaint(complaint: Complaint, cwd: string): string {
   const { file, line, column } = complaint.at
   const below = relative(cwd, file)

@@ -71,7 +71,7 @@ export class Reading {
     return expansion?.unset.length === 0 ? expansion.value : undefined
   }
 
-  /** Fills in `text`, which begins at index `from` of the scalar's text; its unset variables are the caller's to judge. */
+  /** Fills in `text`, which begins at index `from` of the scalar's; the caller judges the unset variables. */
   private expandText(
     node: YamlScalar,
     text: string,

@@ -58,7 +58,7 @@ export function asksForNothing(node: YamlNode): boolean {
   return node.pairs.length === 0 || (enabled?.kind === 'scalar' && asksForNothing(enabled))
 }
 
-/** `- .: /app`, where `- .:/app` was meant: the map as the single value that its one pair would be without the blank. */
+/** `- .: /app`, where `- .:/app` was meant: the map as the single value that it would be without the blank. */
 export function joinedPair(node: YamlNode, fieldNames: readonly string[]): YamlScalar | undefined {
   const [pair, ...others] = node.kind === 'map' ? node.pairs : []
   if (pair?.key.kind !== 'scalar' || pair.value.kind !== 'scalar' || others.length > 0) return undefined
