@@ -81,6 +81,17 @@ describe('loadManifest on a disk', () => {
   })
 })
 
+it('says that a file cannot be read, with the cause', () => {
+  const cause = Object.assign(new Error('EACCES'), { code: 'EACCES' })
+  const fail = () => {
+    throw cause
+  }
+  const file = { stat: () => ({ kind: 'file' as const, sizeBytes: 1 }), readFile: fail, names: () => [] }
+  for (const files of [file, { ...file, stat: fail }]) {
+    expect(() => load('', { files })).toThrow(expect.objectContaining({ message: '"dev.yml" cannot be read', cause }))
+  }
+})
+
 describe('.env', () => {
   const image = (dotenv: string, env: Record<string, string> = {}) =>
     load('name: web\nimage: ${IMAGE-none}\n', { env, beside: { '/work/app/.env': dotenv } })
