@@ -187,14 +187,12 @@ class LaptopSession implements SyncSession {
   }
 
   private makeEngine(): SyncEngine {
-    const { text, rules } = this.ignore.read()
-    const summary = this.ignore.summary()
-    if (summary !== undefined) this.options.onEvent({ type: 'ignored', ...summary })
+    this.options.onEvent({ type: 'ignored', ...this.ignore.summary() })
     return new SyncEngine({
       role: 'laptop',
       replica: this.replica,
-      rules,
-      rulesText: text,
+      rules: this.ignore.rules,
+      rulesText: this.ignore.text,
       compileRules,
       send: (lane, message) => this.loop.send(lane, message),
       writable: lane => this.loop.writable(lane),
@@ -212,8 +210,9 @@ class LaptopSession implements SyncSession {
   private changed(dir: Path, name: string | null, kind: 'rename' | 'change'): void {
     if (name === null) this.engine.hintFolder(dir)
     else {
-      this.engine.hint(joinPath(dir, name), kind)
-      if (this.ignore.isSource(name)) this.readRulesSoon()
+      const path = joinPath(dir, name)
+      this.engine.hint(path, kind)
+      if (this.ignore.isSource(path)) this.readRulesSoon()
     }
     this.loop.wake()
   }
@@ -226,7 +225,8 @@ class LaptopSession implements SyncSession {
   private readRulesSoon(): void {
     clearTimeout(this.rulesTimer)
     this.rulesTimer = setTimeout(() => {
-      this.engine.setRules(this.ignore.read().text)
+      this.ignore.refresh()
+      this.engine.setRules(this.ignore.text)
       this.loop.wake()
     }, rulesRereadMs)
   }
