@@ -112,17 +112,15 @@ function initSecurityContext(options: AgentPartsOptions): Record<string, unknown
 
 /**
  * The manifest's figures, else the dev container's: a pod's are the larger of its init containers' and its containers'
- * sum, so asking the same costs nothing and fits every LimitRange that the dev container fits. A limit that is in
- * neither is written: a LimitRange's default (as little as 50Mi of ephemeral storage) would evict the pod.
+ * sum, so asking the same costs nothing and fits every LimitRange that the dev container fits. A limit of memory is
+ * written in any case. One of ephemeral storage never without the dev container's: the kubelet evicts a pod that holds
+ * more than the larger of its init containers' and its containers' limits, also where only an init container has one.
  */
 function initResources({ resources, containerResources }: AgentPartsOptions): Resources {
   const requests = pickCompute((resources ?? containerResources)?.requests)
   const limits = pickCompute((resources ?? containerResources)?.limits)
-  const own = { memory: `${agentMemoryBytes}`, 'ephemeral-storage': `${agentEphemeralStorageBytes}` }
-  for (const [name, amount] of Object.entries(own)) {
-    // a limit of ours below a request of theirs would be refused
-    if (!(name in requests)) limits[name] ??= amount
-  }
+  // a limit of ours below a request of theirs would be refused
+  if (!requests.memory) limits.memory ??= `${agentMemoryBytes}`
   return { requests, limits }
 }
 

@@ -77,9 +77,9 @@ describe('security context of the init container', () => {
 })
 
 describe('resources of the init container', () => {
-  const own = { memory: `${256 * 2 ** 20}`, 'ephemeral-storage': `${512 * 2 ** 20}` }
+  const own = { memory: `${256 * 2 ** 20}` }
   test.each<[string, Partial<AgentPartsOptions>, object]>([
-    ['nothing said', {}, { requests: {}, limits: own }],
+    ['nothing said: no limit of storage, for it would be the whole pod’s', {}, { requests: {}, limits: own }],
     [
       'the dev container’s, without its devices',
       {
@@ -93,12 +93,12 @@ describe('resources of the init container', () => {
     [
       'the manifest’s win whole',
       { containerResources: { limits: { cpu: '4' } }, resources: { limits: { memory: '64Mi' } } },
-      { requests: {}, limits: { ...own, memory: '64Mi' } },
+      { requests: {}, limits: { memory: '64Mi' } },
     ],
     [
       'no limit of ours below a request of theirs',
       { containerResources: { requests: { memory: '1Gi' } } },
-      { requests: { memory: '1Gi' }, limits: { 'ephemeral-storage': own['ephemeral-storage'] } },
+      { requests: { memory: '1Gi' }, limits: {} },
     ],
   ])('%s', (_name, options, expected) => {
     expect(parts(options).initContainer.resources).toEqual(expected)
