@@ -45,6 +45,11 @@ export class Checker {
     for (const token of tokens) this.#excused.add(token)
   }
 
+  /** Those of the tokens that were written at one end. */
+  writtenAt(end: string, tokens: Iterable<string>): string[] {
+    return [...tokens].filter(token => this.#written.get(token) === end)
+  }
+
   /** Tokens that should be somewhere and are not, with who wrote them. */
   lost(disks: MemoryDisk[]): string[] {
     const present = new Set<string>()

@@ -10,6 +10,8 @@ const deeds = {
   edit: 6,
   saveBig: 2,
   inPlace: 4,
+  overwrite: 3,
+  recreate: 3,
   append: 4,
   openForLater: 3,
   continueWriting: 8,
@@ -25,6 +27,16 @@ const deeds = {
 
 type Deed = keyof typeof deeds
 
+/** Deeds after which everything that somebody wrote is still where they wrote it, or overwritten by them. */
+const harmless: Partial<Record<Deed, number>> = {
+  save: 8,
+  edit: 6,
+  saveBig: 2,
+  inPlace: 4,
+  append: 4,
+  openForLater: 3,
+  continueWriting: 8,
+}
 const writes: Partial<Record<Deed, number>> = { append: 1, inPlace: 1, continueWriting: 2 }
 
 /** How long a descriptor is written to at most: the engine looks for late writes for 60 s. */
@@ -41,13 +53,16 @@ export class Crowd {
   readonly #random: Random
   readonly #paths: Path[]
   readonly #nowMs: () => number
+  readonly #deeds: Partial<Record<Deed, number>>
 
-  constructor(disk: MemoryDisk, checker: Checker, random: Random, paths: Path[], nowMs: () => number) {
+  /** @param gentle only writes, neither moves nor removes */
+  constructor(disk: MemoryDisk, checker: Checker, random: Random, paths: Path[], nowMs: () => number, gentle: boolean) {
     this.#disk = disk
     this.#checker = checker
     this.#random = random
     this.#paths = paths
     this.#nowMs = nowMs
+    this.#deeds = gentle ? harmless : deeds
   }
 
   /**
@@ -56,7 +71,7 @@ export class Crowd {
    * @returns what was done, for the trace
    */
   act(namesStay = false): string {
-    const deed = this.#random.weighted<Deed>(namesStay ? writes : deeds)
+    const deed = this.#random.weighted(namesStay ? writes : this.#deeds)
     const path = this.#random.pick(this.#paths)
     try {
       if (namesStay && deed !== 'continueWriting' && this.#disk.people.find(path)?.kind !== 'file') return 'nothing'
@@ -97,6 +112,16 @@ export class Crowd {
         const file = people.open(path, 'w')
         this.#writers.push({ file, path, sinceMs: this.#nowMs() })
         return done('truncated')
+      }
+      case 'overwrite':
+      case 'recreate': {
+        // At once: as `writeFileSync` does, and as `git checkout` does, which unlinks first.
+        const token = this.#checker.token()
+        if (deed === 'recreate') people.unlink(path)
+        const file = people.open(path, 'w')
+        file.write(Buffer.from(token, 'latin1'))
+        file.close()
+        return done(token)
       }
       case 'openForLater':
         this.#writers.push({ file: people.open(path, 'r+'), path, sinceMs: this.#nowMs() })
@@ -146,7 +171,7 @@ export class Crowd {
   #save(path: Path, text: string): string {
     const { people } = this.#disk
     this.#makeParent(path)
-    if (people.find(path)?.kind === 'dir' && this.#random.chance(0.3)) people.removeAll(path)
+    if (people.find(path)?.kind === 'dir' && this.#deeds === deeds && this.#random.chance(0.3)) people.removeAll(path)
     people.save(path, Buffer.from(text, 'latin1'))
     this.#saved.push(text)
     return text

@@ -84,15 +84,18 @@ export class ModelLaptop extends ModelEnd {
   }
 
   /** Ours keeps the path, if there is something; theirs goes there or beside. */
-  #keepBoth({ path, data, bytes }: Put, line: Line, now: Token): boolean {
+  #keepBoth(put: Put, line: Line, now: Token): boolean {
+    const { path, data, bytes } = put
     if (now === absent && this.files.replace(path, absent, data, bytes)) return true
     const sameBytes = isFile(data) && isFile(now) && hashOf(data) === hashOf(now)
     if (data === folder || sameBytes) return true
-    if (this.without.has('copy before ACK')) {
-      this.agree(path, line, data)
-      this.send({ type: 'ack', seq: -1 })
-    }
-    return this.files.copy(path, data, bytes)
+    if (this.without.has('copy before ACK')) this.#agreeNow(put, line)
+    return this.files.copy(path, data, bytes) || this.without.has('copy before ACK')
+  }
+
+  #agreeNow(put: Put, line: Line): void {
+    this.agree(put.path, line, put.data)
+    this.send({ type: 'ack', seq: put.seq })
   }
 
   #answerIndex(index: Index): void {

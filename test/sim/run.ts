@@ -9,6 +9,7 @@ const usage = `Simulates the sync protocol: seeded people, network and faults; a
   --subject NAME  model (default)
   --without RULE  leaves a rule of the model out
   --steps N       steps of a run (150)
+  --focus JSON    fixes some of the weather, such as '{"powerCut":0.05}'
   --trace         prints everything that happens
   --keep-going    does not stop at the first failure`
 
@@ -20,6 +21,7 @@ function main(): number {
       subject: { type: 'string', default: 'model' },
       without: { type: 'string', multiple: true, default: [] },
       steps: { type: 'string', default: '150' },
+      focus: { type: 'string', default: '{}' },
       trace: { type: 'boolean', default: false },
       'keep-going': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -33,13 +35,16 @@ function main(): number {
   }
   const subject = model(...without)
   const trace = values.trace ? (line: string) => console.log(line) : undefined
+  const focus = JSON.parse(values.focus)
   const first = Number(values.seed)
   const started = performance.now()
   const bad = { lost: 0, differing: 0, misbehaved: 0 }
   let runs = 0
+  let copies = 0
   for (let seed = first; seed < first + Number(values.runs); seed++) {
-    const verdict = simulate(subject, seed, { steps: Number(values.steps), trace })
+    const verdict = simulate(subject, seed, { steps: Number(values.steps), focus, trace })
     runs += 1
+    copies += verdict.copies
     if (isGood(verdict)) continue
     if (bad.lost + bad.differing + bad.misbehaved === 0 || !values['keep-going']) print(verdict)
     if (verdict.misbehaved !== undefined) bad.misbehaved += 1
@@ -50,7 +55,7 @@ function main(): number {
   const seconds = (performance.now() - started) / 1000
   console.log(
     `${runs} runs: ${bad.lost} lost, ${bad.differing} differ, ${bad.misbehaved} misbehave; ` +
-      `${seconds.toFixed(1)} s, ${Math.round(runs / seconds)} runs/s`,
+      `${(copies / runs).toFixed(2)} copies a run; ${seconds.toFixed(1)} s, ${Math.round(runs / seconds)} runs/s`,
   )
   return bad.lost + bad.differing + bad.misbehaved === 0 ? 0 : 1
 }

@@ -1,7 +1,7 @@
 import { picture } from './checker.ts'
 import { Random } from './random.ts'
 import type { Subject } from './subject.ts'
-import { drawWeather } from './weather.ts'
+import { drawWeather, type Weather } from './weather.ts'
 import { type End, Misbehaviour, World } from './world.ts'
 
 export interface Verdict {
@@ -12,20 +12,24 @@ export interface Verdict {
   differing: string[]
   /** The peers never came to rest, or broke a rule. */
   misbehaved: string | undefined
+  /** Files that stand beside their place, on the laptop. */
+  copies: number
 }
 
 export interface SimulationOptions {
   steps?: number
+  /** Fixes some of the weather, to come sooner to what a test is about. */
+  focus?: Partial<Weather>
   trace?: (line: string) => void
 }
 
 /** One run: a seed is a run, always the same. */
 export function simulate<M>(subject: Subject<M>, seed: number, options: SimulationOptions = {}): Verdict {
   const random = new Random(seed)
-  const weather = drawWeather(random, options.steps ?? 150)
+  const weather = drawWeather(random, options.steps ?? 150, options.focus)
   options.trace?.(JSON.stringify(weather, (_, value) => (typeof value === 'bigint' ? `${value}` : value)))
   const world = new World(subject, weather, random, options.trace)
-  const verdict: Verdict = { seed, lost: [], differing: [], misbehaved: undefined }
+  const verdict: Verdict = { seed, lost: [], differing: [], misbehaved: undefined, copies: 0 }
   // Stacks of errors that are caught anyway cost a tenth of the run.
   const { stackTraceLimit } = Error
   if (options.trace === undefined) Error.stackTraceLimit = 0
@@ -40,6 +44,7 @@ export function simulate<M>(subject: Subject<M>, seed: number, options: Simulati
   const laptop = picture(world.laptop.disk, () => false)
   const pod = picture(world.pod.disk, () => false)
   verdict.lost = verdict.misbehaved === undefined ? world.checker.lost([world.laptop.disk, world.pod.disk]) : []
+  verdict.copies = laptop.filter(line => /\.(pod|late|conflict)-/.test(line)).length
   verdict.differing = [
     ...laptop.filter(line => !pod.includes(line)).map(line => `laptop: ${line}`),
     ...pod.filter(line => !laptop.includes(line)).map(line => `pod: ${line}`),
@@ -87,7 +92,8 @@ function breakThings<M>(world: World<M>): void {
   if (random.chance(weather.newPod)) world.replacePod()
   if (weather.volumeRollback > 0 && random.chance(0.05)) world.takeSnapshot()
   if (random.chance(weather.volumeRollback)) world.rollBack()
-  if (weather.stateRestored > 0 && random.chance(0.1) && world.laptop.peer?.idle()) world.takeBackup()
+  const atRest = world.connection?.quiet && world.laptop.peer?.idle() && world.pod.peer?.idle()
+  if (weather.stateRestored > 0 && atRest && random.chance(0.3)) world.takeBackup()
   if (random.chance(weather.stateRestored)) world.restoreState()
   if (random.chance(weather.clockStep)) {
     const end = random.pick([world.laptop, world.pod])

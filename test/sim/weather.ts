@@ -25,11 +25,18 @@ export interface Weather {
   /** Difference of the pod's wall clock, ms. */
   skewMs: number
   timesAllowed: boolean
+  /** The laptop's people only write, and its power cuts may take nothing that was written in the pod. */
+  gentle: boolean
 }
 
 const allPaths: Path[] = ['f', 'g', 'd/f', 'd/g', 'd', 'd/e', 'd/e/f']
 
-export function drawWeather(random: Random, steps: number): Weather {
+export function drawWeather(random: Random, steps: number, focus: Partial<Weather> = {}): Weather {
+  const weather = { ...drawAny(random, steps), ...focus }
+  return weather.gentle ? { ...weather, newPod: 0, volumeRollback: 0, stateRestored: 0 } : weather
+}
+
+function drawAny(random: Random, steps: number): Weather {
   const rough = random.chance(0.5)
   const paths = allPaths.filter(() => random.chance(0.5))
   const coarse = random.chance(0.3)
@@ -56,5 +63,6 @@ export function drawWeather(random: Random, steps: number): Weather {
     initial: random.chance(0.5) ? 'mirror' : 'keep',
     skewMs: random.pick([0, 0, 3_600_000, -3_600_000, 40]),
     timesAllowed: random.chance(0.8),
+    gentle: random.chance(0.2),
   }
 }

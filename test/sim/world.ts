@@ -171,7 +171,7 @@ export class World<M> {
     cutPower(disk.volume, max => this.random.below(max + 1))
     this.journal.cutPower(max => this.random.below(max + 1))
     this.#boot += 1
-    this.#excuseGone(before)
+    this.#excuseGone(this.weather.gentle ? this.checker.writtenAt('laptop', before) : before)
   }
 
   /** A backup of the laptop's state, or of state and folder, comes back. */
@@ -236,7 +236,7 @@ export class World<M> {
   }
 
   /** What a fault took from one disk is its own loss where no tree has it. */
-  #excuseGone(before: Set<string>): void {
+  #excuseGone(before: Iterable<string>): void {
     const left = tokensOn(this.laptop.disk.volume, true)
     for (const token of tokensOn(this.pod.disk.volume, true)) left.add(token)
     this.checker.excuse([...before].filter(token => !left.has(token)))
@@ -265,7 +265,8 @@ export class World<M> {
     const { tickNs, storedStepNs, reuseInodes, paths } = this.weather
     const disk = new MemoryDisk({ clock, tickNs, storedStepNs, reuseInodes, powerLoss: name === 'laptop' })
     disk.timesAllowed = name === 'laptop' || this.weather.timesAllowed
-    const crowd = new Crowd(disk, this.checker, this.random, paths, () => this.#nowMs)
+    const gentle = this.weather.gentle && name === 'laptop'
+    const crowd = new Crowd(disk, this.checker, this.random, paths, () => this.#nowMs, gentle)
     this.checker.watch(disk, name)
     const end: End<M> = { name, disk, crowd, clock, peer: undefined, hints: [] }
     disk.before = (operation, at, to) => this.#before(name === 'laptop' ? this.laptop : this.pod, operation, at, to)
