@@ -48,6 +48,11 @@ export class Scanner {
     return this.reading === undefined && this.waiting.size === 0
   }
 
+  /** It is to be read, or being read. */
+  has(entry: Entry): boolean {
+    return this.waiting.has(entry) || this.reading?.entry === entry
+  }
+
   /** Wants a folder read; with `deep` everything below it too. */
   add(entry: Entry, deep: boolean): void {
     this.waiting.set(entry, deep || this.waiting.get(entry) === true)

@@ -2,7 +2,6 @@ import { ProtocolError } from '../base/errors.ts'
 import { absent, folder, type Token } from '../core/content.ts'
 import { depthOf, type Path, parentOf } from '../core/path.ts'
 import { settle } from '../core/reconcile.ts'
-import type { Entry } from '../endpoint/tree.ts'
 import type { Bases, Index, Marker } from '../wire/sync-message.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -35,7 +34,7 @@ export function judgeMarker(marker: Marker | null, { confirmed, raising }: Incar
 /** The pod's half of the first words of a connection: say what stands here, learn what is agreed. */
 export class PodContact {
   private readonly x: Exchange
-  private indexed = new Map<Entry, Token>()
+  private indexed = new Map<Path, Token>()
 
   constructor(exchange: Exchange) {
     this.x = exchange
@@ -49,7 +48,7 @@ export class PodContact {
     let entries: Index['entries'] = []
     for (const entry of this.x.replica.tree.walk()) {
       if (this.x.isGone(entry)) continue
-      this.indexed.set(entry, entry.current)
+      this.indexed.set(entry.path, entry.current)
       const base = entry.agreed === absent ? undefined : entry.agreed
       entries.push({ path: entry.path, current: entry.current, base })
       if (entries.length < entriesPerMessage) continue
@@ -63,12 +62,11 @@ export class PodContact {
   onBases(message: Bases): boolean {
     const { tree } = this.x.replica
     for (const { path, agreed } of message.entries) {
-      const entry = tree.ensure(path)
-      this.indexed.delete(entry)
-      this.x.agree(entry, agreed)
+      this.indexed.delete(path)
+      this.x.agree(tree.ensure(path), agreed)
     }
     if (!message.last) return false
-    for (const [entry, token] of this.indexed) this.x.agree(entry, token)
+    for (const [path, token] of this.indexed) this.x.agree(tree.ensure(path), token)
     this.indexed = new Map()
     return true
   }

@@ -67,6 +67,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.intake = new Intake(this.exchange, this.scanner)
     this.handshake = new Handshake(this.exchange, { ...options, sweep: () => this.sweep() })
     this.barriers = new Barriers(this.exchange, this.transfers)
+    for (const part of [this.transfers, this.scanner, this.hints]) this.exchange.keepWhile(entry => part.has(entry))
     if (journal !== undefined) this.load(journal)
     if (options.role === 'laptop') this.sweep()
   }

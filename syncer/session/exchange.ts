@@ -73,6 +73,7 @@ export class Exchange {
   private records: JournalRecord[] = []
   private messages: { lane: Lane; message: SyncMessage }[] = []
   private seq = 0
+  private readonly keepers: ((entry: Entry) => boolean)[] = []
 
   constructor(options: ExchangeOptions) {
     this.options = options
@@ -215,8 +216,14 @@ export class Exchange {
         this.holds.has(at) ||
         this.urgent.has(at) ||
         this.backlog.has(at) ||
-        this.retryAt.has(at),
+        this.retryAt.has(at) ||
+        this.keepers.some(keeps => keeps(at)),
     )
+  }
+
+  /** Registers a part that holds on to entries; one that is held stays in the tree. */
+  keepWhile(keeps: (entry: Entry) => boolean): void {
+    this.keepers.push(keeps)
   }
 
   /** True where nothing stands at the path at either end, as far as this end knows. */

@@ -29,6 +29,10 @@ export class Hints {
     return this.rereads.size === 0
   }
 
+  has(entry: Entry): boolean {
+    return this.rereads.has(entry)
+  }
+
   due(): number {
     const { x } = this
     const reread = this.idle ? Number.POSITIVE_INFINITY : this.rereads.values().next().value!
