@@ -4,8 +4,7 @@ import { builtinModules } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { version } from '../../package.json' with { type: 'json' }
-import { repository } from './source-tree.ts'
+import { packageJson, repository } from './source-tree.ts'
 
 const cli = join(repository, 'dist/podswap.cjs')
 
@@ -27,7 +26,7 @@ describe('the bundle', () => {
       encoding: 'utf8',
       env: { PATH: process.env.PATH },
     })
-    expect({ status, stdout: stdout.trim(), stderr }).toEqual({ status: 0, stdout: version, stderr: '' })
+    expect({ status, stdout: stdout.trim(), stderr }).toEqual({ status: 0, stdout: packageJson.version, stderr: '' })
   })
 
   it('loads no module but Node’s own', () => {

@@ -4,6 +4,10 @@ import { fileURLToPath } from 'node:url'
 
 export const repository = fileURLToPath(new URL('../../', import.meta.url))
 
+export const packageJson: { version: string; scripts: Record<string, string> } = JSON.parse(
+  readFileSync(join(repository, 'package.json'), 'utf8'),
+)
+
 export interface Import {
   /** As written. */
   specifier: string
