@@ -194,15 +194,20 @@ export class Applier {
     this.keepModeOf(before, from)
     const kept = this.trash.nameFor(path, expected)
     const linked = this.linkToTrash(path, kept)
-    const trashed = linked ? this.disk.stat(inOwn(kept)) : before
-    // Nothing may come between this look and the rename.
-    const now = this.disk.stat(inTree(path))
-    if (now === null || !sameButLinks(now, before) || trashed?.ino !== now.ino) {
+    try {
+      const trashed = linked ? this.disk.stat(inOwn(kept)) : before
+      // Nothing may come between this look and the rename.
+      const now = this.disk.stat(inTree(path))
+      if (now === null || !sameButLinks(now, before) || trashed?.ino !== now.ino) {
+        if (linked) this.litter.remove(kept)
+        entry.key = null
+        return changed
+      }
+      this.disk.rename(inOwn(from.name), inTree(path))
+    } catch (error) {
       if (linked) this.litter.remove(kept)
-      entry.key = null
-      return changed
+      throw error
     }
-    this.disk.rename(inOwn(from.name), inTree(path))
     if (linked) this.trash.keep(kept, path, expected)
     return done
   }

@@ -34,7 +34,7 @@ export class Barriers {
   add(id: number, scanned: boolean): void {
     const { x } = this
     if (this.barriers.length >= barriersMax) this.barriers.shift()
-    const entries = new Set([...x.urgent, ...x.backlog, ...x.flights.keys(), ...x.waiting.keys()])
+    const entries = new Set([...x.urgent, ...x.backlog, ...x.flights.keys()])
     this.barriers.push({ id, entries, scanned })
   }
 
@@ -61,7 +61,6 @@ export class Barriers {
       x.urgent.has(entry) ||
       x.backlog.has(entry) ||
       x.flights.has(entry) ||
-      x.waiting.has(entry) ||
       x.holds.has(entry) ||
       this.transfers.has(entry)
     )

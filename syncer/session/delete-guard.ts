@@ -1,3 +1,4 @@
+import type { Path } from '../core/path.ts'
 import type { Put } from '../wire/sync-message.ts'
 
 /** How long the stream of removals must pause before they are judged together, in ms. */
@@ -13,12 +14,12 @@ const haltedForMs = 12_000
  * in the pod must never empty the laptop's. (The laptop's own removals need no guard: the pod is the replica.)
  */
 export class DeleteGuard {
-  private held: Put[] = []
+  private held = new Map<Path, Put>()
   private untilMs = Number.POSITIVE_INFINITY
   private haltedUntilMs = Number.NEGATIVE_INFINITY
 
   get size(): number {
-    return this.held.length
+    return this.held.size
   }
 
   due(): number {
@@ -26,13 +27,20 @@ export class DeleteGuard {
   }
 
   reset(): void {
-    this.held = []
+    this.held = new Map()
     this.untilMs = Number.POSITIVE_INFINITY
   }
 
   add(put: Put, nowMs: number): void {
-    this.held.push(put)
+    this.held.set(put.path, put)
     this.untilMs = nowMs + burstPauseMs
+  }
+
+  /** The change of one path that is held back, for judgement now. */
+  takeOne(path: Path): Put | undefined {
+    const put = this.held.get(path)
+    this.held.delete(path)
+    return put
   }
 
   isHalted(nowMs: number): boolean {
@@ -53,7 +61,7 @@ export class DeleteGuard {
   /** @param entries how many paths are in step @returns the burst and whether it may be applied */
   take(nowMs: number, entries: number): { puts: Put[]; allowed: boolean } | undefined {
     if (nowMs < this.untilMs) return undefined
-    const puts = this.held
+    const puts = [...this.held.values()]
     this.reset()
     const allowed = puts.length <= Math.max(deletesMax, entries * deletesShareMax)
     if (!allowed) this.haltedUntilMs = nowMs + haltedForMs

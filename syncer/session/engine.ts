@@ -81,7 +81,7 @@ export class SyncEngine implements Peer<SyncMessage> {
   pending(): number {
     const { exchange: x, transfers, intake } = this
     const queued = x.urgent.size + x.backlog.size + x.holds.size
-    return queued + x.flights.size + x.waiting.size + transfers.pending.files + intake.guard.size
+    return queued + x.flights.size + transfers.pending.files + intake.guard.size
   }
 
   connect(): void {
@@ -145,9 +145,8 @@ export class SyncEngine implements Peer<SyncMessage> {
   due(): number {
     const { exchange: x, intake } = this
     if (!this.scanner.idle || this.offers.hasWork || this.transfers.hasWork) return 0
-    const waits = x.waiting.size > 0 || this.barriers.size > 0
     const guard = Math.min(intake.guard.due(), intake.guard.haltDue())
-    const soon = waits ? this.nowMs() + 2 : Number.POSITIVE_INFINITY
+    const soon = this.barriers.size > 0 ? this.nowMs() + 2 : Number.POSITIVE_INFINITY
     return Math.min(
       this.hints.due(),
       this.handshake.due(),
@@ -224,9 +223,11 @@ export class SyncEngine implements Peer<SyncMessage> {
         this.intake.onPut(message)
         break
       case 'ack':
+        this.intake.judgeHeld(message.path)
         this.offers.onAck(message)
         break
       case 'rej':
+        this.intake.judgeHeld(message.path)
         this.offers.onRej(message)
         break
       case 'content':

@@ -5,7 +5,7 @@ import type { Path } from '../core/path.ts'
 import { Holds } from '../endpoint/holds.ts'
 import type { IgnoreRules, Replica } from '../endpoint/replica.ts'
 import type { Entry } from '../endpoint/tree.ts'
-import type { Put, SyncMessage } from '../wire/sync-message.ts'
+import type { SyncMessage } from '../wire/sync-message.ts'
 import type { JournalRecord } from './journal.ts'
 import type { Lane } from './peer.ts'
 
@@ -58,8 +58,6 @@ export class Exchange {
   readonly clock: Clock
   readonly holds = new Holds()
   readonly flights = new Map<Entry, Flight>()
-  /** PUTs of the other end that cannot be judged yet: the path is being written. */
-  readonly waiting = new Map<Entry, { put: Put; sinceMs: number }>()
   /** Changes of now, and changes that a scan found. */
   readonly urgent = new Set<Entry>()
   readonly backlog = new Set<Entry>()
@@ -122,7 +120,6 @@ export class Exchange {
     this.live = false
     this.messages = []
     this.flights.clear()
-    this.waiting.clear()
     this.retryAt.clear()
   }
 
@@ -212,7 +209,6 @@ export class Exchange {
       entry,
       at =>
         this.flights.has(at) ||
-        this.waiting.has(at) ||
         this.holds.has(at) ||
         this.urgent.has(at) ||
         this.backlog.has(at) ||

@@ -1,6 +1,6 @@
 import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { absent, folder, hashOf, isExecutable, isFile, kindOf, type Token } from '../core/content.ts'
-import { nameOf, parentOf } from '../core/path.ts'
+import { nameOf, type Path, parentOf } from '../core/path.ts'
 import { answerPut, judgePut } from '../core/reconcile.ts'
 import { granuleMs } from '../disk/disk.ts'
 import { conflictNames, type Outcome, withExecutable } from '../endpoint/apply.ts'
@@ -12,9 +12,6 @@ import type { Entry } from '../endpoint/tree.ts'
 import type { Put, RejReason } from '../wire/sync-message.ts'
 import { DeleteGuard } from './delete-guard.ts'
 import type { Exchange } from './exchange.ts'
-
-/** A path that is being written is waited for this long before the other end's change is refused. */
-const waitingMsMax = 1_500
 
 /** Applies the other end's changes: the incoming half of the state table. */
 export class Intake {
@@ -42,22 +39,23 @@ export class Intake {
       return
     }
     const entry = x.replica.tree.ensure(put.path)
-    if (x.waiting.has(entry)) throw new ProtocolError('two changes of one path at once')
     if (this.isRemoval(put) && x.role === 'laptop') this.guard.add(put, x.clock.monotonic())
-    else this.judge(entry, put, x.clock.monotonic())
+    else this.judge(entry, put)
   }
 
-  /** Judges again what had to wait, and the removals that were held back. */
+  /** Answers about a path must not overtake a change of it that is held back. */
+  judgeHeld(path: Path): void {
+    const put = this.guard.takeOne(path)
+    if (put !== undefined) this.judge(this.x.replica.tree.ensure(path), put)
+  }
+
+  /** Judges the removals that were held back. */
   tick(nowMs: number): void {
     const { x } = this
-    for (const [entry, { put, sinceMs }] of [...x.waiting]) {
-      x.waiting.delete(entry)
-      this.judge(entry, put, sinceMs)
-    }
     const burst = this.guard.take(nowMs, x.replica.tree.size)
     if (burst !== undefined && !burst.allowed) x.emit({ type: 'halted', deletes: burst.puts.length })
     for (const put of burst?.puts ?? []) {
-      if (burst!.allowed) this.judge(x.replica.tree.ensure(put.path), put, nowMs)
+      if (burst!.allowed) this.judge(x.replica.tree.ensure(put.path), put)
       else this.refuse(put, 'halted')
     }
     if (this.guard.takeResumed(nowMs)) x.emit({ type: 'resumed' })
@@ -82,13 +80,12 @@ export class Intake {
     }
   }
 
-  private judge(entry: Entry, put: Put, sinceMs: number): void {
+  private judge(entry: Entry, put: Put): void {
     const { x } = this
-    const nowMs = x.clock.monotonic()
     const look = this.look(entry, put)
+    // Refused and offered again, not kept waiting: nothing about one path may change its order.
     if (look.state === 'busy') {
-      if (nowMs - sinceMs < waitingMsMax) x.waiting.set(entry, { put, sinceMs })
-      else this.refuse(put, 'changed')
+      this.refuse(put, 'changed')
       return
     }
     if (look.state === 'barred') {

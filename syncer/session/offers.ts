@@ -118,7 +118,7 @@ export class Offers {
     const { x } = this
     const flight = x.flights.get(entry)
     if (flight !== undefined) flight.touched = true
-    if (flight !== undefined || x.waiting.has(entry) || x.holds.has(entry) || this.transfers.has(entry)) return
+    if (flight !== undefined || x.holds.has(entry) || this.transfers.has(entry)) return
     const nowMs = x.clock.monotonic()
     if (x.isWaitingToRetry(entry, nowMs)) return
     const path = entry.path
