@@ -205,7 +205,7 @@ export class Applier {
       }
       this.disk.rename(inOwn(from.name), inTree(path))
     } catch (error) {
-      if (linked) this.litter.remove(kept)
+      if (linked && errnoOf(error) !== undefined) this.litter.remove(kept)
       throw error
     }
     if (linked) this.trash.keep(kept, path, expected)

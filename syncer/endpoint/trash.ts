@@ -120,9 +120,9 @@ export class Trash {
         this.litter.remove(name)
         continue
       }
-      const isLink = parsed.tag.charCodeAt(0) === 108
-      const token = stat.kind === 'file' && !isLink ? this.tokenOf(name, stat) : undefined
-      if (token !== undefined && token.slice(1) !== parsed.tag.slice(1)) yield { name, path: parsed.base }
+      const token = this.tokenOf(name, stat)
+      const isNamed = token !== undefined && tokenTag(token).slice(1) === parsed.tag.slice(1)
+      if (!isNamed) yield { name, path: parsed.base }
       else if (this.clock.now() - parsed.atMs < lateLooksMs.at(-1)!) this.keep(name, parsed.base, parsed.tag)
     }
   }
