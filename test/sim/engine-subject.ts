@@ -2,69 +2,32 @@ import type { Path } from '../../syncer/core/path.ts'
 import { MarkerFile } from '../../syncer/endpoint/marker-file.ts'
 import { Replica } from '../../syncer/endpoint/replica.ts'
 import { type EngineOptions, SyncEngine } from '../../syncer/session/engine.ts'
-import type { Journal, JournalRecord } from '../../syncer/session/journal.ts'
+import type { Journal as EngineJournal, JournalRecord } from '../../syncer/session/journal.ts'
 import { Ledger, type LedgerRecord } from '../../syncer/session/ledger.ts'
 import type { Lane, Peer } from '../../syncer/session/peer.ts'
 import type { SyncMessage } from '../../syncer/wire/sync-message.ts'
-import type { Journal as SimulatedJournal } from './journal.ts'
 import type { EndPorts, LaptopPorts, Subject } from './subject.ts'
 
 const checkpointMs = 30_000
-const rules = { ignored: () => false }
+const trash = { keepMs: 60_000, bytesMax: 1024 ** 3 }
 
-/** The real engine, with what its sessions do around it. */
-export function engine(): Subject<SyncMessage> {
-  return {
-    laptop: ports => new LaptopPeer(ports),
-    pod: ports => makeEngine(ports, { role: 'pod', initial: 'keep', marker: new MarkerFile(ports.disk) }),
-    tell,
-    isLeftOver: name => name !== 'marker',
-  }
+/** The real engine at both ends. */
+export const engine: Subject<SyncMessage> = {
+  laptop: ports => new Laptop(ports),
+  pod: ports =>
+    new End(makeEngine(ports, { role: 'pod', initial: 'mirror', marker: new MarkerFile(ports.disk) }), ports),
+  tell,
+  isLeftOver: name => name.startsWith('stage-') || name === 'marker-new',
 }
 
-function makeEngine(
-  ports: EndPorts<SyncMessage>,
-  rest: Pick<EngineOptions, 'role' | 'initial' | 'marker' | 'journal'>,
-): SyncEngine {
-  const newId = () => Math.floor(ports.random() * 2 ** 48).toString(36)
-  const replica = new Replica({
-    disk: ports.disk,
-    clock: ports.clock,
-    newId,
-    owner: rest.role,
-    trash: { keepMs: 60_000, bytesMax: 1e9 },
-  })
-  const made: SyncEngine = new SyncEngine({
-    ...rest,
-    replica,
-    rules,
-    rulesText: '',
-    compileRules: () => rules,
-    send: ports.send,
-    writable: () => true,
-    on: event => {
-      if (event.type === 'flush-asked') made.flush(event.id)
-    },
-    watch: () => {},
-    unwatch: () => {},
-    session: 'sim',
-    newMarkerId: newId,
-  })
-  return made
-}
+/** An engine as a {@link Peer}: watchers tell of a move into place or of a write, at random. */
+class End implements Peer<SyncMessage> {
+  protected readonly engine: SyncEngine
+  protected readonly ports: EndPorts<SyncMessage>
 
-/** The laptop's engine over a journal with checkpoints, as its session keeps it. */
-class LaptopPeer implements Peer<SyncMessage> {
-  private readonly engine: SyncEngine
-  private readonly journal: CheckpointedJournal
-  private readonly ports: LaptopPorts<SyncMessage>
-  private checkpointDueMs: number
-
-  constructor(ports: LaptopPorts<SyncMessage>) {
+  constructor(made: SyncEngine, ports: EndPorts<SyncMessage>) {
+    this.engine = made
     this.ports = ports
-    this.journal = new CheckpointedJournal(ports.journal as SimulatedJournal<LedgerRecord>, ports.bootId)
-    this.engine = makeEngine(ports, { role: 'laptop', initial: ports.initial, journal: this.journal })
-    this.checkpointDueMs = ports.clock.monotonic() + checkpointMs
   }
 
   connect(): void {
@@ -80,20 +43,16 @@ class LaptopPeer implements Peer<SyncMessage> {
   }
 
   hint(path: Path): void {
-    this.engine.hint(path)
+    if (path === '') this.engine.sweep()
+    else this.engine.hint(path, this.ports.random() < 0.5 ? 'rename' : 'change')
   }
 
   tick(): void {
-    const nowMs = this.ports.clock.monotonic()
-    if (nowMs >= this.checkpointDueMs) {
-      this.checkpointDueMs = nowMs + checkpointMs
-      this.journal.checkpoint()
-    }
     this.engine.tick()
   }
 
   due(): number {
-    return Math.min(this.engine.due(), this.checkpointDueMs)
+    return this.engine.due()
   }
 
   idle(): boolean {
@@ -101,40 +60,85 @@ class LaptopPeer implements Peer<SyncMessage> {
   }
 }
 
-class CheckpointedJournal implements Journal {
-  private readonly records: SimulatedJournal<LedgerRecord>
-  private readonly boot: string
+/** The laptop's program around the engine: it sets a checkpoint every 30 s. */
+class Laptop extends End {
+  readonly #log: Log
+  #checkpointAtMs: number
 
-  constructor(records: SimulatedJournal<LedgerRecord>, boot: string) {
-    this.records = records
-    this.boot = boot
+  constructor(ports: LaptopPorts<SyncMessage>) {
+    const log = new Log(ports)
+    super(makeEngine(ports, { role: 'laptop', initial: ports.initial, journal: log }), ports)
+    this.#log = log
+    this.#checkpointAtMs = ports.clock.monotonic() + checkpointMs
   }
 
-  load(): Iterable<JournalRecord> {
-    const ledger = new Ledger()
-    for (const record of this.records.load()) ledger.add(record)
-    const loaded = [...ledger.finish(this.boot)]
-    this.records.append({ type: 'start', boot: this.boot })
-    return loaded
+  override tick(): void {
+    super.tick()
+    if (this.ports.clock.monotonic() < this.#checkpointAtMs) return
+    this.#checkpointAtMs = this.ports.clock.monotonic() + checkpointMs
+    this.#log.checkpoint()
   }
 
-  append(records: JournalRecord[]): void {
-    this.records.append(...records)
-    if (records.some(({ type }) => type === 'epoch' || type === 'raising')) this.records.sync()
-  }
-
-  checkpoint(): void {
-    this.records.append({ type: 'checkpoint' })
-    this.records.sync()
+  override due(): number {
+    return Math.min(super.due(), this.#checkpointAtMs)
   }
 }
 
+/** `AncestorLog` without its file: the same ledger over records in memory. */
+class Log implements EngineJournal {
+  readonly #ports: LaptopPorts<SyncMessage>
+  readonly #loaded: JournalRecord[]
+
+  constructor(ports: LaptopPorts<SyncMessage>) {
+    this.#ports = ports
+    const ledger = new Ledger()
+    for (const record of ports.journal.load() as LedgerRecord[]) ledger.add(record)
+    this.#loaded = [...ledger.finish(ports.bootId)]
+    ports.journal.append({ type: 'start', boot: ports.bootId } satisfies LedgerRecord)
+  }
+
+  load(): Iterable<JournalRecord> {
+    return this.#loaded
+  }
+
+  append(records: JournalRecord[]): void {
+    this.#ports.journal.append(...records)
+    if (records.some(({ type }) => type === 'epoch' || type === 'raising')) this.#ports.journal.sync()
+  }
+
+  checkpoint(): void {
+    this.#ports.journal.append({ type: 'checkpoint' } satisfies LedgerRecord)
+    this.#ports.journal.sync()
+  }
+}
+
+type Role = Pick<EngineOptions, 'role' | 'initial' | 'marker' | 'journal'>
+
+function makeEngine(ports: EndPorts<SyncMessage>, role: Role): SyncEngine {
+  const newId = () => Math.floor(ports.random() * 2 ** 48).toString(36)
+  const replica = new Replica({ disk: ports.disk, clock: ports.clock, newId, owner: 'sim', trash })
+  return new SyncEngine({
+    ...role,
+    replica,
+    rules: nothingIgnored,
+    rulesText: '',
+    compileRules: () => nothingIgnored,
+    send: ports.send,
+    writable: () => true,
+    on: () => {},
+    watch: () => {},
+    unwatch: () => {},
+    session: 'sim',
+    newMarkerId: newId,
+  })
+}
+
+const nothingIgnored = { ignored: () => false }
+
 function tell(message: SyncMessage): string {
   const { type, ...rest } = message
-  const shorten = (_: string, value: unknown) =>
-    typeof value === 'string' && /^[fx][0-9a-f]{64}$/.test(value) ? value.slice(0, 7) : value
-  if ('bytes' in rest && rest.bytes !== undefined) {
-    return `${type} ${JSON.stringify({ ...rest, bytes: Buffer.from(rest.bytes).toString('latin1') }, shorten)}`
-  }
-  return `${type} ${JSON.stringify(rest, shorten)}`
+  return `${type} ${JSON.stringify(rest, (_, value) => {
+    if (value?.type === 'Buffer') return Buffer.from(value.data).toString('latin1').slice(0, 60)
+    return typeof value === 'string' && /^[fx][0-9a-f]{64}$/.test(value) ? value.slice(0, 7) : value
+  })}`
 }
