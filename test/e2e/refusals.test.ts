@@ -61,7 +61,7 @@ describe('up refuses', () => {
       ['a port too large', `${good()}    forward: ["70000:80"]\n`, '5:\\d+', /70000|65535/],
       ['a folder that is not there', 'dev:\n  web:\n    sync:\n      - ./nowhere:/app\n', '4:\\d+', /nowhere/],
       ['a remote path that is not absolute', 'dev:\n  web:\n    sync: ["./app:app"]\n', '3:\\d+', /absolute/i],
-      ['the root as the remote path', 'dev:\n  web:\n    sync: ["./app:/"]\n', '3:\\d+', /\//],
+      ['the root as the remote path', 'dev:\n  web:\n    sync: ["./app:/"]\n', '3:\\d+', /root/],
       ['a list for a map', 'dev:\n  - web\n', '2:\\d+', /dev/],
       [
         'a Kubernetes object',
