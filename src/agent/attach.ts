@@ -120,10 +120,11 @@ async function explain(stream: ExecStream, where: { pod: string; container: stri
   return new UserError(code, message, { hint: ofCluster ? cause.hint : hintFor(exit), cause })
 }
 
-/** 127 and 126 come from `native/init.c` and, where that itself is missing, from the container runtime. */
+/** 127 and 126 come from `native/init.c`; without a code, the container runtime could not even start that. */
 function hintFor(exit: ExecExit | undefined): string {
-  if (exit?.code === 127) return `${podLayout.home} is not filled: is the pod's init container still podswap's?`
   if (exit?.code === 126) return `Node cannot run here: its image must be of the node's architecture`
+  if (exit?.code === 127 || exit?.code === null)
+    return `is podswap's init container, which fills ${podLayout.home}, still in the pod?`
   return "the agent's own messages are in the container's log"
 }
 

@@ -158,7 +158,7 @@ describe('attaching', () => {
       'the runtime could not start it',
       exec => exec.end_(null, '', 'container not found ("web")'),
       /container not found/,
-      /log/,
+      /init container/,
     ],
   ])('%s', async (_name, act, said, hint) => {
     const exec = new ScriptedExec(act)
