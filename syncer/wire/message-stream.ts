@@ -4,7 +4,10 @@ import { limits } from '../base/limits.ts'
 import { ByteQueue } from './byte-queue.ts'
 
 export interface MessageHandlers {
-  /** The bytes may share memory with what arrived; they stay as they are. */
+  /**
+   * The bytes may share memory with what arrived; they stay as they are. A {@link ProtocolError} that it throws
+   * destroys the stream.
+   */
   message: (bytes: Buffer) => void
   /** After a `send` that answered false: more is welcome. */
   drain?: () => void
@@ -93,9 +96,18 @@ export class MessageStream {
     while (!this.isPaused && !this.stream.destroyed) {
       const message = this.next()
       if (!message) break
-      this.handlers.message(message)
+      this.pass(message)
     }
     if (this.hasEnded && !this.isPaused && !this.stream.destroyed) this.finish()
+  }
+
+  private pass(message: Buffer): void {
+    try {
+      this.handlers.message(message)
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      this.stream.destroy(error)
+    }
   }
 
   private next(): Buffer | undefined {

@@ -75,14 +75,6 @@ export class RemoteProcess {
   }
 
   private receive(message: Buffer): void {
-    try {
-      this.take(message)
-    } catch (error) {
-      this.messages.stream.destroy(error instanceof Error ? error : new Error(String(error)))
-    }
-  }
-
-  private take(message: Buffer): void {
     const { type, payload } = splitTerminalMessage(message)
     if (type === TerminalFrame.stdout) this.pass(this.stdout, payload)
     else if (type === TerminalFrame.stderr) this.pass(this.stderr, payload)
@@ -151,7 +143,7 @@ export class RemoteProcess {
 }
 
 function parseExit(payload: Buffer): TerminalExit {
-  const exit: unknown = JSON.parse(payload.toString())
+  const exit = parseJson(payload)
   if (typeof exit === 'object' && exit !== null && 'code' in exit && typeof exit.code === 'number') {
     const { signal, error } = exit as Partial<TerminalExit>
     return {
@@ -161,4 +153,12 @@ function parseExit(payload: Buffer): TerminalExit {
     }
   }
   throw new ProtocolError('an exit without a code')
+}
+
+function parseJson(payload: Buffer): unknown {
+  try {
+    return JSON.parse(payload.toString())
+  } catch {
+    throw new ProtocolError('an exit that is no JSON')
+  }
 }
