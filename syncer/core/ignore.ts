@@ -8,6 +8,7 @@ import {
   parseGitPatterns,
   type Subject,
 } from './ignore-pattern.ts'
+import { RuleList } from './ignore-rule-list.ts'
 import type { IgnoreSource, IgnoreSpec } from './ignore-spec.ts'
 import { type IgnoreComplaint, parseStignorePatterns } from './ignore-syncthing.ts'
 import { decodePath, joinPath, nameOf, type Path, parentOf } from './path.ts'
@@ -33,15 +34,6 @@ export interface IgnoreRules {
 /** Same spec, same answers, at both ends. */
 export function compileIgnore(spec: IgnoreSpec): IgnoreRules {
   return new CompiledIgnore(spec)
-}
-
-/** The rules of one source, the last one tried first. */
-interface RuleList {
-  /** Where paths below its folder begin in a byte text. */
-  baseAt: number
-  patterns: Pattern[]
-  /** What a folder's rule says holds below it only against rules that stand behind it (Syncthing). */
-  ordered: boolean
 }
 
 /** What holds for the content of a folder. */
@@ -78,8 +70,8 @@ export class CompiledIgnore implements IgnoreRules {
   constructor(spec: IgnoreSpec) {
     this.#foldsCase = spec.foldsCase
     this.#folds = spec.foldsCase
-    this.#residue = [{ baseAt: 0, patterns: defaultPatterns(residueRules, 'file'), ordered: false }]
-    const generated = { baseAt: 0, patterns: defaultPatterns(generatedRules, 'dir'), ordered: false }
+    this.#residue = [new RuleList(0, defaultPatterns(residueRules, 'file'), false)]
+    const generated = new RuleList(0, defaultPatterns(generatedRules, 'dir'), false)
     this.#defaults = spec.withoutGenerated ? [...this.#residue, generated] : this.#residue
     for (const [index, glob] of spec.include.entries()) this.#addInclude(glob, index + 1)
     for (const source of spec.sources) this.add(source)
@@ -93,9 +85,10 @@ export class CompiledIgnore implements IgnoreRules {
       ? parseStignorePatterns(source.text, file, this.complaints)
       : parseGitPatterns(source.text, file)
     const lists = this.#lists.get(source.dir) ?? []
+    const baseAt = source.dir === '' ? 0 : byteText(source.dir).length + 1
     const last = lists.at(-1)
-    if (ordered && last?.ordered) last.patterns.unshift(...patterns)
-    else lists.push({ baseAt: source.dir === '' ? 0 : byteText(source.dir).length + 1, patterns, ordered })
+    if (ordered && last?.ordered) lists.splice(-1, 1, new RuleList(baseAt, [...patterns, ...last.patterns], true))
+    else lists.push(new RuleList(baseAt, patterns, ordered))
     this.#lists.set(source.dir, lists)
     for (const pattern of patterns) {
       this.#folds ||= pattern.foldsCase
@@ -162,23 +155,14 @@ export class CompiledIgnore implements IgnoreRules {
     return { closedBy: isClosed ? rule : undefined, inherited: this.#decidedAt, included: false, lists }
   }
 
-  /** The rule that speaks last about the subject, be it for or against. Sets `#decidedAt`. */
+  /** The rule that has the last word about the subject, be it for or against. Sets `#decidedAt`. */
   #ruleOf(lists: RuleList[], inherited: number): Pattern | undefined {
-    const subject = this.#subject
     this.#decidedAt = -1
     for (const list of lists) {
-      subject.baseAt = list.baseAt
-      const lowest = list.ordered ? inherited : -1
-      for (let i = list.patterns.length - 1; i > lowest; i--) {
-        const pattern = list.patterns[i]!
-        if (!matchesPattern(pattern, subject)) continue
-        if (list.ordered) this.#decidedAt = i
-        return pattern
-      }
-      if (lowest >= 0) {
-        this.#decidedAt = lowest
-        return list.patterns[lowest]
-      }
+      const index = list.lastMatch(this.#subject, list.ordered ? inherited : -1)
+      if (index < 0) continue
+      if (list.ordered) this.#decidedAt = index
+      return list.patterns[index]
     }
     return undefined
   }

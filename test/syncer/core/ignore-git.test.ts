@@ -79,7 +79,11 @@ describe.runIf(hasGit)('git and we agree', () => {
   }, 600_000)
 
   test.each([
-    ['a literal and two asterisks', { '': 'a/fa**\na/a**b\n' }],
+    ['a literal and two asterisks', { '': '/a**/fa\n/b**b\n' }],
+    ['a hyphen that ends a class', { '': 'f[a-]\n' }],
+    ['a bracket that begins a class', { '': '[]-a]*\nf[a-b-c]\n' }],
+    ['a bang in a class', { '': 'f[!!n]\n' }],
+    ['a star before and after two', { '': '/*/**/*b\n!/**/f*b\n' }],
     ['a rule that brings back, and its folder', { '': 'a\n!a/fa\n', a: '!fb\n' }],
     ['everything but', { '': '/*\n!/a\n/a/*\n!/a/ab\n' }],
     ['nested rules before those above', { '': '*.b\n!f*\n', a: 'f*\n', 'a/a': '!f*\n' }],
