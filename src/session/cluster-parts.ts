@@ -17,6 +17,8 @@ import { watchDevPod } from '../swap/watch-dev-pod.ts'
 import type { AppliedSwap, SessionParts } from './parts.ts'
 
 const UNDO_READY_MS = 60_000
+/** For each step of an attach: a line that has gone dead is noticed before the person gives up. */
+const ATTACH_STEP_MS = 10_000
 
 export interface ClusterPartsOptions {
   cluster: Cluster
@@ -65,7 +67,12 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
     },
     async attach(pod, lane, signal) {
       const where = { pod: pod.name, container: pod.container }
-      const { io } = await attachAgent(cluster, where, { bundle: agent.bundle, hello: { lane }, signal })
+      const { io } = await attachAgent(cluster, where, {
+        bundle: agent.bundle,
+        hello: { lane },
+        signal,
+        stepTimeoutMs: ATTACH_STEP_MS,
+      })
       return io
     },
     openSync(folder, swap, onEvent) {

@@ -1,10 +1,10 @@
 import type { UserError } from '../../syncer/base/errors.ts'
 import { asUserError } from './as-user-error.ts'
+import { deadline } from './deadline.ts'
 import { type Link, openLink } from './link.ts'
 import type { PodRef } from './machine.ts'
 import type { SessionParts } from './parts.ts'
 
-const ATTACH_TIMEOUT_MS = 30_000
 const PROBE_TIMEOUT_MS = 3_000
 
 export interface ConnectionEvents {
@@ -41,11 +41,11 @@ export class Connection {
     this.#attaching = attaching
     const { clock } = this.#parts
     const left = () => attaching.signal.aborted || this.#over.aborted
+    // Stays with the connection once that stands: no deadline may be in it.
     const signal = AbortSignal.any([attaching.signal, this.#over])
-    const late = AbortSignal.timeout(ATTACH_TIMEOUT_MS)
     try {
       const attach = this.#parts.attach.bind(this.#parts, pod)
-      const link = await openLink({ ...this.#parts, attach, signal: AbortSignal.any([signal, late]) })
+      const link = await openLink({ ...this.#parts, attach, signal })
       if (left()) return link.close()
       const since = clock.monotonic()
       this.#current = { link, attempt }
@@ -71,9 +71,9 @@ export class Connection {
   async probe(): Promise<void> {
     const { link } = this
     if (!link) return
-    const signal = AbortSignal.any([this.#over, AbortSignal.timeout(PROBE_TIMEOUT_MS)])
+    using late = deadline(this.#parts.timers, PROBE_TIMEOUT_MS, link.signal)
     try {
-      await link.agent.call({ method: 'agent-state' }, signal)
+      await link.agent.call({ method: 'agent-state' }, late.signal)
     } catch {
       link.close()
     }

@@ -5,6 +5,7 @@ import type { UiEvent } from '../ui/events.ts'
 import { asUserError } from './as-user-error.ts'
 import { jittered } from './backoff.ts'
 import { Connection } from './connection.ts'
+import { deadline } from './deadline.ts'
 import { DevCommand, type DevCommandOptions } from './dev-command.ts'
 import type { Link } from './link.ts'
 import {
@@ -303,9 +304,9 @@ export class Session {
   async #startCommand(attempt: number, pod: PodRef): Promise<void> {
     const link = this.#connection.of(attempt)
     if (!link) return
-    const signal = AbortSignal.any([link.signal, AbortSignal.timeout(CALL_TIMEOUT_MS)])
     try {
-      const { started, seen } = await this.#command.ensure(link.agent, pod, signal)
+      using late = deadline(this.#parts.timers, CALL_TIMEOUT_MS, link.signal)
+      const { started, seen } = await this.#command.ensure(link.agent, pod, late.signal)
       this.#runIsSame = seen
       if (!seen) this.#report({ type: 'command-started', command: this.#config.command.argv, already: !started })
       this.#dispatch({ type: 'command-started', attempt })
@@ -343,7 +344,8 @@ export class Session {
     this.#over.abort()
     await this.#applying.catch(() => {})
     try {
-      await this.#parts.revertSwap({ signal: AbortSignal.timeout(REVERT_TIMEOUT_MS), report: this.#report })
+      using late = deadline(this.#parts.timers, REVERT_TIMEOUT_MS)
+      await this.#parts.revertSwap({ signal: late.signal, report: this.#report })
       this.#dispatch({ type: 'reverted' })
     } catch (error) {
       this.#dispatch({ type: 'revert-failed', error: asUserError(error) })

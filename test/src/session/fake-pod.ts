@@ -1,0 +1,150 @@
+import type { Duplex } from 'node:stream'
+import type { UserError } from '../../../syncer/base/errors.ts'
+import type { Lane } from '../../../syncer/session/peer.ts'
+import { MessageStream } from '../../../syncer/wire/message-stream.ts'
+import { Mux } from '../../../syncer/wire/mux.ts'
+import type { MuxStream } from '../../../syncer/wire/mux-stream.ts'
+import {
+  type AgentCall,
+  type CommandState,
+  type OpenRequest,
+  type SyncRequest,
+  type TerminalExit,
+  TerminalFrame,
+} from '../../../syncer/wire/services.ts'
+import { terminalMessage } from '../../../syncer/wire/terminal-message.ts'
+import { carrierPair } from '../../syncer/wire/carrier-pair.ts'
+import type { FakeTime } from '../../syncer/wire/fake-time.ts'
+
+/** The agent's end, over real multiplexers: commands, a terminal with scrollback, ports, sync streams. */
+export class FakePod {
+  readonly calls: AgentCall['method'][] = []
+  readonly syncs: SyncRequest[] = []
+  readonly keys: string[] = []
+  readonly sizes: string[] = []
+  /** Ports that answer. */
+  readonly ports = new Set<string>()
+  command: CommandState = { state: 'none' }
+  /** What the next attempts to attach fail with. */
+  refusals: (UserError | null)[] = []
+  /** Attempts wait until this resolves. */
+  gate: Promise<void> = Promise.resolve()
+  /** Calls stay without an answer. */
+  silent = false
+  readonly #time: FakeTime
+  readonly #carriers = new Set<Duplex>()
+  readonly #viewers = new Set<MessageStream>()
+  #printed = Buffer.alloc(0)
+  #exit: TerminalExit | null = null
+
+  constructor(time: FakeTime) {
+    this.#time = time
+  }
+
+  get openCarriers(): number {
+    return this.#carriers.size
+  }
+
+  async attach(_lane: Lane, signal: AbortSignal): Promise<Duplex> {
+    const refusal = this.refusals.shift()
+    await this.gate
+    signal.throwIfAborted()
+    if (refusal) throw refusal
+    const [laptop, agent] = carrierPair()
+    this.#carriers.add(laptop)
+    laptop.once('close', () => this.#carriers.delete(laptop))
+    new Mux({
+      carrier: agent,
+      side: 'agent',
+      clock: this.#time,
+      timers: this.#time,
+      onOpen: (request, stream) => this.#serve(request as OpenRequest, stream),
+    })
+    return laptop
+  }
+
+  /** Every connection goes. */
+  cut(): void {
+    for (const carrier of this.#carriers) carrier.destroy()
+  }
+
+  /** The container is another one: nothing runs in it. */
+  restart(): void {
+    this.command = { state: 'none' }
+    this.#printed = Buffer.alloc(0)
+    this.#exit = null
+    this.cut()
+  }
+
+  print(text: string): void {
+    const bytes = Buffer.from(text)
+    this.#printed = Buffer.concat([this.#printed, bytes])
+    for (const viewer of this.#viewers) viewer.send(terminalMessage(TerminalFrame.stdout, bytes))
+  }
+
+  exitCommand(exit: TerminalExit): void {
+    this.command = { state: 'exited', exitCode: exit.code }
+    this.#exit = exit
+    for (const viewer of this.#viewers) this.#sendExit(viewer, exit)
+  }
+
+  #serve(request: OpenRequest, stream: MuxStream): void {
+    stream.accept()
+    switch (request.kind) {
+      case 'call':
+        this.calls.push(request.call.method)
+        if (!this.silent) stream.end(JSON.stringify({ result: this.#answer(request.call) }))
+        stream.resume()
+        break
+      case 'terminal':
+        this.sizes.push(`${request.columns}x${request.rows}`)
+        this.#show(stream)
+        break
+      case 'sync':
+        this.syncs.push(request)
+        break
+      case 'tcp':
+        if (this.ports.has(`${request.host}:${request.port}`)) stream.pipe(stream)
+        else stream.reset('ECONNREFUSED', 'refused')
+        break
+      case 'exec':
+        stream.reset('refused', 'no exec here')
+    }
+  }
+
+  #answer(call: AgentCall): unknown {
+    switch (call.method) {
+      case 'start-command': {
+        const started = this.command.state !== 'running'
+        if (started) this.command = { state: 'running', pid: 7, startedAtMs: this.#time.now() }
+        return { ...this.command, started }
+      }
+      case 'command-state':
+        return this.command
+      case 'probe-tcp':
+        return this.ports.has(`${call.host}:${call.port}`)
+          ? { ok: true, elapsedMs: 1 }
+          : { ok: false, error: 'ECONNREFUSED' }
+      default:
+        return {}
+    }
+  }
+
+  #show(stream: MuxStream): void {
+    const viewer: MessageStream = new MessageStream(stream, {
+      message: bytes => {
+        if (bytes[0] === TerminalFrame.stdin) this.keys.push(bytes.subarray(1).toString())
+        if (bytes[0] === TerminalFrame.resize) this.sizes.push(`${bytes.readUInt16BE(1)}x${bytes.readUInt16BE(3)}`)
+      },
+      close: () => this.#viewers.delete(viewer),
+    })
+    this.#viewers.add(viewer)
+    if (this.#printed.length > 0) viewer.send(terminalMessage(TerminalFrame.stdout, this.#printed))
+    if (this.#exit) this.#sendExit(viewer, this.#exit)
+  }
+
+  #sendExit(viewer: MessageStream, exit: TerminalExit): void {
+    viewer.send(terminalMessage(TerminalFrame.exit, Buffer.from(JSON.stringify(exit))))
+    viewer.end()
+  }
+}
