@@ -311,8 +311,12 @@ export class Applier {
   stageLink(data: Token): StagedFile {
     const name = this.stage.newName()
     this.disk.symlink(linkTargetOf(data), inOwn(name))
-    const stat = this.disk.stat(inOwn(name))!
-    return { name, token: data, mode: 0o777, stat }
+    try {
+      return { name, token: data, mode: 0o777, stat: this.disk.stat(inOwn(name))! }
+    } catch (error) {
+      if (errnoOf(error) !== undefined) this.litter.remove(name)
+      throw error
+    }
   }
 
   /**

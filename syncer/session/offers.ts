@@ -14,6 +14,9 @@ const inlineBytesInFlightMax = 512 * 1024
 const flightsMax = 8_192
 /** How soon a refused change is offered again unless the other end's own change comes first (sync-findings C). */
 const refusedWaitMs = 200
+/** How soon what cannot be read is tried again. */
+const barredWaitMs = 1_000
+const barredWaitMsMax = 30_000
 
 /**
  * Sends what changed here: the outgoing half of the state table. Per path at most one PUT is under way; a folder goes
@@ -130,6 +133,7 @@ export class Offers {
     }
     if (look.state === 'barred') {
       x.problem(path, look.code, `${path} cannot be read here`)
+      x.retry(entry, barredWaitMs, barredWaitMsMax)
       return
     }
     x.problem(path, '', '')
