@@ -1,5 +1,6 @@
 import { chmodSync, unlinkSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { errnoOf, UserError } from '../../syncer/base/errors.ts'
 import {
   type ControlReply,
@@ -17,6 +18,8 @@ const CONNECTIONS_MAX = 32
 const REQUEST_TIMEOUT_MS = 5_000
 /** What a client that does not read may leave waiting here. */
 const UNREAD_BYTES_MAX = 2 * LINE_BYTES_MAX
+/** At the end. */
+const LAST_WORDS_MS = 500
 
 /** Answers one request; `emit` sends an event before the result. The signal fires when the client is gone. */
 export type ControlHandler = (
@@ -29,6 +32,7 @@ export type ControlHandler = (
 export class ControlServer {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  readonly #answers = new Set<Promise<void>>()
   readonly #path: string
 
   private constructor(path: string, token: string, handler: ControlHandler) {
@@ -62,10 +66,11 @@ export class ControlServer {
   /** Ends every connection and removes the socket. */
   async close(): Promise<void> {
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
-    // What was said last still gets out: `end` flushes, and a client that does not read is cut.
+    // Answers that are on their way still get out; who does not read, or waits for something else, is cut.
+    await Promise.race([Promise.allSettled(this.#answers), pause(LAST_WORDS_MS, undefined, { ref: false })])
     for (const socket of this.#sockets) {
       socket.end()
-      setTimeout(() => socket.destroy(), 500).unref()
+      setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref()
     }
     await closed
     if (!isPipe(this.#path)) removeSocket(this.#path)
@@ -91,7 +96,9 @@ export class ControlServer {
       if (line === undefined) return
       asked = true
       clearTimeout(hurry)
-      void answer(socket, line, token, handler, gone.signal)
+      const answering = answer(socket, line, token, handler, gone.signal)
+      this.#answers.add(answering)
+      void answering.finally(() => this.#answers.delete(answering))
     })
   }
 }
