@@ -1,5 +1,5 @@
 import { Command, type CommanderError } from 'commander'
-import { version } from '../../package.json' with { type: 'json' }
+import { version } from '../../package.json'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { GlobalOptions, Invocation, Io } from './io.ts'
 
