@@ -194,6 +194,12 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.exchange.commit()
   }
 
+  /** Laptop: at each checkpoint, see {@link Handshake.raiseEpoch}. */
+  raiseEpoch(): void {
+    this.handshake.raiseEpoch()
+    this.exchange.commit()
+  }
+
   /** Asks the other end for a sign of life. */
   probe(id: number): void {
     this.exchange.send('control', { type: 'probe', id })

@@ -129,6 +129,16 @@ export class Handshake {
     if (this.connected) this.x.send('control', { type: 'rules', rules: text })
   }
 
+  /** Laptop: gives the pod's copy a new epoch, so that an older copy or an older state of ours shows as one. */
+  raiseEpoch(): void {
+    const { confirmed, raising } = this.incarnation
+    if (!this.x.live || confirmed === undefined || raising !== undefined) return
+    const raised = { id: confirmed.id, epoch: confirmed.epoch + 1 }
+    this.incarnation.raising = raised
+    this.x.record({ type: 'raising', ...raised })
+    this.x.send('control', { type: 'epoch', marker: raised })
+  }
+
   load(record: Extract<JournalRecord, { type: 'raising' | 'epoch' }>): void {
     const marker = { id: record.id, epoch: record.epoch }
     if (record.type === 'raising') this.incarnation.raising = marker
@@ -213,12 +223,11 @@ export class Handshake {
 
   private onEpochDone(epoch: number): void {
     const { raising } = this.incarnation
-    if (raising === undefined || raising.epoch !== epoch || this.bases === undefined) {
-      throw new ProtocolError('a marker out of turn')
-    }
+    if (raising === undefined || raising.epoch !== epoch) throw new ProtocolError('a marker out of turn')
     this.incarnation.confirmed = raising
     this.incarnation.raising = undefined
     this.x.record({ type: 'epoch', ...raising })
+    if (this.bases === undefined) return
     this.laptopContact.sendBases(this.bases)
     this.bases = undefined
     this.goLive()

@@ -93,6 +93,7 @@ export class Hints {
     const { x } = this
     if (!entry.racy || entry.key === null) {
       if (entry.current !== entry.agreed) x.queue(entry, false)
+      else x.noRetry(entry)
     } else if (!x.holds.has(entry)) x.holds.later(entry, this.nowMs(), granuleMs(x.replica.disk) + 1)
   }
 

@@ -74,6 +74,8 @@ class LaptopSession implements SyncSession {
   private wasInStep = false
   private halted = false
   private lastChangeAtMs: number | undefined
+  /** The change after which the epoch was raised last. */
+  private raisedAfterMs: number | undefined
   private lastProbeAtMs: number | undefined
   private podPending = 0
   private lastId = 0
@@ -233,6 +235,8 @@ class LaptopSession implements SyncSession {
 
   private checkpoint(): void {
     this.log.checkpoint()
+    if (this.lastChangeAtMs !== this.raisedAfterMs) this.engine.raiseEpoch()
+    this.raisedAfterMs = this.lastChangeAtMs
     saveIndex(path.join(this.options.stateFolder, 'index'), this.replica.tree)
   }
 
