@@ -2,16 +2,11 @@ import { basename } from 'node:path'
 import { agentFiles, homeOfBundle } from './agent/agent-context.ts'
 import { Daemon } from './agent/daemon.ts'
 import { containerEnvironment } from './agent/environment.ts'
-import type { SyncHost } from './agent/sync-host.ts'
 import { systemClock, systemTimers } from './base/clock.ts'
+import { PodSyncHost } from './session/sync-host.ts'
 
 /** What the container's first process passes on, and what would otherwise open Node's inspector (SIGUSR1). */
 const endingSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const
-
-const syncHost: SyncHost = {
-  openLane: (_request, stream) => stream.destroy(Object.assign(new Error('no sync host'), { code: 'no-sync-host' })),
-  close: () => {},
-}
 
 /** Runs until the process ends. This file is loaded by boot.cjs from the private folder, as `<sha256>.cjs`. */
 function main(): void {
@@ -19,7 +14,7 @@ function main(): void {
     files: agentFiles(homeOfBundle(__filename)),
     bundle: basename(__filename, '.cjs'),
     environment: containerEnvironment(),
-    syncHost,
+    syncHost: log => new PodSyncHost(log),
     clock: systemClock,
     timers: systemTimers,
     exit: code => process.exit(code),

@@ -18,7 +18,8 @@ export interface DaemonOptions {
   bundle: string
   /** The container's own environment. */
   environment: Record<string, string>
-  syncHost: SyncHost
+  /** Makes the pod's end of sync; `log` takes what it has to tell. */
+  syncHost: (log: (text: string) => void) => SyncHost
   clock: Clock
   timers: Timers
   /** Ends the process. */
@@ -53,7 +54,11 @@ export class Daemon {
       startedAtMs: clock.now(),
       boot: randomUUID(),
     }
-    this.services = new Services(this.context, identity, options.syncHost)
+    this.services = new Services(
+      this.context,
+      identity,
+      options.syncHost(text => this.log(text)),
+    )
     this.server = createServer(socket => void this.take(socket))
   }
 
