@@ -121,10 +121,12 @@ const pids = stdout.trim().split('\\n').map(Number)
 if (pids.length !== 10 || stderr) throw new Error(stdout + stderr)
 const begun = states().filter(({ pid }) => pids.includes(pid))
 if (begun.length !== 10 || begun.some(({ parent }) => parent !== 1)) throw new Error(JSON.stringify(begun))
+let looks = 0
 const look = setInterval(() => {
-  const left = states().filter(({ pid, state }) => pids.includes(pid) && state !== 'Z')
-  if (left.length > 0) return
+  const left = states().filter(({ pid }) => pids.includes(pid))
+  // one that ended this instant is a zombie until it is reaped
+  if (left.length > 0 && (looks++ < 100 || left.some(({ state }) => state !== 'Z'))) return
   clearInterval(look)
-  console.log(JSON.stringify(states().filter(({ pid, state }) => state === 'Z').map(each => JSON.stringify(each))))
+  console.log(JSON.stringify(states().filter(({ state }) => state === 'Z').map(each => JSON.stringify(each))))
 }, 50)
 `
