@@ -39,18 +39,20 @@ export interface PinnedFolder {
 
 /** @param root absolute real path */
 export function openFolders(root: string, platform: NodeJS.Platform): Folders {
-  if (platform === 'linux') {
-    const ownId = readOwnProcessId()
-    if (ownId !== undefined) return new LinuxFolders(root, `/proc/${ownId}/fd/`)
-  }
-  return new RealpathFolders(root, { foldsCase: platform === 'darwin' || platform === 'win32' })
+  const descriptors = platform === 'linux' ? openLinuxFolders(root) : undefined
+  return descriptors ?? new RealpathFolders(root, { foldsCase: platform === 'darwin' || platform === 'win32' })
 }
 
-/** Our process as this `/proc` numbers it; undefined where none is mounted. The number saves one link on each call. */
-function readOwnProcessId(): string | undefined {
+/** Undefined where no `/proc` is mounted, or a sandbox keeps it from us. */
+function openLinuxFolders(root: string): Folders | undefined {
+  let folders: Folders | undefined
   try {
-    return fs.readlinkSync('/proc/self')
+    // Our process as this /proc numbers it: the number saves a link on each call.
+    folders = new LinuxFolders(root, `/proc/${fs.readlinkSync('/proc/self')}/fd/`)
+    fs.lstatSync(folders.enter(''))
+    return folders
   } catch (error) {
+    folders?.close()
     if (errnoOf(error) === undefined) throw error
     return undefined
   }
