@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { UserError } from '../../syncer/base/errors.ts'
 import { claimHolder, type HolderRecord, listHolders, readHolder, releaseHolder } from '../home/holder-record.ts'
@@ -33,8 +34,14 @@ export function isAlive(record: HolderRecord): boolean {
 export function findHolder(home: Home, id: string): HolderRecord | null {
   const record = readHolder(home, id)
   if (!record || isAlive(record)) return record
-  releaseHolder(home, record)
+  removeDead(home, record)
   return null
+}
+
+function removeDead(home: Home, record: HolderRecord): void {
+  releaseHolder(home, record)
+  // A named pipe goes with its process.
+  if (!record.socket.startsWith('\\\\')) rmSync(record.socket, { force: true })
 }
 
 /** All live sessions on this laptop. */
@@ -48,7 +55,7 @@ export function claimSession(home: Home, record: HolderRecord): void {
     const claim = claimHolder(home, record)
     if (claim.claimed) return
     if (isAlive(claim.by)) throw heldHere(claim.by)
-    releaseHolder(home, claim.by)
+    removeDead(home, claim.by)
   }
   throw new UserError('state', 'another podswap process starts at the same moment', { hint: 'Try once more.' })
 }
@@ -76,10 +83,10 @@ export async function stopHolder(home: Home, record: HolderRecord, signal: Abort
     // Gone in the middle of the answer is as good as an answer.
     if (!(error instanceof UserError)) throw error
   }
-  if (await ends(record, late.aborted ? 0 : 3_000, signal)) return void releaseHolder(home, record)
+  if (await ends(record, late.aborted ? 0 : 3_000, signal)) return removeDead(home, record)
   if (record.processStart !== null && processStart(record.pid) === record.processStart) {
     process.kill(record.pid, 'SIGTERM')
-    if (await ends(record, TERM_TIMEOUT_MS, signal)) return void releaseHolder(home, record)
+    if (await ends(record, TERM_TIMEOUT_MS, signal)) return removeDead(home, record)
   }
   throw new UserError('timeout', `process ${record.pid}, which holds ${record.dev}, does not end`, {
     hint: `Look what it does, or end it: kill -9 ${record.pid}`,

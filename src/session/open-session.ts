@@ -64,7 +64,10 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenedSe
 
 function newRecord(id: string, options: OpenSessionOptions): { record: HolderRecord; folder?: string } {
   const { cluster, home, manifest, who, system } = options
-  const place = socketPlace(home, id, { platform: system.platform, tmpdir: system.tmpdir, user: who.user })
+  const token = randomBytes(16).toString('hex')
+  // A name of its own: what a dead process left can be removed while a new one already listens.
+  const name = `${id}-${token.slice(0, 8)}`
+  const place = socketPlace(home, name, { platform: system.platform, tmpdir: system.tmpdir, user: who.user })
   const record: HolderRecord = {
     version: 1,
     id,
@@ -73,7 +76,7 @@ function newRecord(id: string, options: OpenSessionOptions): { record: HolderRec
     startedAtMs: Date.now(),
     user: who.user,
     host: who.host,
-    token: randomBytes(16).toString('hex'),
+    token,
     socket: place.path,
     server: cluster.server,
     context: cluster.context,
