@@ -18,6 +18,12 @@ export interface Disk {
   /** Permission bits that new entries do without: a new file gets `0o666 & ~umask`, a program `0o777 & ~umask`. */
   readonly umask: number
 
+  /**
+   * A turn of work of some milliseconds begins. Until the next one a disk may take it that folders stand where they
+   * stood at their first use in this turn: what happens in one that is moved meanwhile happened before it was moved.
+   */
+  newTurn?(): void
+
   /** Names in a folder, in no order; never our private folder. */
   list(dir: Path): Listed[]
   /**

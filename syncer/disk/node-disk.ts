@@ -93,6 +93,10 @@ export class NodeDisk implements Disk {
     this.#folders.close()
   }
 
+  newTurn(): void {
+    this.#folders.newTurn?.()
+  }
+
   list(dir: Path): Listed[] {
     return this.#places.shown(dir, readEntries(this.#places.enter(dir)), entry => entry.name)
   }

@@ -17,6 +17,7 @@ export class LinuxFolders implements Folders {
   /** Least recently used first. */
   readonly #handles = new Map<Path, Handle>()
   #latest: Handle | undefined
+  #turn = 0
 
   /** @param descriptors `/proc/<our process>/fd/` */
   constructor(root: string, descriptors: string) {
@@ -37,9 +38,13 @@ export class LinuxFolders implements Folders {
     return isTooLongForKernel(this.#rootPath, dir) ? this.enter(dir) : `${this.#placeOf(dir)}/`
   }
 
+  newTurn(): void {
+    this.#turn += 1
+  }
+
   stands(dir: Path): boolean {
     const handle = dir === '' ? this.#root : this.#handles.get(dir)
-    return handle !== undefined && (handle.place === undefined || this.#stands(handle))
+    return handle !== undefined && (handle.place === undefined || this.#standsNow(handle))
   }
 
   // The descriptor is the folder, wherever its name went meanwhile: the change took place before that move.
@@ -135,6 +140,7 @@ export class LinuxFolders implements Folders {
       link: this.#descriptors + descriptor,
       place: isPlainText(place) ? place : encodePath(place),
       group: undefined,
+      turn: 0,
     }
   }
 
@@ -142,7 +148,15 @@ export class LinuxFolders implements Folders {
     return dir === '' ? this.#rootPath : `${this.#rootPath}/${dir}`
   }
 
+  /** Checked once in a turn; in every call where nobody tells of turns. */
   #stands(handle: Handle): boolean {
+    if (this.#turn > 0 && handle.turn === this.#turn) return true
+    if (!this.#standsNow(handle)) return false
+    handle.turn = this.#turn
+    return true
+  }
+
+  #standsNow(handle: Handle): boolean {
     const { place, link } = handle
     try {
       if (typeof place === 'string') return fs.readlinkSync(link) === place
@@ -163,6 +177,8 @@ interface Handle {
   /** Where it must stand; undefined: nobody can tell, so it is good for one call. */
   readonly place: string | Buffer | undefined
   group: number | 'own' | undefined
+  /** The turn in which it was last seen to stand at its place. */
+  turn: number
 }
 
 const handlesMax = 128

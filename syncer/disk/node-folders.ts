@@ -12,6 +12,8 @@ export interface Folders {
    * @throws ENOENT; ENOTDIR or ELOOP where a link or a file is in the way; ESTALE where the root itself has moved
    */
   enter(dir: Path): string
+  /** See `Disk.newTurn`. */
+  newTurn?(): void
   /**
    * For a burst of looks at names in a folder just entered: its absolute path, which is quicker than a descriptor. What
    * was seen counts only if the folder {@link stands} afterwards.

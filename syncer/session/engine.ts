@@ -109,6 +109,7 @@ export class SyncEngine implements Peer<SyncMessage> {
    * @throws ProtocolError where the other end broke the protocol; what came before it is done
    */
   receiveAll(lane: Lane, messages: Iterable<SyncMessage>): void {
+    this.options.replica.disk.newTurn?.()
     try {
       for (const message of messages) this.dispatch(lane, message)
     } finally {
@@ -126,6 +127,7 @@ export class SyncEngine implements Peer<SyncMessage> {
   }
 
   tick(): void {
+    this.options.replica.disk.newTurn?.()
     const nowMs = this.nowMs()
     const isOver = () => this.nowMs() >= nowMs + sliceMs
     this.hints.tick(nowMs)

@@ -8,6 +8,7 @@ import type { Entry } from '../endpoint/tree.ts'
 import type { SyncMessage } from '../wire/sync-message.ts'
 import type { JournalRecord } from './journal.ts'
 import type { Lane } from './peer.ts'
+import { RecentEntries } from './recent-entries.ts'
 
 export type Role = 'laptop' | 'pod'
 
@@ -61,6 +62,8 @@ export class Exchange {
   /** Changes of now, and changes that a scan found. */
   readonly urgent = new Set<Entry>()
   readonly backlog = new Set<Entry>()
+  /** Paths that were changed for the other end a moment ago: their events are most likely echoes. */
+  readonly recent = new RecentEntries()
   readonly problems = new Map<Path, string>()
   rules: IgnoreRules
   /** True between the exchange of agreements and the end of the connection: changes may be sent. */

@@ -9,6 +9,8 @@ import type { Exchange } from './exchange.ts'
 
 /** A folder is read again this long after an event in it, as the truth behind the hint, in ms. */
 const rereadMs = 100
+/** … and later in a folder of many names, so that reading stays a tenth of the time. */
+const rereadMsPerName = 0.04
 /** More names than this of one folder in one turn: reading the folder is cheaper than looking at each. */
 const namesMax = 32
 
@@ -48,6 +50,12 @@ export class Hints {
     const parent = x.replica.tree.find(parentOf(path))
     if (parent === undefined || (parent.parent !== null && parent.current !== folder)) {
       this.hintAbove(path)
+      return
+    }
+    const known = parent.children?.get(nameOf(path))
+    if (known !== undefined && known.key !== null && x.recent.has(known, this.nowMs())) {
+      // An echo of our own change; should it be more, the folder's next reading shows it.
+      this.readSoon(parent)
       return
     }
     const count = (this.counts.get(parent) ?? 0) + 1
@@ -117,8 +125,9 @@ export class Hints {
   }
 
   private readSoon(entry: Entry): void {
-    if (!this.rereads.has(entry))
-      this.rereads.set(entry, this.nowMs() + Math.max(rereadMs, granuleMs(this.x.replica.disk) + 1))
+    if (this.rereads.has(entry)) return
+    const cost = (entry.children?.size ?? 0) * rereadMsPerName
+    this.rereads.set(entry, this.nowMs() + Math.max(rereadMs, granuleMs(this.x.replica.disk) + 1, cost))
   }
 
   /** The folder of the hint is not known: the nearest known one above it is read. */

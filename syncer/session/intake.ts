@@ -175,6 +175,7 @@ export class Intake {
       entry.key = null
     }
     this.accept(entry, put)
+    x.recent.add(entry, x.clock.monotonic())
     this.queueParents(entry)
     // What a person put there meanwhile must be found, and the folder watched before that.
     if (put.data === folder) this.scanner.add(entry, true)
