@@ -100,13 +100,18 @@ export function tokensOn(volume: MemoryVolume, treeOnly = false): Set<string> {
   return found
 }
 
-/** Every path with what stands there, one line each, sorted; what `skip` names is left out. */
+/**
+ * Every path with what stands there, one line each, sorted; what `skip` names is left out, and so are folders that hold
+ * nothing else.
+ */
 export function picture(disk: MemoryDisk, skip: (path: Path) => boolean): string[] {
   const lines: string[] = []
+  const holdsOnlySkipped = (dir: Inode, path: Path): boolean =>
+    dir.entries!.size > 0 && [...dir.entries!].every(([name]) => skip(joinPath(path, name)))
   const visit = (dir: Inode, path: Path) => {
     for (const [name, inode] of dir.entries!) {
       const at = joinPath(path, name)
-      if (skip(at)) continue
+      if (skip(at) || (inode.kind === 'dir' && holdsOnlySkipped(inode, at))) continue
       lines.push(`${at} ${face(inode)}`)
       if (inode.kind === 'dir') visit(inode, at)
     }

@@ -146,9 +146,12 @@ export class Crowd {
       case 'remove':
         people.unlink(path)
         return done('')
-      case 'removeAll':
-        people.removeAll(path)
-        return done('')
+      case 'removeAll': {
+        const from = this.#random.chance(0.5) ? path : parentOf(path) || path
+        people.removeAll(from)
+        this.#touched.push(from)
+        return `${deed} ${from}`
+      }
       case 'chmod': {
         const mode = this.#random.chance(0.5) ? 0o755 : 0o644
         if (people.find(path)?.kind !== 'file') return 'nothing'

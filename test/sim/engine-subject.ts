@@ -120,9 +120,9 @@ function makeEngine(ports: EndPorts<SyncMessage>, role: Role): SyncEngine {
   return new SyncEngine({
     ...role,
     replica,
-    rules: nothingIgnored,
+    rules: ports,
     rulesText: '',
-    compileRules: () => nothingIgnored,
+    compileRules: () => ports,
     send: ports.send,
     writable: () => true,
     on: () => {},
@@ -132,8 +132,6 @@ function makeEngine(ports: EndPorts<SyncMessage>, role: Role): SyncEngine {
     newMarkerId: newId,
   })
 }
-
-const nothingIgnored = { ignored: () => false }
 
 function tell(message: SyncMessage): string {
   const { type, ...rest } = message

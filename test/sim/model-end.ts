@@ -40,6 +40,7 @@ export abstract class ModelEnd implements Peer<Message> {
   /** Work of a connection that could not be done yet, and when it is tried again. */
   protected greetAtMs = Number.POSITIVE_INFINITY
   readonly #send: (lane: Lane, message: Message) => void
+  readonly #ignored: (path: Path) => boolean
   #seq = 0
 
   constructor(ports: EndPorts<Message>, without: ReadonlySet<Rule>) {
@@ -47,7 +48,13 @@ export abstract class ModelEnd implements Peer<Message> {
     this.clock = ports.clock
     this.without = without
     this.#send = ports.send
-    this.files = new ModelFiles(ports, without, path => this.touch(path))
+    this.#ignored = ports.ignored
+    this.files = new ModelFiles(
+      ports,
+      without,
+      path => this.touch(path),
+      path => this.lines.get(path)?.base === folder,
+    )
   }
 
   /** First things of a connection; a system error means: again soon. */
@@ -153,6 +160,7 @@ export abstract class ModelEnd implements Peer<Message> {
   }
 
   #hintBelow(path: Path): void {
+    if (this.#ignored(path)) return
     if (path !== '') this.touch(path)
     for (const [known, line] of this.lines) if (isWithin(known, path)) line.dirty = true
     const ok = quietly(() => {
@@ -227,7 +235,7 @@ export abstract class ModelEnd implements Peer<Message> {
 
   #receivePut(put: Put): void {
     const line = this.line(put.path)
-    const now = this.live ? this.files.look(put.path) : undefined
+    const now = this.live && !this.#ignored(put.path) ? this.files.look(put.path) : undefined
     const answer = now === undefined ? 'rej' : this.answerPut(put, line, now)
     this.files.dropStage(put.path)
     // A folder that could not go has something in it that we may not know of.

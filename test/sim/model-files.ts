@@ -26,8 +26,22 @@ export class ModelFiles {
   #recovered = false
   #wallAhead = Number.NEGATIVE_INFINITY
 
-  constructor(ports: EndPorts<Message>, without: ReadonlySet<Rule>, touched: (path: Path) => void) {
+  readonly #ignored: (path: Path) => boolean
+  readonly #isAgreedFolder: (path: Path) => boolean
+
+  /**
+   * @param touched told of paths that were changed on our own account
+   * @param isAgreedFolder whether both ends agreed on a folder there
+   */
+  constructor(
+    ports: EndPorts<Message>,
+    without: ReadonlySet<Rule>,
+    touched: (path: Path) => void,
+    isAgreedFolder: (path: Path) => boolean,
+  ) {
     this.#disk = ports.disk
+    this.#ignored = ports.ignored
+    this.#isAgreedFolder = isAgreedFolder
     this.#clock = ports.clock
     this.#without = without
     this.#freshId = () => Math.floor(ports.random() * 2 ** 48).toString(36)
@@ -63,6 +77,7 @@ export class ModelFiles {
     const visit = (dir: Path) => {
       for (const { name, ...stat } of this.#disk.listStats(dir)) {
         const path = joinPath(dir, name)
+        if (this.#ignored(path)) continue
         found.set(path, stat)
         if (stat.kind === 'dir') visit(path)
       }
@@ -77,7 +92,7 @@ export class ModelFiles {
     try {
       const stat = this.#disk.stat(inTree(path))
       if (stat === null) return absent
-      if (stat.kind === 'dir') return folder
+      if (stat.kind === 'dir') return this.#isAgreedFolder(path) || !this.isShell(path) ? folder : absent
       const cached = this.#cached(path)
       if (cached !== undefined && same(cached.stat, stat)) return cached.token
       return this.read(path)?.token
@@ -85,6 +100,13 @@ export class ModelFiles {
       if (errnoOf(error) === undefined) throw error
       return undefined
     }
+  }
+
+  /** A folder that stands only for what does not travel. */
+  isShell(path: Path): boolean {
+    if (this.#without.has('shells are absent')) return false
+    const names = this.#disk.list(path)
+    return names.length > 0 && names.every(({ name }) => this.#ignored(joinPath(path, name)))
   }
 
   /** Token and bytes of one moment; undefined where it is no file or link, or changes. */
@@ -224,8 +246,9 @@ export class ModelFiles {
 
   #create(path: Path, data: Token, temp: string): void {
     makeParents(this.#disk, path)
-    if (data === folder) this.#disk.mkdir(path)
-    else if (this.#without.has('no clobber')) this.#disk.rename(inOwn(temp), inTree(path))
+    if (data === folder) {
+      if (this.#disk.stat(inTree(path))?.kind !== 'dir') this.#disk.mkdir(path)
+    } else if (this.#without.has('no clobber')) this.#disk.rename(inOwn(temp), inTree(path))
     else this.#disk.link(inOwn(temp), inTree(path))
     this.#discard(temp)
   }
@@ -263,7 +286,7 @@ export class ModelFiles {
     if (kindOf(expected) === 'absent') return true
     if (kindOf(expected) === 'dir') {
       if (this.#without.has('rmdir only')) this.#removeBelow(path)
-      this.#disk.rmdir(path)
+      if (!this.isShell(path)) this.#disk.rmdir(path)
       return true
     }
     if (this.look(path) !== expected) return false

@@ -24,6 +24,7 @@ export const rules = {
   'no clobber': 'a creation is a rename',
   'rmdir only': 'a folder is removed with what is in it',
   'full folders win': 'the laptop refuses to delete a folder that is not empty',
+  'shells are absent': 'a folder that stands only for ignored files counts like any other',
   'look again after staging': 'a PUT names the content that was staged, whatever stands there now',
   'copy before ACK': 'the conflict copy is written after the ACK and the log',
   'copies are synced': 'a conflict copy is not synced',

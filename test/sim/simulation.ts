@@ -41,13 +41,15 @@ export function simulate<M>(subject: Subject<M>, seed: number, options: Simulati
   } finally {
     Error.stackTraceLimit = stackTraceLimit
   }
-  const laptop = picture(world.laptop.disk, () => false)
-  const pod = picture(world.pod.disk, () => false)
+  const laptop = picture(world.laptop.disk, world.ignored)
+  const pod = picture(world.pod.disk, world.ignored)
   verdict.lost = verdict.misbehaved === undefined ? world.checker.lost([world.laptop.disk, world.pod.disk]) : []
   verdict.copies = laptop.filter(line => /\.(pod|late|conflict)-/.test(line)).length
+  // With ignored files below, an empty folder at one end may be one that is left standing at the other.
+  const counts = (line: string) => weather.ignored === undefined || !line.endsWith(' dir')
   verdict.differing = [
-    ...laptop.filter(line => !pod.includes(line)).map(line => `laptop: ${line}`),
-    ...pod.filter(line => !laptop.includes(line)).map(line => `pod: ${line}`),
+    ...laptop.filter(line => counts(line) && !pod.includes(line)).map(line => `laptop: ${line}`),
+    ...pod.filter(line => counts(line) && !laptop.includes(line)).map(line => `pod: ${line}`),
   ]
   return verdict
 }

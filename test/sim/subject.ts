@@ -1,4 +1,5 @@
 import type { Clock } from '../../syncer/base/clock.ts'
+import type { Path } from '../../syncer/core/path.ts'
 import type { Disk } from '../../syncer/disk/disk.ts'
 import type { Lane, Peer } from '../../syncer/session/peer.ts'
 import type { Journal } from './journal.ts'
@@ -10,6 +11,8 @@ export interface EndPorts<M> {
   /** 0 ≤ x < 1, seeded. */
   random: () => number
   send(lane: Lane, message: M): void
+  /** Paths that do not travel, in neither direction. */
+  ignored(path: Path): boolean
 }
 
 export interface LaptopPorts<M> extends EndPorts<M> {

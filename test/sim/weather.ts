@@ -27,9 +27,13 @@ export interface Weather {
   timesAllowed: boolean
   /** The laptop's people only write, and its power cuts may take nothing that was written in the pod. */
   gentle: boolean
+  /** A path of people's that does not travel. */
+  ignored: Path | undefined
 }
 
 const allPaths: Path[] = ['f', 'g', 'd/f', 'd/g', 'd', 'd/e', 'd/e/f']
+/** Not `d` itself: a file cannot take the place of a folder with something in it that does not travel. */
+const besideIgnored: Path[] = ['f', 'd/ignored', 'd/ignored', 'd/f', 'd/e/f']
 
 export function drawWeather(random: Random, steps: number, focus: Partial<Weather> = {}): Weather {
   const weather = { ...drawAny(random, steps), ...focus }
@@ -38,13 +42,15 @@ export function drawWeather(random: Random, steps: number, focus: Partial<Weathe
 
 function drawAny(random: Random, steps: number): Weather {
   const rough = random.chance(0.5)
-  const paths = allPaths.filter(() => random.chance(0.5))
+  const ignored = random.chance(0.2) ? 'd/ignored' : undefined
+  const paths = (ignored === undefined ? allPaths : besideIgnored).filter(() => random.chance(0.5))
   const coarse = random.chance(0.3)
   // A state from before it knew this pod would rightly let the laptop win over it.
   const restored = random.chance(0.05)
   return {
     steps,
     paths: paths.length > 0 ? paths : ['f'],
+    ignored,
     tickNs: coarse ? random.pick([4_000_000n, 10_000_000n]) : 1_000n,
     storedStepNs: coarse && random.chance(0.3) ? 2_000_000_000n : 1n,
     reuseInodes: random.chance(0.5),

@@ -68,6 +68,8 @@ export class World<M> {
     this.#trace?.(`${this.#nowMs.toFixed(3).padStart(11)} ${line()}`)
   }
 
+  readonly ignored = (path: Path): boolean => path === this.weather.ignored
+
   isLeftOver(name: string): boolean {
     return this.#subject.isLeftOver(name)
   }
@@ -110,6 +112,7 @@ export class World<M> {
       disk: end.disk,
       clock: end.clock,
       random: () => this.random.next(),
+      ignored: this.ignored,
       send: (lane, message) => {
         this.tell(() => `${end.name} sends ${lane === 'bulk' ? 'in bulk ' : ''}${this.#subject.tell(message)}`)
         this.connection?.send(this.other(end).name, lane, message)
