@@ -191,6 +191,8 @@ export class Mux implements StreamLink {
     carrier.on('end', () => this.finish({ code: 'lost', message: 'the connection ended' }))
     carrier.on('close', () => this.finish({ code: 'lost', message: 'the connection was closed' }))
     carrier.on('error', error => this.finish({ code: 'lost', message: error.message }))
+    // whoever read from it before may have paused it
+    carrier.resume()
   }
 
   private receive(chunk: Buffer): void {

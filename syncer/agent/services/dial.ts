@@ -21,52 +21,56 @@ const retryIntervalMs = 100
 /** For each of a name's addresses but the last; Node's own 250 ms are too short for a far one. */
 const addressTimeoutMs = 2_000
 
-/** Connects, or throws a {@link StreamError} with the last attempt's system error code. */
+/** Connects, or throws a {@link StreamError} with the last attempt's system error code; the signal's reason if it fires. */
 export async function dial(options: DialOptions): Promise<Socket> {
-  const { host, port, clock, timers, signal } = options
+  const { clock, timers, signal } = options
   const endMs = clock.monotonic() + options.timeoutMs
   for (;;) {
-    const remainingMs = endMs - clock.monotonic()
+    signal.throwIfAborted()
     try {
-      return await dialOnce(host, port, AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, remainingMs))]))
+      return await dialOnce(options, endMs)
     } catch (error) {
       signal.throwIfAborted()
       const code = errnoOf(error) ?? 'ECONNABORTED'
       const isLast = clock.monotonic() + retryIntervalMs >= endMs
-      if (!options.isPatient || !passing.has(code) || isLast) throw dialError(host, port, code)
+      if (!options.isPatient || !passing.has(code) || isLast) throw dialError(options, code)
     }
     await new Promise<void>(resolve => timers.after(retryIntervalMs, resolve))
-    signal.throwIfAborted()
   }
 }
 
 /** `localhost` by both of its addresses, whatever the container's hosts file says. */
-async function dialOnce(host: string, port: number, signal: AbortSignal): Promise<Socket> {
-  if (host !== 'localhost') return dialAddress(host, port, signal)
+async function dialOnce(options: DialOptions, endMs: number): Promise<Socket> {
+  if (options.host !== 'localhost') return dialAddress(options, options.host, endMs)
   try {
-    return await dialAddress('127.0.0.1', port, signal)
+    return await dialAddress(options, '127.0.0.1', endMs)
   } catch (error) {
-    signal.throwIfAborted()
-    return dialAddress('::1', port, signal).catch(() => Promise.reject(error))
+    options.signal.throwIfAborted()
+    return dialAddress(options, '::1', endMs).catch(() => Promise.reject(error))
   }
 }
 
-function dialAddress(host: string, port: number, signal: AbortSignal): Promise<Socket> {
+function dialAddress({ port, signal, clock, timers }: DialOptions, host: string, endMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, allowHalfOpen: true, autoSelectFamilyAttemptTimeout: addressTimeoutMs })
-    const abort = () => socket.destroy(new StreamError('ETIMEDOUT', 'no answer'))
-    signal.addEventListener('abort', abort, { once: true })
+    const giveUp = () => socket.destroy(new StreamError('ETIMEDOUT', 'no answer'))
+    const cancel = timers.after(Math.max(0, endMs - clock.monotonic()), giveUp)
+    signal.addEventListener('abort', giveUp, { once: true })
+    const settle = () => {
+      cancel()
+      signal.removeEventListener('abort', giveUp)
+    }
     socket.once('error', reject)
-    socket.once('close', () => signal.removeEventListener('abort', abort))
+    socket.once('close', settle)
     socket.once('connect', () => {
-      signal.removeEventListener('abort', abort)
+      settle()
       socket.off('error', reject)
       resolve(socket)
     })
   })
 }
 
-function dialError(host: string, port: number, code: string): StreamError {
+function dialError({ host, port }: DialOptions, code: string): StreamError {
   const text = reasons[code] ?? code
   return new StreamError(code, `${host}:${port}: ${text}`)
 }

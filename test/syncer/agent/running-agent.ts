@@ -153,6 +153,6 @@ function readLine(carrier: Duplex): Promise<string> {
       carrier.off('data', take).off('close', gone).pause()
       resolve(text.trimEnd())
     }
-    carrier.on('data', take).on('close', gone)
+    carrier.on('data', take).on('close', gone).resume()
   })
 }
