@@ -103,14 +103,30 @@ export class NodeDisk implements Disk {
 
   listStats(dir: Path): ListedStat[] {
     this.#mounts.refreshIfOld()
-    const names = this.#places.shown(dir, readNames(this.#places.enter(dir)), name => name)
-    const prefix = this.#folders.byName(dir)
-    const listed: ListedStat[] = []
-    for (const name of names) {
-      const stat = fs.lstatSync(nativePath(prefix + name), bigintOrNothing)
-      if (stat !== undefined) listed.push(toListedStat(name, stat, this.#isMount(dir, name, stat)))
+    // Once more where a folder kept open was replaced by another one of its name.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const listed = this.#readStats(dir)
+      if (this.#folders.stands(dir)) {
+        if (Array.isArray(listed)) return listed
+        throw listed.error
+      }
+      this.#folders.enter(dir)
     }
-    if (!this.#folders.stands(dir)) throw systemError('ENOTDIR', `${JSON.stringify(dir)} was moved while it was read`)
+    throw systemError('ENOTDIR', `${JSON.stringify(dir)} was moved while it was read`)
+  }
+
+  /** Of no value unless the folder stands afterwards; an error is kept until that is known. */
+  #readStats(dir: Path): ListedStat[] | { error: unknown } {
+    const { prefix, byName } = this.#places.peek(dir)
+    const listed: ListedStat[] = []
+    try {
+      for (const name of this.#places.shown(dir, readNames(prefix), name => name)) {
+        const stat = fs.lstatSync(nativePath(byName + name), bigintOrNothing)
+        if (stat !== undefined) listed.push(toListedStat(name, stat, this.#isMount(dir, name, stat)))
+      }
+    } catch (error) {
+      return { error }
+    }
     return listed
   }
 

@@ -34,12 +34,18 @@ export class LinuxFolders implements Folders {
     return this.#entered(dir).prefix
   }
 
-  byName(dir: Path): string {
-    return isTooLongForKernel(this.#rootPath, dir) ? this.enter(dir) : `${this.#placeOf(dir)}/`
-  }
-
-  newTurn(): void {
-    this.#turn += 1
+  peek(dir: Path): { prefix: string; byName: string } {
+    const isTooLong = isTooLongForKernel(this.#rootPath, dir)
+    if (dir === '' || isTooLong) {
+      const prefix = this.enter(dir)
+      return { prefix, byName: isTooLong ? prefix : `${this.#rootPath}/` }
+    }
+    let handle = this.#handles.get(dir)
+    if (handle === undefined) {
+      handle = this.#openUnchecked(dir)
+      this.#keep(handle)
+    }
+    return { prefix: handle.prefix, byName: `${this.#placeOf(dir)}/` }
   }
 
   stands(dir: Path): boolean {
@@ -79,15 +85,19 @@ export class LinuxFolders implements Folders {
   }
 
   #entered(dir: Path): Handle {
-    let handle = this.#latest?.dir === dir ? this.#latest : this.#handles.get(dir)
-    if (handle !== undefined && !this.#stands(handle)) {
+    const handle = this.#latest?.dir === dir ? this.#latest : this.#handles.get(dir)
+    if (handle === undefined) return this.#keep(this.#open(dir))
+    if (!this.#stands(handle)) {
       this.#drop(dir)
-      handle = undefined
+      return this.#keep(this.#open(dir))
     }
-    if (handle === undefined) handle = this.#open(dir)
-    else if (handle === this.#latest) return handle
-    else this.#handles.delete(dir)
-    this.#handles.set(dir, handle)
+    if (handle === this.#latest) return handle
+    this.#handles.delete(dir)
+    return this.#keep(handle)
+  }
+
+  #keep(handle: Handle): Handle {
+    this.#handles.set(handle.dir, handle)
     this.#latest = handle
     if (this.#handles.size > handlesMax) this.#drop(this.#handles.keys().next().value!)
     return handle
@@ -103,18 +113,21 @@ export class LinuxFolders implements Folders {
 
   #open(dir: Path): Handle {
     if (isTooLongForKernel(this.#rootPath, dir)) return this.#walk(dir)
-    let handle: Handle
+    const handle = this.#openUnchecked(dir)
+    if (this.#stands(handle)) return handle
+    fs.closeSync(handle.descriptor)
+    this.enter('')
+    throw systemError('ENOTDIR', `a link is in the way to ${JSON.stringify(dir)}`)
+  }
+
+  #openUnchecked(dir: Path): Handle {
     try {
-      handle = this.#handle(dir, fs.openSync(nativePath(this.#root.prefix + dir), openFolderFlags))
+      return this.#handle(dir, fs.openSync(nativePath(this.#root.prefix + dir), openFolderFlags))
     } catch (error) {
       // Below a root that is gone nothing is there either; that must not look like a deletion.
       this.enter('')
       throw error
     }
-    if (this.#stands(handle)) return handle
-    fs.closeSync(handle.descriptor)
-    this.enter('')
-    throw systemError('ENOTDIR', `a link is in the way to ${JSON.stringify(dir)}`)
   }
 
   /** Component by component, for paths that no single call takes; where such a folder stands cannot be asked later. */

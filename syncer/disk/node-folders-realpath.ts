@@ -38,8 +38,9 @@ export class RealpathFolders implements Folders {
     throw systemError('ENOTDIR', `a link is in the way to ${JSON.stringify(dir)}`)
   }
 
-  byName(dir: Path): string {
-    return this.#placeOf(dir) + this.#separator
+  peek(dir: Path): { prefix: string; byName: string } {
+    const prefix = this.enter(dir)
+    return { prefix, byName: prefix }
   }
 
   stands(dir: Path): boolean {

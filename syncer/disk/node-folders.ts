@@ -15,11 +15,11 @@ export interface Folders {
   /** See `Disk.newTurn`. */
   newTurn?(): void
   /**
-   * For a burst of looks at names in a folder just entered: its absolute path, which is quicker than a descriptor. What
-   * was seen counts only if the folder {@link stands} afterwards.
+   * For reading a whole folder: `prefix` as from {@link enter} but not checked, and `byName`, its absolute path, which
+   * is quicker for many looks. What was read counts only if the folder {@link stands} afterwards.
    */
-  byName(dir: Path): string
-  /** Whether a folder just entered still stands at its path. */
+  peek(dir: Path): { prefix: string; byName: string }
+  /** Whether a folder just entered or peeked into stands at its path. */
   stands(dir: Path): boolean
   /** To be called after a change that went through `enter`. @throws ESTALE where the folder was swapped meanwhile */
   confirm(dir: Path): void

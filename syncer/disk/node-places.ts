@@ -50,6 +50,12 @@ export class NodePlaces {
     return this.folders.enter(dir)
   }
 
+  /** See {@link Folders.peek}. */
+  peek(dir: Path): { prefix: string; byName: string } {
+    this.#assertNotPrivate(dir)
+    return this.folders.peek(dir)
+  }
+
   locate(at: Place): Located {
     return at.area === 'tree' ? this.inTree(at.path) : this.inOwn(at.name)
   }

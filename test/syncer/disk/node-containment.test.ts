@@ -29,6 +29,40 @@ function arrange(open: (root: string) => Folders) {
   return { disk, root, outside, at: (inside: string) => path.join(root, inside) }
 }
 
+/** As {@link arrange}; `dir` can be made to change into a link that leads out right after the disk checked it. */
+function arrangeSwap() {
+  let armed = false
+  const arranged = arrange(root => {
+    const folders = openFolders(root, 'linux')
+    const swap = (dir: Path) => {
+      if (!armed || !dir.startsWith('dir')) return
+      armed = false
+      fs.renameSync(arranged.at('dir'), arranged.at('moved'))
+      fs.symlinkSync(arranged.outside, arranged.at('dir'))
+    }
+    const enter = folders.enter.bind(folders)
+    const peek = folders.peek.bind(folders)
+    folders.enter = dir => {
+      const prefix = enter(dir)
+      swap(dir)
+      return prefix
+    }
+    folders.peek = dir => {
+      const prefixes = peek(dir)
+      swap(dir)
+      return prefixes
+    }
+    return folders
+  })
+  return {
+    ...arranged,
+    swapAtNextCheck() {
+      armed = true
+      return () => !armed
+    },
+  }
+}
+
 /** Each call that could read, change or make something through `dir`, each of which must fail or stay inside. */
 const calls: [string, (disk: Disk, dir: Path) => unknown][] = [
   ['list', (disk, dir) => disk.list(`${dir}/sub`)],
@@ -92,6 +126,7 @@ describe.each(kinds)('a folder swapped between two calls, by way of %s', (_, ope
     disk.listStats('dir')
     fs.renameSync(at('dir'), at('old'))
     fs.mkdirSync(at('dir'))
+    expect(disk.listStats('dir')).toEqual([])
     disk.rename(inOwn('stage-1'), inTree('dir/new'))
     expect(fs.readdirSync(at('dir'))).toEqual(['new'])
     expect(fs.readdirSync(at('old')).sort()).toEqual(['sub', 'victim'])
@@ -111,32 +146,27 @@ describe.each(kinds)('a folder swapped between two calls, by way of %s', (_, ope
 
 describe('a folder swapped between the check and the call', () => {
   test.runIf(onLinux).each(calls)('stays inside: %s', (_name, call) => {
-    let armed: (() => void) | undefined
-    const { disk, outside, at } = arrange(root => {
-      const folders = openFolders(root, 'linux')
-      const enter = folders.enter.bind(folders)
-      folders.enter = dir => {
-        const prefix = enter(dir)
-        if (dir.startsWith('dir')) armed?.()
-        return prefix
-      }
-      return folders
-    })
+    const { disk, outside, at, swapAtNextCheck } = arrangeSwap()
     disk.listStats('dir')
     disk.listStats('dir/sub')
     const before = snapshot(outside)
-    armed = () => {
-      armed = undefined
-      fs.renameSync(at('dir'), at('moved'))
-      fs.symlinkSync(outside, at('dir'))
-    }
+    const swapped = swapAtNextCheck()
     try {
       call(disk, 'dir')
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
     }
-    expect(armed).toBe(undefined)
+    expect(swapped()).toBe(true)
     expect(snapshot(outside)).toEqual(before)
+    expect(fs.existsSync(at('moved'))).toBe(true)
+  })
+
+  test.runIf(onLinux)('what a scan saw by way of the link does not count', () => {
+    const { disk, swapAtNextCheck } = arrangeSwap()
+    disk.listStats('dir/sub')
+    const swapped = swapAtNextCheck()
+    failsWith(() => disk.listStats('dir/sub'), 'ENOTDIR')
+    expect(swapped()).toBe(true)
   })
 
   test('is noticed where paths are all there is', () => {
