@@ -73,14 +73,17 @@ static int read_program(unsigned long room) {
   return n > 0;
 }
 
+/* It listens before it has its name: who sees it can connect. */
 static void listen_on(const char *path) {
   static struct sockaddr_un address = {AF_UNIX};
   if (length(path) > 100) fail(path, "name too long", 125);
-  append(address.sun_path, path);
-  sys(unlinkat, AT_FDCWD, path);
+  append(append(address.sun_path, path), ".new");
+  sys(unlinkat, AT_FDCWD, address.sun_path);
   t.listener = sys(socket, AF_UNIX, SOCK_STREAM | O_CLOEXEC | O_NONBLOCK);
   long umask = sys(umask, 0177);
-  if (sys(bind, t.listener, &address, sizeof address) || sys(listen, t.listener, 8)) fail(path, "cannot listen", 125);
+  if (sys(bind, t.listener, &address, sizeof address) || sys(listen, t.listener, 8) ||
+      sys(renameat2, AT_FDCWD, address.sun_path, AT_FDCWD, path))
+    fail(path, "cannot listen", 125);
   sys(umask, umask);
 }
 static void open_terminal(const char *size) {
@@ -151,14 +154,14 @@ int pty(const char *socket, const char *size, char **argv, char **env, unsigned 
   long begun = now_ms(), now = begun, ending = 0, ended = 0;
   int pressed = 0, status = 0, stuck = 0, drained = 0;
   struct signalfd_siginfo info;
-  listen_on(socket);
-  open_terminal(size);
   forget(socket, ".exit");
   forget(socket, ".out");
+  open_terminal(size);
+  listen_on(socket);
   long signals = sys(signalfd4, -1, &wanted, 8, O_CLOEXEC | O_NONBLOCK);
   sys(setsid, 0); /* not one of the agent's group: it outlives it */
   t.client = -1;
-  for (;; now = now_ms()) {
+  for (;;) {
     if (!t.child && !ended && (t.client >= 0 || now - begun > START_MS)) t.child = spawn(argv, env, mask, t.slave);
     if (t.child < 0) fail(argv[0], "cannot start another process", 125);
     if (ending && t.child && !ended) pressed = press(now - ending, pressed);
@@ -171,6 +174,7 @@ int pty(const char *socket, const char *size, char **argv, char **env, unsigned 
                           {t.client, (stuck ? 0 : POLLIN) | (unsent ? POLLOUT : 0)}};
     struct __kernel_timespec tick = {0, 50 * 1000000};
     sys(ppoll, on, 4, !t.child || ending || ended ? &tick : 0, 0, 8);
+    now = now_ms();
     if (on[2].revents && stuck) stuck = obey();
     if (room && (on[2].revents || ended) && !read_program(room)) drained = ended > 0;
     if (on[3].revents & POLLOUT) write_client(unsent);

@@ -284,6 +284,20 @@ describe.skipIf(initProgram === null)('init pty', () => {
     expect(await exitCode()).toBe(code)
   })
 
+  test('deadlines begin with what they are for, however long nothing happened before', async () => {
+    await shell('trap "echo told; exit 3" TERM; stty -opost; echo up; while :; do read line; seq 1 20000; done')
+    const client = await attach()
+    await client.sees(/up/)
+    client.type('\n')
+    await client.sees(/\n20000\n/)
+    // longer than any of them
+    await new Promise(resolve => setTimeout(resolve, 7_500))
+    holder.kill('SIGTERM')
+    await client.closed
+    expect(client.bytes.toString()).toMatch(/told\n$/)
+    expect(await exitCode()).toBe('3')
+  })
+
   test('an idle interactive shell, which ignores SIGTERM, ends at once', async () => {
     await start(['sh', '-i'], { PS1: 'ready> ' })
     const client = await attach()
@@ -334,8 +348,8 @@ describe.skipIf(initProgram === null)('init pty', () => {
     writeFileSync(`${path}.out`, 'old')
     writeFileSync(path, '')
     await shell('read line')
-    await vi.waitFor(() => expect(existsSync(`${path}.exit`)).toBe(false))
     await vi.waitFor(() => expect(statSync(path).isSocket()).toBe(true))
+    expect(existsSync(`${path}.exit`)).toBe(false)
     expect(existsSync(`${path}.out`)).toBe(false)
     const other = spawn(initProgram!, ['pty', join(folder, 'no', 'such'), '80x24', 'true'], {
       stdio: ['ignore', 'ignore', 'pipe'],
