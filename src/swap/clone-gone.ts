@@ -2,14 +2,14 @@ import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { titleOf } from './find-workload.ts'
 import { type Topic, until } from './follow.ts'
-import { podTemplate } from './plan.ts'
+import { podTemplate } from './pod-template.ts'
 import { marks } from './record.ts'
 import type { OnSwapEvent } from './swap-event.ts'
 
 const marginMs = 60_000
 
 /**
- * Returns when the deleted clone's pods are gone, not only terminating: they write to the volume that the original
+ * Returns when the pods of a clone at 0 are gone, not only terminating: they write to the volume that the original
  * wants back. Also where the clone itself went before a crash. Fails with `timeout`.
  */
 export async function awaitCloneGone(
@@ -29,13 +29,17 @@ export async function awaitCloneGone(
     const names = pods.map(({ metadata }) => metadata.name ?? '').sort()
     if (names.length > 0 && names.join(', ') !== last) on({ type: 'waiting-clone-pod', pods: names })
     last = names.join(', ')
-    // a ReplicaSet that is not deleted yet could make its pod anew
-    return pods.length + sets.length === 0 ? true : undefined
+    return pods.length === 0 && sets.every(isDrained) ? true : undefined
   })
   if (isGone) return
   throw new UserError('timeout', `${last} does not go, and ${titleOf(workload)} shares a volume or port with it`, {
     hint: `its node may be down; when it is gone (\`kubectl delete pod ${last} --force\`), run \`podswap down\` again`,
   })
+}
+
+/** A ReplicaSet that will make no pod any more. */
+export function isDrained({ metadata, spec, status = {} }: KubeObject): boolean {
+  return spec.replicas === 0 && (status.observedGeneration ?? 0) >= (metadata.generation ?? 0) && !status.replicas
 }
 
 /** Finds the clones' ReplicaSets and pods. */

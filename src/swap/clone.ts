@@ -83,13 +83,17 @@ export async function awaitDeleted(cluster: Cluster, object: KubeObject, signal:
 function isUpToDate(clone: KubeObject, plan: SwapPlan): boolean {
   const { annotations = {}, deletionTimestamp } = clone.metadata
   const wanted = plan.clone.metadata.annotations ?? {}
-  return !deletionTimestamp && [marks.record, marks.template].every(mark => annotations[mark] === wanted[mark])
+  return (
+    clone.spec.replicas === 1 &&
+    !deletionTimestamp &&
+    [marks.record, marks.template].every(mark => annotations[mark] === wanted[mark])
+  )
 }
 
 function clonePatch(clone: KubeObject, plan: SwapPlan): object {
   const { uid, resourceVersion, annotations } = clone.metadata
   const wanted = plan.clone.metadata.annotations ?? {}
-  const isSame = annotations?.[marks.template] === wanted[marks.template]
+  const isSame = annotations?.[marks.template] === wanted[marks.template] && clone.spec.replicas === 1
   return {
     metadata: { uid, resourceVersion, annotations: wanted },
     ...(!isSame && { spec: mergePatch(clone.spec, plan.clone.spec) }),

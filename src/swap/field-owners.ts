@@ -26,13 +26,21 @@ export function ownersOf(workload: KubeObject): ManagedField[] {
   return owners
 }
 
-/** The entries with the owners' fields given back, so that their next server-side apply finds what it left. */
+/**
+ * The entries with the owners' fields given back, so that their next server-side apply finds what it left. A field that
+ * somebody owns by now has been set meanwhile, and stays theirs.
+ */
 export function withOwners(entries: ManagedField[], owners: ManagedField[]): ManagedField[] {
   const result = entries.map(entry => ({ ...entry }))
+  const taken = swappedFields.filter(path => entries.some(({ fieldsV1 }) => holds(fieldsV1 as FieldTree, path)))
   for (const owner of owners) {
+    const fields: FieldTree = {}
+    for (const path of swappedFields) {
+      if (!taken.includes(path) && holds(owner.fieldsV1 as FieldTree, path)) add(fields, path)
+    }
     const own = result.find(entry => isSame(entry, owner))
-    if (!own) result.push(owner)
-    else own.fieldsV1 = merged((own.fieldsV1 ?? {}) as FieldTree, owner.fieldsV1 as FieldTree)
+    if (own) own.fieldsV1 = merged((own.fieldsV1 ?? {}) as FieldTree, fields)
+    else if (Object.keys(fields).length > 0) result.push({ ...owner, fieldsV1: fields })
   }
   return result
 }

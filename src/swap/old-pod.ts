@@ -1,9 +1,11 @@
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
+import { isDrained } from './clone-gone.ts'
 import { titleOf } from './find-workload.ts'
 import { selectorText, type Topic, until } from './follow.ts'
-import { firstPodName, podTemplate } from './plan.ts'
+import { firstPodName, podTemplate } from './pod-template.ts'
 import type { WorkloadKind } from './record.ts'
+import { isControlledBy } from './situation.ts'
 import type { OnSwapEvent } from './swap-event.ts'
 
 const graceSecondsDefault = 30
@@ -28,11 +30,13 @@ export async function awaitOldGone(
   let told = ''
   let last: string[] = []
   const isGone = await until(cluster, topics, { signal, timeoutMs: budgetMs(workload) }, ([current, pods, sets]) => {
-    const left = podsLeft(workload, pods ?? [], sets ?? [])
+    const ownSets = (sets ?? []).filter(isControlledBy(new Set([workload.metadata.uid])))
+    const left = podsLeft(workload, pods ?? [], ownSets)
     last = left.map(pod => pod.metadata.name ?? '').sort()
     if (last.length > 0 && told !== last.join()) on({ type: 'waiting-old-pod', pods: last })
     told = last.join()
-    return last.length === 0 && isSettled(workload, current?.[0]) ? true : undefined
+    const isSettled = ownSets.every(isDrained) && isObserved(workload, current?.[0])
+    return last.length === 0 && isSettled ? true : undefined
   })
   if (isGone) return
   throw new UserError('timeout', `${titleOf(workload)} is at 0, but ${last.join(', ') || 'its pod'} does not go`, {
@@ -40,20 +44,13 @@ export async function awaitOldGone(
   })
 }
 
-/** From here on the controller makes no pod any more. */
-function isSettled(patched: KubeObject, current: KubeObject | undefined): boolean {
+function isObserved(patched: KubeObject, current: KubeObject | undefined): boolean {
   if (!current || current.metadata.uid !== patched.metadata.uid) return true
-  const observed = current.status?.observedGeneration ?? 0
-  if (observed < (patched.metadata.generation ?? 0)) return false
-  return patched.kind === 'StatefulSet' || (current.status?.replicas ?? 0) === 0
+  return (current.status?.observedGeneration ?? 0) >= (patched.metadata.generation ?? 0)
 }
 
 function podsLeft(workload: KubeObject, pods: KubeObject[], sets: KubeObject[]): KubeObject[] {
-  const uids = new Set([workload.metadata.uid])
-  const isControlled = ({ metadata }: KubeObject) =>
-    metadata.ownerReferences?.some(({ controller, uid }) => controller && uids.has(uid))
-  for (const set of sets) if (isControlled(set)) uids.add(set.metadata.uid)
-  const own = pods.filter(isControlled)
+  const own = pods.filter(isControlledBy(new Set([workload, ...sets].map(({ metadata }) => metadata.uid))))
   // the clone takes the place of the first pod only
   return workload.kind === 'StatefulSet' ? own.filter(({ metadata }) => metadata.name === firstPodName(workload)) : own
 }

@@ -24,11 +24,12 @@ export async function awaitOriginal(
   const topics: Topic[] = [
     { kind: workload.kind as WorkloadKind, fieldSelector: `metadata.name=${workload.metadata.name}` },
     { kind: 'Pod', labelSelector: clonesSelector(names) },
+    { kind: 'ReplicaSet', labelSelector: clonesSelector(names) },
   ]
   let isReady = false
   let pods: string[] = []
   let told = ''
-  await until(cluster, topics, { signal, timeoutMs }, ([workloads = [], left = []]) => {
+  await until(cluster, topics, { signal, timeoutMs }, ([workloads = [], left = [], sets = []]) => {
     const progress = progressOf(workload, workloads[0])
     pods = left.map(({ metadata }) => metadata.name ?? '')
     const isNews = told !== JSON.stringify(progress)
@@ -38,7 +39,7 @@ export async function awaitOriginal(
     else if (isNews) on({ type: 'waiting-original', workload: titleOf(workload), ...progress })
     else if (progress.isReady && !isReady && pods.length > 0) on({ type: 'waiting-clone-pod', pods })
     isReady = progress.isReady
-    return isReady && pods.length === 0 ? true : undefined
+    return isReady && pods.length + sets.length === 0 ? true : undefined
   })
   return { isReady, pods }
 }

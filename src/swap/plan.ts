@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { UserError } from '../../syncer/base/errors.ts'
-import { agentParts, type KubeSecurityContext } from '../agent/pod-parts.ts'
 import type { KubeObject, ManagedField } from '../cluster/cluster.ts'
 import type { Dev, Resources } from '../manifest/manifest.ts'
 import { cloneNames } from './clone-name.ts'
-import { type Container, chooseContainer, containerWarnings, devContainer, withAgent } from './dev-container.ts'
+import { chooseContainer, containerWarnings } from './dev-container.ts'
 import { ownersOf } from './field-owners.ts'
+import { cloneSpec } from './plan-clone.ts'
+import { podTemplate, sharesWithOld } from './pod-template.ts'
 import {
   fieldManager,
   isRecordOf,
@@ -94,56 +95,10 @@ export function planSwap(input: PlanInput): SwapPlan {
   }
 }
 
-/** What admission (a LimitRange) added to a container of a pod: requests and limits that its template lacks. */
-export function defaultsSeen(template: PodTemplate, pod: KubeObject, container: string): Resources {
-  const find = (containers: Container[]) => containers.find(({ name }) => name === container)?.resources ?? {}
-  const written = find(template.spec.containers)
-  const effective = find(pod.spec.containers)
-  const added = (which: 'requests' | 'limits') =>
-    Object.fromEntries(Object.entries(effective[which] ?? {}).filter(([name]) => !(name in (written[which] ?? {}))))
-  return { requests: added('requests'), limits: added('limits') }
-}
-
-/**
- * Whether two pods of the workload must not run at once: a claim (even ReadWriteOnce lets in all pods of one node), a
- * port of the node, or a StatefulSet's identity.
- */
-export function sharesWithOld(workload: KubeObject): boolean {
-  const { spec } = podTemplate(workload)
-  const containers = [...spec.containers, ...(spec.initContainers ?? [])]
-  return (
-    workload.kind === 'StatefulSet' ||
-    (spec.volumes ?? []).some(volume => volume.persistentVolumeClaim) ||
-    spec.hostNetwork === true ||
-    containers.some(({ ports }) => ports?.some(({ hostPort }) => hostPort))
-  )
-}
-
-export interface PodTemplate {
-  metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> }
-  spec: {
-    containers: Container[]
-    initContainers?: Container[]
-    volumes?: { name: string; persistentVolumeClaim?: { claimName: string }; [source: string]: unknown }[]
-    securityContext?: Record<string, unknown>
-    hostNetwork?: boolean
-    [field: string]: unknown
-  }
-}
-
-export function podTemplate(workload: KubeObject): PodTemplate {
-  return workload.spec.template
-}
-
 export function workloadKind(workload: KubeObject): WorkloadKind {
   const { kind } = workload
   if (kind === 'Deployment' || kind === 'StatefulSet') return kind
   throw new UserError('unsupported', `podswap swaps Deployments and StatefulSets, not a ${kind}`)
-}
-
-/** Name of the StatefulSet's first pod, whose place the clone takes. */
-export function firstPodName(statefulSet: KubeObject): string {
-  return `${statefulSet.metadata.name}-${statefulSet.spec.ordinals?.start ?? 0}`
 }
 
 function planRecord(input: PlanInput, kind: WorkloadKind, container: string): SwapRecord {
@@ -203,73 +158,6 @@ function scalePatch(workload: KubeObject, record: SwapRecord): object {
       // scaling down would delete the claims
       ...(whenScaled(workload) === 'Delete' && { persistentVolumeClaimRetentionPolicy: { whenScaled: 'Retain' } }),
     },
-  }
-}
-
-function cloneSpec(input: PlanInput, template: PodTemplate, original: Container, name: string): object {
-  const { selector } = input.workload.spec
-  const mark = { [marks.clone]: name }
-  return {
-    replicas: 1,
-    revisionHistoryLimit: 0,
-    strategy: { type: 'Recreate' },
-    selector: { ...selector, matchLabels: { ...selector.matchLabels, ...mark } },
-    template: cloneTemplate(input, template, original, mark),
-  }
-}
-
-function cloneTemplate(
-  input: PlanInput,
-  template: PodTemplate,
-  original: Container,
-  mark: Record<string, string>,
-): PodTemplate {
-  const { dev, options, workload } = input
-  const identity = workload.kind === 'StatefulSet' ? statefulIdentity(workload) : undefined
-  const container = devContainer(original, dev, input.defaults ?? {})
-  const fsGroup = dev.securityContext?.fsGroup
-  const podSecurity = { ...template.spec.securityContext, ...(fsGroup !== undefined && { fsGroup }) }
-  const parts = agentParts({
-    image: options.agentImage,
-    startScript: options.startScript,
-    containerSecurityContext: (container.securityContext ?? {}) as KubeSecurityContext,
-    podSecurityContext: podSecurity as KubeSecurityContext,
-    ...(container.resources && { containerResources: container.resources }),
-    ...(dev.initContainer?.resources && { resources: dev.initContainer.resources }),
-    ...(input.assignsUsers && { assignsUsers: true }),
-  })
-  const dress = (each: Container) => (each.name === original.name ? withAgent(container, parts) : each)
-  const { labels, annotations } = template.metadata ?? {}
-  const claims = new Set(identity?.volumes.map(volume => volume.name))
-  const volumes = (template.spec.volumes ?? []).filter(volume => !claims.has(volume.name))
-  return {
-    metadata: { labels: { ...labels, ...identity?.labels, ...mark }, ...(annotations && { annotations }) },
-    spec: {
-      ...template.spec,
-      ...identity?.spec,
-      ...(Object.keys(podSecurity).length > 0 && { securityContext: podSecurity }),
-      // ours first: where it cannot run, none of theirs (migrations, …) has had an effect
-      initContainers: [parts.initContainer as Container, ...(template.spec.initContainers ?? [])],
-      containers: template.spec.containers.map(dress),
-      volumes: [...volumes, ...(identity?.volumes ?? []), parts.volume],
-    },
-  }
-}
-
-/** What makes a pod the StatefulSet's first one, for Services, DNS and its claims. */
-function statefulIdentity(workload: KubeObject) {
-  const hostname = firstPodName(workload)
-  const claims: { metadata: { name: string } }[] = workload.spec.volumeClaimTemplates ?? []
-  return {
-    labels: {
-      'statefulset.kubernetes.io/pod-name': hostname,
-      'apps.kubernetes.io/pod-index': String(workload.spec.ordinals?.start ?? 0),
-    },
-    spec: { hostname, ...(workload.spec.serviceName && { subdomain: workload.spec.serviceName }) },
-    volumes: claims.map(({ metadata: { name } }) => ({
-      name,
-      persistentVolumeClaim: { claimName: `${name}-${hostname}` },
-    })),
   }
 }
 

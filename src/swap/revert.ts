@@ -1,23 +1,22 @@
-import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject, ManagedField } from '../cluster/cluster.ts'
 import { awaitCloneGone } from './clone-gone.ts'
 import { cloneNames } from './clone-name.ts'
 import { withOwners } from './field-owners.ts'
 import { titleOf } from './find-workload.ts'
 import { awaitOriginal } from './original.ts'
-import { sharesWithOld } from './plan.ts'
+import { sharesWithOld } from './pod-template.ts'
 import {
   fieldManager,
   isRecordOf,
   marks,
   readRecord,
   readUndo,
-  type SwapRecord,
   type Undo,
   undoLabel,
   type WorkloadKind,
 } from './record.ts'
 import type { OnSwapEvent } from './swap-event.ts'
+import { insist, patchAfresh } from './write-again.ts'
 
 export interface RevertOptions {
   signal: AbortSignal
@@ -38,13 +37,13 @@ export interface Reverted {
   leftovers: string[]
 }
 
-const attemptsMax = 8
 const readyMsDefault = 120_000
 
 /**
- * Puts a workload back, from what the cluster says alone: the clone is deleted, replicas are restored, and nothing of
- * ours is left on the original. Twice is as good as once, and any crash in between leaves what the next call needs.
- * Fails where the cluster refuses, or with `timeout` where the clone's pod does not let go of a volume they share.
+ * Puts a workload back, from what the cluster says alone. The clone goes to 0 first and is deleted last, so that its
+ * record outlives everything that needs it: any crash in between leaves what the next call wants, and twice is as good
+ * as once. Fails where the cluster refuses, or with `timeout` where the clone's pod does not let go of a volume that
+ * both use.
  */
 export async function revertSwap(
   cluster: Cluster,
@@ -52,29 +51,23 @@ export async function revertSwap(
   options: RevertOptions,
 ): Promise<Reverted> {
   const { signal, on } = options
-  const [found, { clones, names }] = await Promise.all([
+  const title = `${target.kind.toLowerCase()}/${target.name}`
+  const [workload, { clones, names }] = await Promise.all([
     cluster.find(target.kind, target.name, { signal }),
     findClones(cluster, target, signal),
   ])
-  const record = clones.map(readRecord).find(record => found && isRecordOf(record, found))
-  const workload = found && (await keepRecord(cluster, found, record, signal))
-  for (const clone of clones) {
-    const { name = '', uid = '' } = clone.metadata
-    await cluster.delete('Deployment', name, { uid }, { signal })
-    on({ type: 'clone-deleted', clone: name })
+  if (!workload || (clones.length === 0 && !hasMarks(workload))) {
+    await deleteClones(cluster, clones, options)
+    const state = clones.length > 0 ? 'gone' : 'nothing'
+    return { state, workload: title, replicas: workload?.spec.replicas ?? 0, isReady: true, leftovers: [] }
   }
-  const title = `${target.kind.toLowerCase()}/${target.name}`
-  if (!workload) {
-    return { state: clones.length > 0 ? 'gone' : 'nothing', workload: title, replicas: 0, isReady: true, leftovers: [] }
-  }
-  const isUntouched = clones.length === 0 && !hasMarks(workload)
-  if (isUntouched) {
-    return { state: 'nothing', workload: title, replicas: workload.spec.replicas, isReady: true, leftovers: [] }
-  }
+  const record = clones.map(readRecord).find(record => isRecordOf(record, workload))
+  const kept = await keepRecord(cluster, workload, clones, signal)
+  await stopClones(cluster, clones, signal)
   if (sharesWithOld(workload)) await awaitCloneGone(cluster, { cloneNames: names, workload, signal, on })
-  const restored = await restore(cluster, workload, options)
-  const owners = restored === workload ? [] : (record?.owners ?? [])
-  const clean = await removeMarks(cluster, restored, owners, signal)
+  const restored = await restore(cluster, kept, options)
+  const clean = await removeMarks(cluster, restored, record?.owners ?? [], signal)
+  await deleteClones(cluster, clones, options)
   return settle(cluster, { workload: clean, names, title, options })
 }
 
@@ -96,17 +89,41 @@ async function findClones(
   return { clones, names: [...names] }
 }
 
-/** The labels may be gone (`kubectl replace`): then only the clone knows, and it is about to be deleted. */
+/**
+ * The labels may be gone (`kubectl replace`) while the clone runs: written anew, they say from here on what is to do.
+ * Of a clone at 0 the labels have been taken off on purpose.
+ */
 async function keepRecord(
   cluster: Cluster,
   workload: KubeObject,
-  record: SwapRecord | undefined,
+  clones: KubeObject[],
   signal: AbortSignal,
 ): Promise<KubeObject> {
-  if (readUndo(workload) || !record || workload.spec.replicas !== 0) return workload
+  const running = clones.filter(clone => clone.spec.replicas !== 0).map(readRecord)
+  const record = running.find(record => isRecordOf(record, workload))
+  if (!record) return workload
   return patchAfresh(cluster, workload, signal, current =>
-    readUndo(current) ? undefined : { metadata: { labels: { [marks.undo]: undoLabel(record) } } },
+    readUndo(current) || current.spec.replicas !== 0
+      ? undefined
+      : { metadata: { labels: { [marks.undo]: undoLabel(record) } } },
   )
+}
+
+async function stopClones(cluster: Cluster, clones: KubeObject[], signal: AbortSignal): Promise<void> {
+  for (const { metadata, spec } of clones) {
+    const { name = '', uid } = metadata
+    if (spec.replicas === 0) continue
+    const patch = { metadata: { uid }, spec: { replicas: 0 } }
+    await insist(signal, () => cluster.patch('Deployment', name, patch, { signal }))
+  }
+}
+
+async function deleteClones(cluster: Cluster, clones: KubeObject[], { signal, on }: RevertOptions): Promise<void> {
+  for (const { metadata } of clones) {
+    const { name = '', uid = '' } = metadata
+    await insist(signal, () => cluster.delete('Deployment', name, { uid }, { signal }))
+    on({ type: 'clone-deleted', clone: name })
+  }
 }
 
 /** A value other than 0 is what somebody wants meanwhile: it stays. */
@@ -153,32 +170,6 @@ async function removeMarks(
     // an empty list would be ignored
     return { metadata: { labels, managedFields: others.length > 0 ? others : [{}] } }
   })
-}
-
-/** Patches what `change` says of the newest version; a conflict is answered with a newer one. */
-async function patchAfresh(
-  cluster: Cluster,
-  workload: KubeObject,
-  signal: AbortSignal,
-  change: (current: KubeObject) => { metadata?: object; spec?: object } | undefined,
-): Promise<KubeObject> {
-  const kind = workload.kind as WorkloadKind
-  const { uid, name = '' } = workload.metadata
-  let current = workload
-  for (let attempt = 1; ; attempt += 1) {
-    const patch = change(current)
-    if (!patch) return current
-    const metadata = { uid, resourceVersion: current.metadata.resourceVersion, ...patch.metadata }
-    try {
-      return (await cluster.patch(kind, name, { ...patch, metadata }, { signal })).object
-    } catch (error) {
-      signal.throwIfAborted()
-      const code = error instanceof UserError ? error.code : ''
-      if (!['conflict', 'timeout', 'unreachable'].includes(code) || attempt >= attemptsMax) throw error
-      current = await cluster.get(kind, name, { signal })
-      if (current.metadata.uid !== uid) throw error
-    }
-  }
 }
 
 interface Settling {

@@ -12,7 +12,7 @@ export interface Situation {
   record: SwapRecord | undefined
   /** Name that the clone has or will have. */
   cloneName: string
-  /** A clone of a workload that had this name before and is gone; it is in the way. */
+  /** A clone that is over, or of a workload that had this name before; it is in the way. */
   stale: KubeObject | undefined
   /** Pods that the original's selector finds, without the clone's; newest first. */
   oldPods: KubeObject[]
@@ -28,7 +28,9 @@ export async function readSituation(cluster: Cluster, workload: KubeObject, sign
   ])
   const found = first && isOfOther(first, workload) ? await cluster.find('Deployment', names[1], { signal }) : first
   const record = found ? readRecord(found) : undefined
-  const isOurs = found !== null && isRecordOf(record, workload)
+  // a `down` that died at its very end leaves a clone at 0 and no label
+  const isOver = found?.spec.replicas === 0 && !readUndo(workload)
+  const isOurs = found !== null && isRecordOf(record, workload) && !isOver
   return {
     workload,
     clone: isOurs ? found : undefined,
@@ -80,16 +82,15 @@ export async function podsOf(
   pods: KubeObject[],
   signal: AbortSignal,
 ): Promise<KubeObject[]> {
-  const controllers = new Set([workload.metadata.uid])
+  const uids = new Set([workload.metadata.uid])
   if (workload.kind === 'Deployment' && pods.length > 0) {
     const labelSelector = selectorText(workload.spec.selector)
-    for (const set of await cluster.list('ReplicaSet', { labelSelector, signal })) {
-      if (isControlledBy(set, controllers)) controllers.add(set.metadata.uid)
-    }
+    const sets = await cluster.list('ReplicaSet', { labelSelector, signal })
+    for (const { metadata } of sets.filter(isControlledBy(new Set(uids)))) uids.add(metadata.uid)
   }
-  return pods.filter(pod => isControlledBy(pod, controllers))
+  return pods.filter(isControlledBy(uids))
 }
 
-function isControlledBy(object: KubeObject, uids: Set<string | undefined>): boolean {
-  return object.metadata.ownerReferences?.some(({ controller, uid }) => controller && uids.has(uid)) ?? false
+export function isControlledBy(uids: Set<string | undefined>): (object: KubeObject) => boolean {
+  return ({ metadata }) => metadata.ownerReferences?.some(({ controller, uid }) => controller && uids.has(uid)) ?? false
 }

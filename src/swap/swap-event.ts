@@ -10,8 +10,6 @@ export type SwapEvent =
   | { type: 'clone-created'; clone: string }
   | { type: 'clone-changed'; clone: string }
   | { type: 'clone-reused'; clone: string }
-  | { type: 'pod-pending'; pod: string; message: string }
-  | { type: 'pod-running'; pod: string; container: string }
   | { type: 'clone-deleted'; clone: string }
   | { type: 'waiting-clone-pod'; pods: string[] }
   | { type: 'restored'; workload: string; replicas: number }

@@ -18,8 +18,11 @@ export interface Swapped {
   owner?: string
   since?: string
   pod?: { name: string; phase: string }
-  /** `no-clone`: a crash came between, or somebody deleted it. `no-original`: the clone is about to be collected. */
-  state: 'swapped' | 'no-clone' | 'no-original'
+  /**
+   * `no-clone`: a crash came between, or somebody deleted it. `left-over`: a clone whose original is gone, or is back
+   * already.
+   */
+  state: 'swapped' | 'no-clone' | 'left-over'
 }
 
 /**
@@ -44,7 +47,10 @@ export async function findSwapped(
     const swapped = fromClone(clone, pods)
     if (!swapped) continue
     const known = found.get(swapped.uid)
-    found.set(swapped.uid, known ? { ...swapped, ...known, state: 'swapped' } : await orphan(cluster, swapped, signal))
+    found.set(
+      swapped.uid,
+      known ? { ...swapped, ...known, state: 'swapped' } : await orphan(cluster, swapped, clone, signal),
+    )
   }
   const all = [...found.values()].sort((a, b) => a.name.localeCompare(b.name))
   return name === undefined ? all : all.filter(swapped => [swapped.name, swapped.dev, swapped.clone].includes(name))
@@ -85,8 +91,9 @@ function fromClone(clone: KubeObject, pods: KubeObject[]): Swapped | undefined {
   }
 }
 
-/** A clone whose original bears no label: it lost them, or it is gone. */
-async function orphan(cluster: Cluster, swapped: Swapped, signal: AbortSignal): Promise<Swapped> {
+/** A clone whose original bears no label: it lost it, or is swapped no more. */
+async function orphan(cluster: Cluster, swapped: Swapped, clone: KubeObject, signal: AbortSignal): Promise<Swapped> {
   const original = await cluster.find(swapped.kind, swapped.name, { signal })
-  return original?.metadata.uid === swapped.uid ? swapped : { ...swapped, state: 'no-original' }
+  const isOver = original?.metadata.uid !== swapped.uid || clone.spec.replicas === 0
+  return isOver ? { ...swapped, state: 'left-over' } : swapped
 }

@@ -120,6 +120,8 @@ export class MemoryControllers {
     const { uid = '' } = set.metadata
     const pods = this.#cluster.all('Pod').filter(pod => isOwnedBy(pod, set) && !pod.metadata.deletionTimestamp)
     for (const pod of pods.slice(set.spec.replicas)) this.#terminate(pod.metadata.name ?? '')
+    const status = { observedGeneration: set.metadata.generation, replicas: Math.min(pods.length, set.spec.replicas) }
+    this.#update('ReplicaSet', set, { ...set, status })
     if (set.spec.replicas <= pods.length) this.#refusals.delete(uid)
     if (this.#refusals.get(uid)?.version === set.metadata.resourceVersion) return
     for (let index = pods.length; index < set.spec.replicas; index += 1) {

@@ -1,0 +1,239 @@
+import { UserError } from '../../syncer/base/errors.ts'
+import type { Cluster, KubeObject } from '../cluster/cluster.ts'
+import type { Resources } from '../manifest/manifest.ts'
+import { follow, selectorText } from './follow.ts'
+import { defaultsSeen, podTemplate } from './pod-template.ts'
+import { containerStatus, currentPod, oneLine, type PodTrouble, podTrouble, replicaFailure } from './pod-trouble.ts'
+import { marks, readRecord } from './record.ts'
+
+/** What the watcher needs of an `AppliedSwap`. */
+export interface DevPodTarget {
+  workload: string
+  clone: string
+  container: string
+  session: string
+  adapt?(seen: Resources, signal: AbortSignal): Promise<void>
+}
+
+/** A running dev container; another `incarnation` is another container, even in the same pod. */
+export interface DevPod {
+  name: string
+  uid: string
+  container: string
+  incarnation: string
+}
+
+export type DevPodNews =
+  | { state: 'running'; pod: DevPod }
+  | { state: 'pending'; name: string; message: string }
+  /** Deleted, or being deleted. */
+  | { state: 'gone'; name: string }
+  /** It cannot come up as it is; told once for each cause. It may still come up when somebody mends it. */
+  | { state: 'failed'; name: string; error: UserError }
+
+export interface WatchDevPodOptions {
+  signal: AbortSignal
+  on: (news: DevPodNews) => void
+  /** What will not mend by itself is a failure when it stays so long. */
+  stuckMs?: number
+  /** No pod runs for so long, whatever the cause: a failure. */
+  startMs?: number
+}
+
+const eventsAfterMs = 3_000
+
+/** Turns what is seen of the clone and its pods into news; see `watchDevPod`. */
+export class DevPodWatcher {
+  readonly #cluster: Cluster
+  readonly #target: DevPodTarget
+  readonly #on: (news: DevPodNews) => void
+  readonly #signal: AbortSignal
+  readonly #stuckMs: number
+  readonly #startMs: number
+  #told = ''
+  #toldName: string | undefined
+  #trouble: { key: string; name: string; trouble: PodTrouble } | undefined
+  #troubleTimer: NodeJS.Timeout | undefined
+  #startTimer: NodeJS.Timeout | undefined
+  #eventsTimer: NodeJS.Timeout | undefined
+  #unblocking: 'no' | 'waiting' | 'done' = 'no'
+  #adapting = false
+
+  constructor(cluster: Cluster, target: DevPodTarget, options: WatchDevPodOptions, signal: AbortSignal) {
+    this.#cluster = cluster
+    this.#target = target
+    this.#on = options.on
+    this.#signal = signal
+    this.#stuckMs = options.stuckMs ?? 8_000
+    this.#startMs = options.startMs ?? 300_000
+  }
+
+  close(): void {
+    for (const timer of [this.#troubleTimer, this.#startTimer, this.#eventsTimer]) clearTimeout(timer)
+  }
+
+  see(pods: KubeObject[], clone: KubeObject | undefined): void {
+    this.#refuseOther(clone)
+    const pod = currentPod(pods)
+    if (pod) this.#podThere(pod, clone as KubeObject)
+    else this.#noPod(clone)
+  }
+
+  #podThere(pod: KubeObject, clone: KubeObject): void {
+    this.#unblocking = 'no'
+    this.#adaptTo(pod, clone)
+    const trouble = podTrouble(pod, this.#target.container)
+    if (trouble) this.#pending(pod.metadata.name ?? '', pod.metadata.uid ?? '', trouble)
+    else this.#running(pod)
+  }
+
+  #refuseOther(clone: KubeObject | undefined): void {
+    const { workload, clone: name, session } = this.#target
+    if (!clone || clone.metadata.deletionTimestamp) {
+      throw new UserError('not-found', `the clone ${name} was deleted: ${workload} is not swapped any more`, {
+        hint: 'somebody may have run `podswap down`; `podswap up` swaps it again',
+      })
+    }
+    const record = readRecord(clone)
+    if (record && record.session !== session) {
+      throw new UserError('held', `${workload} was taken over by ${record.owner}`, { hint: 'agree with them first' })
+    }
+  }
+
+  #noPod(clone: KubeObject | undefined): void {
+    if (this.#toldName) this.#tell({ state: 'gone', name: this.#toldName })
+    this.#toldName = undefined
+    const refusal = replicaFailure(clone)
+    if (refusal) this.#unblock(clone as KubeObject)
+    const patience = this.#unblocking === 'done' ? 'short' : 'long'
+    const trouble = refusal ? { ...refusal, patience } : { reason: 'Pending', message: '', patience: 'none' }
+    this.#pending(this.#target.clone, '', trouble as PodTrouble)
+  }
+
+  #running(pod: KubeObject): void {
+    this.#mended()
+    clearTimeout(this.#startTimer)
+    this.#startTimer = undefined
+    const { name = '', uid = '' } = pod.metadata
+    const { container } = this.#target
+    const incarnation = containerStatus(pod, container)?.containerID ?? uid
+    this.#toldName = name
+    this.#tell({ state: 'running', pod: { name, uid, container, incarnation } })
+  }
+
+  #pending(name: string, uid: string, trouble: PodTrouble): void {
+    if (uid) this.#toldName = name
+    this.#tell({ state: 'pending', name, message: textOf(trouble) })
+    this.#startTimer ??= setTimeout(() => this.#fail(this.#trouble?.trouble ?? trouble), this.#startMs)
+    const key = `${uid} ${trouble.reason} ${trouble.patience}`
+    const isSame = this.#trouble?.key === key
+    this.#trouble = { key, name, trouble }
+    if (isSame) return
+    clearTimeout(this.#troubleTimer)
+    clearTimeout(this.#eventsTimer)
+    if (trouble.patience === 'short') {
+      this.#troubleTimer = setTimeout(() => this.#fail(this.#trouble?.trouble ?? trouble), this.#stuckMs)
+    }
+    if (trouble.patience === 'none' && uid) this.#askEventsLater(uid, key)
+  }
+
+  #mended(): void {
+    this.#trouble = undefined
+    clearTimeout(this.#troubleTimer)
+    clearTimeout(this.#eventsTimer)
+  }
+
+  #tell(news: DevPodNews): void {
+    const key = JSON.stringify(news)
+    if (key === this.#told || this.#signal.aborted) return
+    this.#told = key
+    this.#on(news)
+  }
+
+  async #fail(trouble: PodTrouble): Promise<void> {
+    const name = this.#trouble?.name ?? this.#target.clone
+    const log = trouble.log && (await this.#lastWords(name, trouble.log))
+    if (this.#signal.aborted || this.#trouble?.trouble.reason !== trouble.reason) return
+    const message = `${name} does not start: ${textOf(trouble)}${log ? `: ${log}` : ''}`
+    const error = new UserError('pod-failed', message, trouble.hint ? { hint: trouble.hint } : {})
+    this.#on({ state: 'failed', name, error })
+  }
+
+  async #lastWords(pod: string, { container, previous }: NonNullable<PodTrouble['log']>): Promise<string> {
+    const ask = (previous: boolean) =>
+      this.#cluster.logs(pod, { container, tailLines: 5, previous, signal: this.#signal }).catch(() => '')
+    return oneLine((previous && (await ask(true))) || (await ask(false)))
+  }
+
+  /** What keeps a pod from getting its volumes and its network is only in its events. */
+  #askEventsLater(uid: string, key: string): void {
+    this.#eventsTimer = setTimeout(async () => {
+      const fieldSelector = `involvedObject.uid=${uid},type=Warning`
+      const events = await this.#cluster.list('Event', { fieldSelector, signal: this.#signal }).catch(() => [])
+      if (this.#signal.aborted || this.#trouble?.key !== key) return
+      const newest = (events as (KubeObject & { reason?: string; message?: string; lastTimestamp?: string })[])
+        .sort((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? ''))
+        .at(-1)
+      if (newest) {
+        const trouble: PodTrouble = {
+          reason: newest.reason ?? '',
+          message: oneLine(newest.message ?? ''),
+          patience: 'none',
+        }
+        this.#trouble = { ...this.#trouble, trouble }
+        this.#tell({ state: 'pending', name: this.#trouble.name, message: textOf(trouble) })
+      }
+      this.#askEventsLater(uid, key)
+    }, eventsAfterMs)
+  }
+
+  /**
+   * The controller backs off for up to 16 minutes after a quota refused the pod. When no old pod stands in the way any
+   * more, a changed annotation has it try at once.
+   */
+  #unblock(clone: KubeObject): void {
+    if (this.#unblocking !== 'no') return
+    this.#unblocking = 'waiting'
+    const work = async () => {
+      const { [marks.clone]: _ours, ...matchLabels } = clone.spec.selector.matchLabels
+      const labelSelector = selectorText({ ...clone.spec.selector, matchLabels })
+      const done = AbortSignal.any([this.#signal, AbortSignal.timeout(this.#startMs)])
+      const stop = new AbortController()
+      await follow(
+        this.#cluster,
+        [{ kind: 'Pod', labelSelector }],
+        AbortSignal.any([done, stop.signal]),
+        ([pods = []]) => {
+          if (!pods.some(isLeavingOriginal)) stop.abort()
+        },
+      )
+      if (done.aborted) return
+      this.#unblocking = 'done'
+      const annotations = { [marks.nudge]: String(clone.metadata.resourceVersion) }
+      await this.#cluster.patch('Deployment', this.#target.clone, { metadata: { annotations } }, { signal: done })
+    }
+    // it only saves time: without it the controller tries again by itself
+    work().catch(() => {})
+  }
+
+  /** A default of the LimitRange that the plan could not know of, for the original had no pod. */
+  #adaptTo(pod: KubeObject, clone: KubeObject): void {
+    if (this.#adapting || !this.#target.adapt) return
+    const seen = defaultsSeen(podTemplate(clone), pod, this.#target.container)
+    if (!seen.limits?.memory && !seen.limits?.['ephemeral-storage']) return
+    this.#adapting = true
+    this.#target.adapt(seen, this.#signal).catch(error => {
+      if (this.#signal.aborted) return
+      const message = `a LimitRange limits the pod, and that cannot be raised: ${oneLine(String(error?.message))}`
+      this.#tell({ state: 'pending', name: pod.metadata.name ?? '', message })
+    })
+  }
+}
+
+function isLeavingOriginal(pod: KubeObject): boolean {
+  return pod.metadata.deletionTimestamp !== undefined && !pod.metadata.labels?.[marks.clone]
+}
+
+function textOf({ reason, message }: PodTrouble): string {
+  return message ? `${reason}: ${message}` : reason
+}

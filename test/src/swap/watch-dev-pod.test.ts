@@ -1,0 +1,285 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { KubeObject } from '../../../src/cluster/cluster.ts'
+import type { AppliedSwap } from '../../../src/swap/apply.ts'
+import type { DevPodNews } from '../../../src/swap/dev-pod-watcher.ts'
+import { podTemplate } from '../../../src/swap/pod-template.ts'
+import { marks, readRecord } from '../../../src/swap/record.ts'
+import { awaitDevPod, watchDevPod } from '../../../src/swap/watch-dev-pod.ts'
+import { MemoryCluster } from '../cluster/memory-cluster.ts'
+import { running } from '../cluster/memory-controllers.ts'
+import { dev, webDeployment } from './shapes.ts'
+import { expectUntouched, ready, Trial } from './trial.ts'
+
+let cluster: MemoryCluster
+let trial: Trial
+let before: KubeObject
+let stop: AbortController
+beforeEach(async () => {
+  cluster = new MemoryCluster()
+  trial = new Trial(cluster)
+  stop = new AbortController()
+  const { uid, resourceVersion, ...metadata } = webDeployment().metadata
+  cluster.applyServerSide({ ...webDeployment(), metadata })
+  before = await ready(cluster, 'Deployment', 'web')
+})
+afterEach(() => {
+  stop.abort()
+  cluster.close()
+})
+
+/** A pod of the clone whose dev container is in this state; other pods run. */
+const devContainer =
+  (state: object, more: object = {}) =>
+  (pod: KubeObject) =>
+    pod.metadata.labels?.[marks.clone]
+      ? { phase: 'Pending', containerStatuses: [{ name: 'app', state }], ...more }
+      : running(pod)
+const waiting = (reason: string, message = 'because') => devContainer({ waiting: { reason, message } })
+
+function watched(swap: AppliedSwap, options: { stuckMs?: number; startMs?: number } = {}) {
+  const news: DevPodNews[] = []
+  const ended = watchDevPod(cluster, swap, { signal: stop.signal, on: each => news.push(each), ...options })
+  ended.catch(() => {})
+  const states = () => news.map(({ state }) => state)
+  const last = () => news.at(-1)
+  return { news, states, last, ended }
+}
+
+const podsOfClone = () => cluster.all('Pod').filter(({ metadata }) => metadata.labels?.[marks.clone])
+const started = (swap: AppliedSwap, options: { stuckMs?: number; startMs?: number } = {}) =>
+  awaitDevPod(cluster, swap, { signal: stop.signal, stuckMs: 20, ...options })
+
+describe('the dev pod', () => {
+  it('is told when it runs', async () => {
+    const swap = await trial.up()
+    const pod = await started(swap)
+    expect(pod).toMatchObject({
+      name: expect.stringMatching(/^web-podswap-/),
+      container: 'app',
+      incarnation: expect.stringContaining('memory://'),
+    })
+  })
+
+  it('is told on its way up, when it is gone, and as another one', async () => {
+    cluster.controllers.behave = waiting('ContainerCreating', '')
+    const swap = await trial.up()
+    const { news, states, last } = watched(swap)
+    await expect
+      .poll(last)
+      .toMatchObject({ state: 'pending', name: expect.stringMatching(/^web-podswap-./), message: 'ContainerCreating' })
+    cluster.controllers.behave = running
+    cluster.controllers.changed()
+    await expect.poll(last).toMatchObject({ state: 'running' })
+    const first = podsOfClone()[0]!
+    cluster.controllers.holds = pod => pod.metadata.uid === first.metadata.uid
+    cluster.store('Pod', { ...first, metadata: { ...first.metadata, deletionTimestamp: '2027-01-01T00:00:00Z' } })
+    await expect.poll(() => states().filter(state => state === 'running')).toHaveLength(2)
+    expect(states().slice(states().indexOf('running'))).toEqual([
+      'running',
+      'gone',
+      ...states().slice(states().indexOf('gone') + 1),
+    ])
+    expect(news.find(({ state }) => state === 'gone')).toEqual({ state: 'gone', name: first.metadata.name })
+    const second = podsOfClone().find(({ metadata }) => metadata.uid !== first.metadata.uid)
+    expect(last()).toMatchObject({ state: 'running', pod: { name: second!.metadata.name, uid: second!.metadata.uid } })
+  })
+
+  it('is told anew when its container was restarted', async () => {
+    const swap = await trial.up()
+    const { news, last } = watched(swap)
+    await expect.poll(last).toMatchObject({ state: 'running' })
+    cluster.controllers.behave = devContainer(
+      { running: {} },
+      { containerStatuses: [{ name: 'app', containerID: 'memory://again', state: { running: {} } }] },
+    )
+    cluster.controllers.changed()
+    await expect.poll(last).toMatchObject({ pod: { incarnation: 'memory://again' } })
+    expect(new Set(news.map(each => ('pod' in each ? each.pod.uid : ''))).size).toBeLessThanOrEqual(2)
+  })
+
+  it('is watched until aborted', async () => {
+    const { ended, last } = watched(await trial.up())
+    await expect.poll(last).toMatchObject({ state: 'running' })
+    stop.abort()
+    await ended
+  })
+
+  it('is nobody’s any more when the clone is deleted or taken over', async () => {
+    const first = watched(await trial.up())
+    await expect.poll(first.last).toMatchObject({ state: 'running' })
+    await trial.up({ options: { owner: 'ben@desk', sessionId: 'b1' }, takeOver: true })
+    await expect(first.ended).rejects.toMatchObject({
+      code: 'held',
+      message: 'deployment/web was taken over by ben@desk',
+    })
+    const second = watched(await trial.up({ options: { owner: 'ben@desk', sessionId: 'b1' } }))
+    await expect.poll(second.last).toMatchObject({ state: 'running' })
+    await trial.down()
+    await expect(second.ended).rejects.toMatchObject({ code: 'not-found' })
+  })
+})
+
+describe('a dev pod that does not start', () => {
+  it.each([
+    ['ImagePullBackOff', 'image'],
+    ['InvalidImageName', 'image'],
+    ['CreateContainerConfigError', 'runAsUser'],
+  ])('says the cluster’s reason and what to do: %s', async (reason, hint) => {
+    cluster.controllers.behave = waiting(reason, 'Back-off pulling\n  image "dev:1"')
+    const starting = started(await trial.up())
+    const message = expect.stringMatching(
+      `^web-podswap-.* does not start: ${reason}: app: Back-off pulling image "dev:1"$`,
+    )
+    await expect(starting).rejects.toMatchObject({ code: 'pod-failed', message, hint: expect.stringContaining(hint) })
+    await trial.down()
+    await expectUntouched(cluster, before)
+  })
+
+  it('shows the last words of what crashes', async () => {
+    cluster.log = (_pod, container) => `${container} says:\nno libc here\n`
+    cluster.controllers.behave = devContainer({ waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } })
+    await expect(started(await trial.up())).rejects.toMatchObject({
+      code: 'pod-failed',
+      message: expect.stringContaining('CrashLoopBackOff: app: back-off 10s: app says: no libc here'),
+    })
+  })
+
+  it('tells our init container’s failure, and is patient with theirs', async () => {
+    const init = (name: string) =>
+      devContainer(
+        { waiting: { reason: 'PodInitializing' } },
+        { initContainerStatuses: [{ name, state: { terminated: { exitCode: 3, reason: 'Error' } } }] },
+      )
+    cluster.controllers.behave = init('migrate')
+    const swap = await trial.up()
+    const { states, last } = watched(swap, { stuckMs: 1 })
+    await expect.poll(last).toMatchObject({ state: 'pending', message: 'Error: migrate: exit code 3' })
+    await new Promise(resolve => setTimeout(resolve, 30))
+    expect(states()).not.toContain('failed')
+    cluster.controllers.behave = init('podswap-agent')
+    cluster.controllers.changed()
+    await expect.poll(states).toContain('failed')
+    expect(last()).toMatchObject({ error: { message: expect.stringContaining('podswap-agent: exit code 3') } })
+  })
+
+  it('is not given up for what passes', async () => {
+    cluster.controllers.behave = waiting('ErrImagePull')
+    const starting = started(await trial.up(), { stuckMs: 60_000 })
+    await expect.poll(podsOfClone).toMatchObject([{ status: { phase: 'Pending' } }])
+    cluster.controllers.behave = running
+    cluster.controllers.changed()
+    expect(await starting).toMatchObject({ container: 'app' })
+  })
+
+  it('is waited for as long as a node may come free, but not for ever', async () => {
+    const conditions = [
+      { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/1 nodes are available' },
+    ]
+    cluster.controllers.behave = pod =>
+      pod.metadata.labels?.[marks.clone] ? { phase: 'Pending', conditions } : running(pod)
+    const { states, last } = watched(await trial.up(), { stuckMs: 1, startMs: 80 })
+    await expect.poll(last).toMatchObject({ state: 'pending', message: 'Unschedulable: 0/1 nodes are available' })
+    await expect.poll(last).toMatchObject({ state: 'failed', error: { hint: expect.stringContaining('resources') } })
+    expect(states().filter(state => state === 'failed')).toHaveLength(1)
+  })
+
+  it('tells what only its events say', async () => {
+    cluster.controllers.behave = waiting('ContainerCreating', '')
+    const { last } = watched(await trial.up())
+    await expect.poll(podsOfClone).toHaveLength(1)
+    const { uid } = podsOfClone()[0]!.metadata
+    const event = (name: string, message: string, lastTimestamp: string) =>
+      cluster.put(
+        'Event',
+        {
+          metadata: { name },
+          type: 'Warning',
+          reason: 'FailedMount',
+          message,
+          lastTimestamp,
+          involvedObject: { uid },
+        } as KubeObject,
+        'kubelet',
+      )
+    event('e1', 'secret "old" not found', '2026-01-01T00:00:00Z')
+    event('e2', 'secret "key" not found', '2026-01-02T00:00:00Z')
+    await expect
+      .poll(last, { timeout: 10_000 })
+      .toMatchObject({ state: 'pending', message: 'FailedMount: secret "key" not found' })
+  })
+
+  it('may be waiting for quota that an old pod still holds: once that is gone the cluster is asked at once', async () => {
+    cluster.controllers.holds = pod => !pod.metadata.labels?.[marks.clone]
+    cluster.controllers.admit = pod => {
+      const others = cluster.all('Pod').filter(({ metadata }) => !metadata.labels?.[marks.clone])
+      return pod.metadata.labels?.[marks.clone] && others.length > 0 ? new Error('exceeded quota: pods=2') : pod
+    }
+    const swap = await trial.up()
+    const { states, last } = watched(swap, { stuckMs: 1 })
+    await expect.poll(last).toMatchObject({ state: 'pending', message: 'FailedCreate: exceeded quota: pods=2' })
+    await new Promise(resolve => setTimeout(resolve, 30))
+    expect(states()).not.toContain('failed')
+    cluster.controllers.holds = () => false
+    cluster.controllers.changed()
+    await expect.poll(last).toMatchObject({ state: 'running' })
+    await trial.down()
+    await expectUntouched(cluster, before)
+  })
+
+  it('is given up where the namespace goes on refusing it', async () => {
+    cluster.controllers.admit = pod => (pod.metadata.labels?.[marks.clone] ? new Error('violates PodSecurity') : pod)
+    await expect(started(await trial.up())).rejects.toMatchObject({
+      code: 'pod-failed',
+      message: 'web-podswap does not start: FailedCreate: violates PodSecurity',
+      hint: expect.stringContaining('securityContext'),
+    })
+  })
+
+  it('can be given up', async () => {
+    cluster.controllers.behave = waiting('ContainerCreating', '')
+    const starting = started(await trial.up())
+    stop.abort(new Error('enough'))
+    await expect(starting).rejects.toThrow('enough')
+  })
+})
+
+describe('a LimitRange', () => {
+  const limits = { memory: '128Mi', 'ephemeral-storage': '50Mi' }
+  const limited = (pod: KubeObject) => {
+    const containers = pod.spec.containers.map((each: { resources?: { limits?: object } }) => ({
+      ...each,
+      resources: { ...each.resources, limits: { ...limits, ...each.resources?.limits } },
+    }))
+    return { ...pod, spec: { ...pod.spec, containers } }
+  }
+  const wanted = { memory: '384Mi', 'ephemeral-storage': '562Mi' }
+  const limitsOfClone = () =>
+    podTemplate(cluster.peek('Deployment', 'web-podswap')!).spec.containers[0]!.resources?.limits
+
+  it('is known from the original’s pods: its defaults are written out, raised', async () => {
+    cluster.controllers.admit = limited
+    for (const { metadata } of cluster.all('Pod')) cluster.remove('Pod', metadata.name!)
+    await expect.poll(() => cluster.all('Pod').length).toBe(2)
+    await trial.up()
+    expect(limitsOfClone()).toEqual(wanted)
+    const { generation } = cluster.peek('Deployment', 'web-podswap')!.metadata
+    expect(await trial.up()).toMatchObject({ resumed: true })
+    expect(cluster.peek('Deployment', 'web-podswap')!.metadata.generation).toBe(generation)
+  })
+
+  it('is learnt from the clone’s own pod where the original has none', async () => {
+    cluster.edit('Deployment', 'web', { spec: { replicas: 0 } })
+    await expect.poll(() => cluster.all('Pod').length).toBe(0)
+    cluster.controllers.admit = limited
+    const swap = await trial.up()
+    expect(limitsOfClone()).toBeUndefined()
+    const { last } = watched(swap)
+    await expect.poll(limitsOfClone).toEqual(wanted)
+    await expect.poll(last).toMatchObject({ state: 'running' })
+    expect(readRecord(cluster.peek('Deployment', 'web-podswap')!)?.defaults).toMatchObject({ limits })
+    const { generation } = cluster.peek('Deployment', 'web-podswap')!.metadata
+    await trial.up({ dev: dev() })
+    expect(cluster.peek('Deployment', 'web-podswap')!.metadata.generation).toBe(generation)
+    expect(await trial.down()).toMatchObject({ state: 'reverted', replicas: 0 })
+  })
+})
