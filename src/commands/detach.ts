@@ -19,8 +19,16 @@ import type { Workplace } from './workplace.ts'
 const LISTENING_TIMEOUT_MS = 30_000
 /** After it is ready: an app takes its time to listen, and some forwards are for later (a debugger). */
 const ANSWERING_TIMEOUT_MS = 20_000
+const LAST_WORDS_MS = 3_000
 
-type Holder = Pick<HolderRecord, 'socket' | 'token'>
+interface Holder {
+  record: Pick<HolderRecord, 'socket' | 'token'>
+  /** It ran before this call. */
+  isOld: boolean
+  /** Why it ended, from the process itself: it may be gone before its socket has said so. */
+  failure: Promise<UserError>
+  letGo(): void
+}
 
 /**
  * Has a background process hold the session, and returns when the first sync is complete, the command runs and the
@@ -31,35 +39,39 @@ export async function detach(invocation: Invocation<UpOptions>, workplace: Workp
   const { reporter } = workplace
   const running = options.takeOver ? null : runningHolder(workplace, dev)
   const holder = running ?? (await startHolder(invocation, workplace, dev))
+  const { record, isOld } = holder
   const release = io.onSignal(() => void interrupt(holder))
   // Never aborted: the handler above has the signals.
   const signal = io.interrupted
   try {
-    await askHolder(
-      holder,
-      { method: 'follow' },
-      {
-        signal,
-        onEvent: event => {
-          const known = reviveEvent(event)
-          if (known && !(running && isOfTheStart(known))) reporter.report(known)
-        },
-      },
-    )
-    const status = await untilAnswering(holder, signal)
-    reportReady(workplace, dev, status, running !== null)
+    const onEvent = (event: unknown) => {
+      const known = reviveEvent(event)
+      if (known && !(isOld && isOfTheStart(known))) reporter.report(known)
+    }
+    await askHolder(record, { method: 'follow' }, { signal, onEvent })
+    reportReady(workplace, dev, await untilAnswering(holder, signal), isOld)
+  } catch (error) {
+    throw await betterReason(holder, error)
   } finally {
     release()
+    holder.letGo()
   }
 }
 
+/** What the socket could not say any more. */
+async function betterReason(holder: Holder, error: unknown): Promise<unknown> {
+  const wentAway = error instanceof UserError && (error.code === 'interrupted' || error.code === 'not-found')
+  if (!wentAway) return error
+  return await Promise.race([holder.failure, pause(LAST_WORDS_MS, error)])
+}
+
 /** A background process that does just this already. Throws `held` where it is another one's. */
-function runningHolder({ home, cluster, manifest }: Workplace, dev: Dev): HolderRecord | null {
+function runningHolder({ home, cluster, manifest }: Workplace, dev: Dev): Holder | null {
   const id = sessionId({ server: cluster.server, namespace: cluster.namespace, dev: dev.name, selector: dev.selector })
   const record = findHolder(home, id)
   if (!record) return null
   if (record.log === null || record.manifest !== manifest?.file) throw heldHere(record)
-  return record
+  return { record, isOld: true, failure: new Promise(() => {}), letGo() {} }
 }
 
 async function startHolder(invocation: Invocation<UpOptions>, workplace: Workplace, dev: Dev): Promise<Holder> {
@@ -74,13 +86,17 @@ async function startHolder(invocation: Invocation<UpOptions>, workplace: Workpla
     windowsHide: true,
   })
   closeSync(output)
-  try {
-    const message = await firstMessage(child, log)
-    if (message.type === 'failed') throw fromWireError(message.error)
-    return message
-  } finally {
+  const failure = endOf(child, log)
+  const letGo = () => {
     if (child.connected) child.disconnect()
     child.unref()
+  }
+  try {
+    const record = await Promise.race([listening(child), failure.then(error => Promise.reject(error))])
+    return { record, isOld: false, failure, letGo }
+  } catch (error) {
+    letGo()
+    throw error
   }
 }
 
@@ -108,30 +124,45 @@ function holdArguments(
   ]
 }
 
-function firstMessage(child: ChildProcess, log: string): Promise<HoldMessage> {
+function listening(child: ChildProcess): Promise<Holder['record']> {
   return new Promise((resolve, reject) => {
-    const late = setTimeout(() => reject(silent('says nothing')), LISTENING_TIMEOUT_MS)
-    const silent = (how: string) =>
-      new UserError('state', `the background process ${how}`, { hint: `What it wrote is in ${log}.` })
-    const settle = (how: () => void) => {
+    const late = setTimeout(
+      () => reject(new UserError('timeout', 'the background process does not start')),
+      LISTENING_TIMEOUT_MS,
+    )
+    child.on('message', (message: HoldMessage) => {
       clearTimeout(late)
-      how()
-    }
-    child.once('message', message => settle(() => resolve(message as HoldMessage)))
-    child.once('error', cause => settle(() => reject(new UserError('state', 'cannot start a process', { cause }))))
-    child.once('exit', code => settle(() => reject(silent(`ended at once (code ${code})`))))
+      if (message.type === 'listening') resolve(message)
+    })
+    child.once('exit', () => clearTimeout(late))
+  })
+}
+
+/** Why the process failed: what it says itself, else how it ended. */
+function endOf(child: ChildProcess, log: string): Promise<UserError> {
+  return new Promise(resolve => {
+    child.on('message', (message: HoldMessage) => {
+      if (message.type === 'failed') resolve(fromWireError(message.error))
+    })
+    child.once('error', cause => resolve(new UserError('state', 'cannot start a background process', { cause })))
+    // After its last message, which may still be on its way.
+    child.once('exit', (code, signal) => {
+      const how = signal ? `was ended by ${signal}` : `ended with code ${code}`
+      const error = new UserError('state', `the background process ${how}`, { hint: `What it wrote is in ${log}.` })
+      setTimeout(() => resolve(error), 200)
+    })
   })
 }
 
 /** Ctrl-C: a start that is not through is undone by the process that does it, and `follow` ends with that. */
 async function interrupt(holder: Holder): Promise<void> {
-  await askHolder(holder, { method: 'interrupt' }, { signal: AbortSignal.timeout(5_000) }).catch(() => {})
+  await askHolder(holder.record, { method: 'interrupt' }, { signal: AbortSignal.timeout(5_000) }).catch(() => {})
 }
 
 async function untilAnswering(holder: Holder, signal: AbortSignal): Promise<DevStatus> {
   const late = performance.now() + ANSWERING_TIMEOUT_MS
   for (;;) {
-    const status = (await askHolder(holder, { method: 'status' }, { signal })) as DevStatus
+    const status = (await askHolder(holder.record, { method: 'status' }, { signal })) as DevStatus
     const answers = status.forwards.every(forward => forward.state === 'ready')
     const stands = status.state === 'ready' || status.state === 'syncing'
     if ((answers && stands) || status.command.state === 'exited' || performance.now() > late) return status

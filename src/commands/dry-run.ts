@@ -3,7 +3,7 @@ import { readAgentFiles } from '../agent/bundle.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import { planOptions } from '../session/cluster-parts.ts'
-import { sessionId } from '../session/find-holder.ts'
+import { sessionId, swapSessionId } from '../session/find-holder.ts'
 import { applySwap } from '../swap/apply.ts'
 import type { Invocation } from './io.ts'
 import type { Workplace } from './workplace.ts'
@@ -20,12 +20,12 @@ export interface PlannedWrite {
 /** Prints what `up` would write, after asking the cluster whether it would take it; changes nothing. */
 export async function dryRun(invocation: Invocation<unknown>, workplace: Workplace, dev: Dev): Promise<void> {
   const { io, globals } = invocation
-  const { cluster, reporter } = workplace
+  const { cluster, home, reporter } = workplace
   const of = { server: cluster.server, namespace: cluster.namespace, dev: dev.name, selector: dev.selector }
   const options = planOptions({
     dev,
     agent: await readAgentFiles(),
-    sessionId: sessionId(of),
+    sessionId: swapSessionId(home, sessionId(of)),
     owner: `${io.user}@${io.host}`,
     takeOver: false,
     env: io.env,

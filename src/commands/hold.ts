@@ -5,7 +5,7 @@ import type { Invocation } from './io.ts'
 import { sessionConfig } from './session-config.ts'
 import { chooseDev, openWorkplace } from './workplace.ts'
 
-/** What the background process tells the one that started it, once. */
+/** What the background process tells the one that started it, until that lets go of it. */
 export type HoldMessage =
   | { type: 'listening'; socket: string; token: string }
   | { type: 'failed'; error: ReturnType<typeof toWireError> }
@@ -49,7 +49,5 @@ export async function hold(invocation: Invocation<HoldOptions>): Promise<number>
 }
 
 function tell(message: HoldMessage): void {
-  if (!process.connected || !process.send) return
-  process.send(message)
-  process.disconnect()
+  if (process.connected) process.send?.(message)
 }

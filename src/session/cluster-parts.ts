@@ -14,11 +14,12 @@ import type { WorkloadKind } from '../swap/record.ts'
 import { revertSwap } from '../swap/revert.ts'
 import type { SwapEvent } from '../swap/swap-event.ts'
 import { watchDevPod } from '../swap/watch-dev-pod.ts'
+import { bindForwards } from './bind-forwards.ts'
 import type { AppliedSwap, SessionParts } from './parts.ts'
 
 const UNDO_READY_MS = 60_000
 /** For each step of an attach: a line that has gone dead is noticed before the person gives up. */
-const ATTACH_STEP_MS = 10_000
+const ATTACH_STEP_MS = 15_000
 
 export interface ClusterPartsOptions {
   cluster: Cluster

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { UserError } from '../../syncer/base/errors.ts'
 import { claimHolder, type HolderRecord, listHolders, readHolder, releaseHolder } from '../home/holder-record.ts'
 import type { Home } from '../home/home.ts'
+import { homeIdentity } from '../home/identity.ts'
 import { processStart } from '../home/process-identity.ts'
 import { askHolder } from './control-client.ts'
 
@@ -21,6 +22,14 @@ export function sessionId(of: {
   const selector = Object.entries(of.selector ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
   const text = JSON.stringify([of.server, of.namespace, of.dev, selector])
   return createHash('sha256').update(text).digest('hex').slice(0, 16)
+}
+
+/** Names this laptop's session in the cluster: another laptop's, and another checkout's with a state folder of its own, differ. */
+export function swapSessionId(home: Home, id: string): string {
+  return createHash('sha256')
+    .update(`${homeIdentity(home)} ${id}`)
+    .digest('hex')
+    .slice(0, 16)
 }
 
 /** Whether the process that wrote the record is still there; a later one with its number is not. */

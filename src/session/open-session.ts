@@ -9,7 +9,7 @@ import type { Manifest } from '../manifest/manifest.ts'
 import type { UiEvent } from '../ui/events.ts'
 import { clusterParts } from './cluster-parts.ts'
 import { EventLog } from './event-log.ts'
-import { findHolder, sessionId, stopHolder } from './find-holder.ts'
+import { findHolder, sessionId, stopHolder, swapSessionId } from './find-holder.ts'
 import { HeldSession } from './hold-session.ts'
 import { Session, type SessionConfig } from './run.ts'
 
@@ -49,7 +49,7 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenedSe
     home,
     dev,
     agent,
-    sessionId: id,
+    sessionId: swapSessionId(home, id),
     owner: `${record.user}@${record.host}`,
     takeOver,
     env: options.system.env,

@@ -83,8 +83,6 @@ function swapLines(event: SwapEvent): Line[] {
       return busy(`${event.clone} is made`)
     case 'clone-changed':
       return [{ tone: 'note', text: `${event.clone} is changed to what the manifest says now` }]
-    case 'pod-pending':
-      return busy(`waiting for ${event.pod}: ${event.message}`)
     case 'clone-deleted':
       return busy(`${event.clone} is deleted`)
     case 'waiting-clone-pod':
@@ -95,7 +93,6 @@ function swapLines(event: SwapEvent): Line[] {
     }
     case 'touching':
     case 'clone-reused':
-    case 'pod-running':
     case 'restored':
     case 'original-ready':
       return []

@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto'
+import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { errnoOf, UserError } from '../../syncer/base/errors.ts'
+import type { Home } from './home.ts'
+
+const IDENTITY = /^[0-9a-f]{32}$/
+
+/**
+ * 32 hexadecimal digits that tell this state folder from every other: made once, at random. User and host names are no
+ * identity: every container is `root@…`, and two checkouts are one person's.
+ */
+export function homeIdentity(home: Home): string {
+  const path = join(home.path, 'identity')
+  try {
+    const known = read(path)
+    if (known !== null) return known
+    const own = `${path}.${process.pid}`
+    writeFileSync(own, randomBytes(16).toString('hex'), { mode: 0o600 })
+    try {
+      // Of two processes that start at once, one is the first.
+      linkSync(own, path)
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error
+    } finally {
+      unlinkSync(own)
+    }
+  } catch (error) {
+    throw new UserError('state', `cannot write ${path}`, {
+      hint: 'Set PODSWAP_HOME to a folder that you can write to.',
+      cause: error,
+    })
+  }
+  const made = read(path)
+  if (made !== null) return made
+  throw new UserError('state', `${path} is damaged`, { hint: 'Remove it, and run podswap up --take-over.' })
+}
+
+function read(path: string): string | null {
+  try {
+    const text = readFileSync(path, 'utf8').trim()
+    return IDENTITY.test(text) ? text : null
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null
+    throw error
+  }
+}
