@@ -55,14 +55,13 @@ export class Applier {
 
   /**
    * Makes `data` stand at the path where `expected` stands now (already looked at).
-   * @param staged content for file data; owned by this call
+   * @param staged content for a file or link; owned by this call
    */
   put(entry: Entry, path: Path, expected: Token, data: Token, staged: StagedFile | undefined): Outcome {
     let left = staged
     try {
       if (kindOf(data) === 'absent') return this.remove(entry, path, expected)
       if (kindOf(data) === 'dir') return this.makeFolder(entry, path, expected)
-      if (kindOf(data) === 'link') left = this.stageLink(data)
       if (left === undefined) return { result: 'need' }
       const from = left
       if (kindOf(expected) === 'dir') {

@@ -18,6 +18,7 @@ const types = [
   'checkpoint',
   'clean',
   'start',
+  'was',
 ] as const
 
 /** A log with more records than this for each path, and longer than `compactBytesMin`, is written anew. */
@@ -148,6 +149,7 @@ function writeRecord(to: ByteWriter, record: LedgerRecord): void {
     case 'agreed':
     case 'answered':
     case 'sent':
+    case 'was':
       writePath(to, record.path)
       writeToken(to, record.token)
       break
@@ -170,6 +172,7 @@ function readRecord(from: ByteReader): LedgerRecord {
     case 'agreed':
     case 'answered':
     case 'sent':
+    case 'was':
       return { type, path: readPath(from), token: readToken(from) }
     case 'unsent':
       return { type, path: readPath(from) }

@@ -112,6 +112,7 @@ export class LaptopContact {
   private settleKnown(): Bases['entries'] {
     const { x } = this
     const bases: Bases['entries'] = []
+    const podRemembers = [...this.index.values()].some(({ base }) => base !== undefined)
     for (const [path, { current }] of this.index) {
       if (!x.rules.ignored(path, current === folder)) x.replica.tree.ensure(path)
     }
@@ -119,7 +120,9 @@ export class LaptopContact {
       const path = entry.path
       const pod = this.index.get(path)
       const current = pod?.current ?? absent
-      x.agree(entry, settle({ agreed: entry.agreed, sent: entry.sent, local: entry.current, current, base: pod?.base }))
+      const isOld = !podRemembers && current !== entry.agreed && x.history.has(path, current)
+      const settled = settle({ agreed: entry.agreed, sent: entry.sent, local: entry.current, current, base: pod?.base })
+      x.agree(entry, isOld ? current : settled)
       x.unsent(entry)
       if (entry.agreed !== current) bases.push({ path, agreed: entry.agreed })
     }
@@ -133,6 +136,7 @@ export class LaptopContact {
   private settleFirst(initial: 'mirror' | 'keep'): Bases['entries'] {
     const { x } = this
     x.record({ type: 'void' })
+    x.history.clear()
     for (const entry of x.replica.tree.walk()) {
       entry.agreed = absent
       entry.sent = undefined

@@ -346,6 +346,9 @@ export class SyncEngine implements Peer<SyncMessage> {
             entry.sent = undefined
           }
           break
+        case 'was':
+          this.exchange.history.add(record.path, record.token)
+          break
         default: {
           const entry = tree.ensure(record.path)
           if (record.type === 'agreed' || record.type === 'answered') entry.agreed = record.token

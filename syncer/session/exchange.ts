@@ -6,6 +6,7 @@ import { Holds } from '../endpoint/holds.ts'
 import type { IgnoreRules, Replica } from '../endpoint/replica.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { SyncMessage } from '../wire/sync-message.ts'
+import { EpochHistory } from './epoch-history.ts'
 import type { JournalRecord } from './journal.ts'
 import type { Lane } from './peer.ts'
 import { RecentEntries } from './recent-entries.ts'
@@ -64,6 +65,8 @@ export class Exchange {
   readonly backlog = new Set<Entry>()
   /** Paths that were changed for the other end a moment ago: their events are most likely echoes. */
   readonly recent = new RecentEntries()
+  /** Laptop: what was agreed on earlier, since the pod's copy has its epoch. */
+  readonly history = new EpochHistory()
   readonly problems = new Map<Path, string>()
   rules: IgnoreRules
   /** True between the exchange of agreements and the end of the connection: changes may be sent. */
@@ -128,17 +131,25 @@ export class Exchange {
 
   /** Both ends agree on this now. What was sent and not answered stays so. */
   agree(entry: Entry, token: Token): void {
-    if (entry.agreed !== token) this.record({ type: 'agreed', path: entry.path, token })
+    if (entry.agreed !== token) {
+      this.remember(entry)
+      this.record({ type: 'agreed', path: entry.path, token })
+    }
     entry.agreed = token
     this.retryAt.delete(entry)
   }
 
   /** The other end took what was sent. */
   answered(entry: Entry, token: Token): void {
+    this.remember(entry)
     this.record({ type: 'answered', path: entry.path, token })
     entry.agreed = token
     entry.sent = undefined
     this.retryAt.delete(entry)
+  }
+
+  private remember(entry: Entry): void {
+    if (this.role === 'laptop') this.history.add(entry.path, entry.agreed)
   }
 
   /** What was sent was not taken. */

@@ -226,6 +226,7 @@ export class Handshake {
     if (raising === undefined || raising.epoch !== epoch) throw new ProtocolError('a marker out of turn')
     this.incarnation.confirmed = raising
     this.incarnation.raising = undefined
+    this.x.history.clear()
     this.x.record({ type: 'epoch', ...raising })
     if (this.bases === undefined) return
     this.laptopContact.sendBases(this.bases)

@@ -219,8 +219,9 @@ export class Intake {
   /** Content for the change: from the message, from staging, or from the path itself when only its mode differs. */
   private contentOf(entry: Entry, put: Put, current: Token): StagedFile | undefined | 'failed' {
     const { stage, applier } = this.x.replica
-    if (kindOf(put.data) !== 'file') return undefined
+    if (kindOf(put.data) !== 'file' && kindOf(put.data) !== 'link') return undefined
     try {
+      if (kindOf(put.data) === 'link') return applier.stageLink(put.data)
       if (put.staged !== undefined) {
         const staged = stage.take(put.staged)
         if (staged === undefined || staged.token === put.data) return staged
@@ -251,8 +252,7 @@ export class Intake {
       this.accept(entry, put)
       return
     }
-    const staged =
-      kindOf(put.data) === 'link' ? x.replica.applier.stageLink(put.data) : this.contentOf(entry, put, absent)
+    const staged = this.contentOf(entry, put, absent)
     if (staged === 'failed' || staged === undefined) {
       this.refuse(put, staged === undefined ? 'need' : 'failed')
       return

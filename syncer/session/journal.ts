@@ -14,6 +14,8 @@ export type JournalRecord =
   | { type: 'sent'; path: Path; token: Token }
   /** What was sent was refused, or is settled otherwise. */
   | { type: 'unsent'; path: Path }
+  /** Both ends agreed on this earlier in the present epoch. */
+  | { type: 'was'; path: Path; token: Token }
   /** Nothing is agreed: another copy of the pod's folder. */
   | { type: 'void' }
   /** The marker is about to be raised to this; until `epoch` the one before is good too. */

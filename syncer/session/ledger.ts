@@ -1,5 +1,6 @@
 import { absent, type Token } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
+import { EpochHistory } from './epoch-history.ts'
 import type { JournalRecord } from './journal.ts'
 
 export type LedgerRecord =
@@ -28,6 +29,7 @@ const checkpointsToTrust = 3
 export class Ledger {
   private markers: JournalRecord[] = []
   private readonly paths = new Map<Path, PathState>()
+  private readonly history = new EpochHistory()
   private checkpoints = 0
   private boot: string | undefined
   private clean = true
@@ -50,12 +52,14 @@ export class Ledger {
         break
       case 'void':
         this.paths.clear()
+        this.history.clear()
         break
       case 'raising':
         this.markers = [...this.markers.filter(({ type }) => type === 'epoch'), record]
         break
       case 'epoch':
         this.markers = [record]
+        this.history.clear()
         break
       default:
         this.addPath(record)
@@ -70,11 +74,19 @@ export class Ledger {
       if (sent !== undefined) yield { type: 'sent', path, token: sent }
     }
     yield* this.markers
+    yield* this.history.records()
   }
 
   private addPath(record: Extract<LedgerRecord, { path: Path }>): void {
     const state = this.paths.get(record.path) ?? { agreed: absent, sent: undefined, checkpoint: 0 }
-    if (record.type === 'agreed' || record.type === 'answered') state.agreed = record.token
+    if (record.type === 'was') {
+      this.history.add(record.path, record.token)
+      return
+    }
+    if (record.type === 'agreed' || record.type === 'answered') {
+      if (state.agreed !== record.token) this.history.add(record.path, state.agreed)
+      state.agreed = record.token
+    }
     if (record.type === 'sent') state.sent = record.token
     else if (record.type !== 'agreed') state.sent = undefined
     state.checkpoint = this.checkpoints

@@ -222,6 +222,8 @@ export class Offers {
     if ((flight?.data ?? parent.agreed) === folder) return true
     // Below something that is gone here, a removal needs no parent: the folder's own removal waits for it.
     if (entry.current === absent && entry.agreed !== absent && flight === undefined) return true
+    // A folder that stayed for ignored things alone has something of its own again.
+    if (entry.current !== absent) parent.shadow = false
     this.awaited.add(parent)
     this.x.queue(parent, this.x.urgent.has(entry))
     return false
