@@ -326,10 +326,7 @@ export class Applier {
     const stat = this.disk.stat(inTree(path))
     entry.shadow = false
     if (stat === null) return
-    const ours =
-      kindOf(data) === 'link'
-        ? stat.kind === 'link'
-        : stat.ino === from.stat.ino && stat.mtimeNs === from.stat.mtimeNs && stat.size === from.stat.size
+    const ours = kindOf(data) === 'link' ? stat.kind === 'link' : sameButLinks(stat, from.stat)
     entry.current = data
     entry.key = ours ? stat : null
     // Where our own time could not be set, a write of the same moment would show the same one.
