@@ -8,23 +8,30 @@ const waitMsMax = 10_000
 const lookIntervalMs = 20
 /** An agent that was asked to retire and has not after this is taken for hung; what it started lives on without it. */
 const retireMsMax = 3_000
+/** So long it may say no: an agent that is just ending takes nobody either. */
+const refusalMs = 1_000
 const answerCharsMax = 4_096
 
 /** A connection to the agent that runs the header's bundle. An agent of another version is made to retire first. */
 export async function awaitAgent(files: PodFiles, header: Header): Promise<Socket> {
-  const start = performance.now()
+  const begun = performance.now()
   let asked: { running: Running; at: number } | undefined
-  while (performance.now() - start < waitMsMax) {
+  let refusedAt: number | undefined
+  for (let now = begun; now - begun < waitMsMax; now = performance.now()) {
     const socket = readRunning(files) && (await dial(files.socket))
     // read again: the one that was there before is not necessarily the one that answered
     const running = readRunning(files)
     if (socket && running?.bundle === header.bundle) return socket
     if (socket && running && asked?.running.pid !== running.pid) {
-      asked = { running, at: performance.now() }
-      await retire(socket, files, header)
+      const refusal = await retire(socket, files, header)
+      asked = refusal === undefined ? { running, at: now } : undefined
+      refusedAt = refusal === undefined ? undefined : (refusedAt ?? now)
+      if (refusedAt !== undefined && now - refusedAt > refusalMs) {
+        throw new Error(`the agent does not make room for another version: ${refusal}`)
+      }
     }
     socket?.destroy()
-    if (asked && performance.now() - asked.at > retireMsMax) killAgent(files, asked.running)
+    if (asked && now - asked.at > retireMsMax) killAgent(files, asked.running)
     await sleep(lookIntervalMs)
   }
   throw new Error(`the agent did not start within ${waitMsMax / 1000} s: see the log of this container`)
@@ -44,23 +51,22 @@ function dial(path: string): Promise<Socket | null> {
   })
 }
 
-/** Done when the old agent has gone or a while has passed; fails where it answers that it will not. */
-function retire(socket: Socket, files: PodFiles, { hello }: Header): Promise<void> {
+/** Resolves when the old agent has gone or a while has passed, or with its words where it answers that it will not. */
+function retire(socket: Socket, files: PodFiles, { hello }: Header): Promise<string | undefined> {
   const token = readIfThere(files.token)?.toString('latin1').trim()
   socket.write(`${JSON.stringify({ token, retire: true, hello })}\n`)
-  return new Promise((resolve, reject) => {
+  return new Promise(resolve => {
     let answer = ''
-    const late = setTimeout(resolve, retireMsMax)
-    socket.once('close', () => {
+    const late = setTimeout(() => settle(), retireMsMax)
+    const settle = (refusal?: string) => {
       clearTimeout(late)
-      resolve()
-    })
+      resolve(refusal)
+    }
+    socket.once('close', () => settle())
     socket.on('data', chunk => {
       answer = (answer + chunk).slice(0, answerCharsMax)
-      const refusal = answer.includes('\n') && JSON.parse(answer.slice(0, answer.indexOf('\n'))).error
-      if (!refusal) return
-      clearTimeout(late)
-      reject(new Error(`the agent does not make room for another version: ${refusal}`))
+      const { error } = answer.includes('\n') ? JSON.parse(answer.slice(0, answer.indexOf('\n'))) : {}
+      if (error) settle(String(error))
     })
   })
 }

@@ -158,6 +158,12 @@ describe.skipIf(initProgram === null)('boot and attach', () => {
     expect(isAlive(old.greeting.pid)).toBe(false)
   })
 
+  test('an agent that is just ending, and takes nobody, is waited for', async () => {
+    pod.boot()
+    await deliver(fakeAgent({ version: 'ending', retire: 'refuse-and-end' }))
+    expect((await deliver(two)).greeting).toMatchObject({ version: 'two' })
+  })
+
   test('an agent that says why it does not make room is left alone', async () => {
     pod.boot()
     const old = await deliver(fakeAgent({ version: 'held', retire: 'refuse' }))

@@ -11,7 +11,7 @@ export interface FakeAgentOptions {
   /** How it takes an attachment; `refuse` answers with an error. */
   mode?: 'fd' | 'relay' | 'refuse'
   /** What it does when asked to make room. */
-  retire?: 'end' | 'ignore' | 'refuse'
+  retire?: 'end' | 'ignore' | 'refuse' | 'refuse-and-end'
   /** Bytes, to make the bundle as large as a real one. */
   padding?: number
 }
@@ -54,7 +54,8 @@ function agent(): void {
 
     function retire(): void {
       if (settings.retire === 'end') process.exit(0)
-      if (settings.retire === 'refuse') socket.end('{"error":"a newer session holds it"}\n')
+      if (settings.retire === 'refuse-and-end') setTimeout(() => process.exit(0), 300)
+      if (settings.retire.startsWith('refuse')) socket.end('{"error":"a newer session holds it"}\n')
     }
     function accept({ pid, hello }: { pid: number; hello: unknown }): void {
       const greeting = `${JSON.stringify({ version: settings.version, hello, pid: process.pid })}\n`
