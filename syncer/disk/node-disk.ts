@@ -9,7 +9,7 @@ import { createFile, openFile, syncToDevice, toListedStat, toStat } from './node
 import { type Folders, openFolders } from './node-folders.ts'
 import { readEntries, readNames } from './node-listing.ts'
 import { NodePlaces } from './node-places.ts'
-import type { PrivateFolderChoice } from './private-folder.ts'
+import { explained, type PrivateFolderChoice } from './private-folder.ts'
 import { systemError } from './system-error.ts'
 import { probeTimestampGranule } from './timestamp-granule.ts'
 
@@ -71,7 +71,8 @@ export class NodeDisk implements Disk {
       this.#places = new NodePlaces(this.#folders, this.#mounts, options.privateFolder ?? 'in-root', {
         foldsCase: platform === 'darwin' || platform === 'win32',
       })
-      this.timestampGranuleNs = probeTimestampGranule(this.#places.privatePrefix, this.#mounts.fileSystem)
+      const prefix = this.#places.standingPrivatePrefix()
+      this.timestampGranuleNs = explained(() => probeTimestampGranule(prefix, this.#mounts.fileSystem))
     } catch (error) {
       this.#folders.close()
       throw error
@@ -158,8 +159,7 @@ export class NodeDisk implements Disk {
   }
 
   listOwn(): string[] {
-    const names = this.#places.withPrivate(() => readNames(this.#places.privatePrefix))
-    return names.filter(name => !name.startsWith('.'))
+    return readNames(this.#places.standingPrivatePrefix()).filter(name => !name.startsWith('.'))
   }
 
   mkdir(path: Path): void {

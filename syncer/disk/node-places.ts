@@ -4,7 +4,7 @@ import type { Place } from './disk.ts'
 import type { Mounts } from './mounts.ts'
 import { type NativePath, nativePath } from './native-path.ts'
 import type { Folders, PinnedFolder } from './node-folders.ts'
-import { isPrivate, type PrivateFolderChoice, preparePrivateFolder } from './private-folder.ts'
+import { isPrivate, type PrivateFolderChoice, preparePrivateFolder, renewPrivateFolder } from './private-folder.ts'
 import { systemError } from './system-error.ts'
 
 /** Where a place is for the next system call; see {@link Folders.enter}. */
@@ -19,11 +19,10 @@ export interface Located {
 /** Finds the places of both areas of a disk: the tree without the private folder, and the private folder. */
 export class NodePlaces {
   readonly folders: Folders
-  /** Our private folder's place below the root. */
-  readonly privatePath: Path
   readonly #mounts: Mounts
   readonly #choice: PrivateFolderChoice
   readonly #foldsCase: boolean
+  #privatePath: Path
   #private: PinnedFolder
 
   constructor(folders: Folders, mounts: Mounts, choice: PrivateFolderChoice, options: { foldsCase: boolean }) {
@@ -31,17 +30,17 @@ export class NodePlaces {
     this.#mounts = mounts
     this.#choice = choice
     this.#foldsCase = options.foldsCase
-    this.privatePath = preparePrivateFolder(folders, mounts, choice)
-    this.#private = folders.pin(this.privatePath)
+    this.#privatePath = preparePrivateFolder(folders, mounts, choice)
+    this.#private = folders.pin(this.#privatePath)
   }
 
   close(): void {
     this.#private.close()
   }
 
-  /** What stands before a private name. */
-  get privatePrefix(): string {
-    return this.#private.enter()
+  /** Our private folder's place below the root. */
+  get privatePath(): Path {
+    return this.#privatePath
   }
 
   /** What stands before a name in a folder of the tree. */
@@ -86,8 +85,8 @@ export class NodePlaces {
 
   /** Those of a folder's names that people may see. */
   shown<T>(dir: Path, entries: T[], name: (entry: T) => string): T[] {
-    if (dir !== '' && !isPrivate(this.privatePath, dir, this.#foldsCase)) return entries
-    return entries.filter(entry => !isPrivate(joinPath(dir, name(entry)), this.privatePath, this.#foldsCase))
+    if (dir !== '' && !isPrivate(this.#privatePath, dir, this.#foldsCase)) return entries
+    return entries.filter(entry => !isPrivate(joinPath(dir, name(entry)), this.#privatePath, this.#foldsCase))
   }
 
   /** Does it once more where our private folder was removed meanwhile (`git clean -dfx`, `rm -rf .??*`). */
@@ -97,14 +96,26 @@ export class NodePlaces {
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT' || this.#private.stands()) throw error
     }
-    this.#private.close()
-    preparePrivateFolder(this.folders, this.#mounts, this.#choice)
-    this.#private = this.folders.pin(this.privatePath)
+    this.#renew()
     return call()
   }
 
+  /** What stands before a private name, in a folder that is surely there: one that was removed still lists as empty. */
+  standingPrivatePrefix(): string {
+    if (!this.#private.stands()) this.#renew()
+    return this.#private.enter()
+  }
+
+  #renew(): void {
+    const place = renewPrivateFolder(this.folders, this.#mounts, this.#choice)
+    const renewed = this.folders.pin(place)
+    this.#private.close()
+    this.#private = renewed
+    this.#privatePath = place
+  }
+
   #assertNotPrivate(path: Path): void {
-    if (isPrivate(path, this.privatePath, this.#foldsCase))
+    if (isPrivate(path, this.#privatePath, this.#foldsCase))
       throw systemError('ENOENT', 'the private folder has no path')
   }
 }

@@ -6,6 +6,7 @@ import type { Mounts } from './mounts.ts'
 import { nativePath } from './native-path.ts'
 import { openFile } from './node-file.ts'
 import type { Folders } from './node-folders.ts'
+import { systemError } from './system-error.ts'
 
 /** `in-git`: `<root>/.git/podswap` where `.git` is a folder on the root's mount, else as `in-root`: `<root>/.podswap`. */
 export type PrivateFolderChoice = 'in-git' | 'in-root'
@@ -19,27 +20,45 @@ export const privateFolderName = '.podswap'
  * @throws UserError `state` where it cannot be made, or where something that is not ours has its name
  */
 export function preparePrivateFolder(folders: Folders, mounts: Mounts, choice: PrivateFolderChoice): Path {
+  return explained(() => makePrivateFolder(folders, mounts, choice))
+}
+
+/** Turns a system error of a first use of the private folder into one for people. */
+export function explained<T>(use: () => T): T {
   try {
-    // One of an earlier run, before `git init`, may still hold what must not be lost.
-    const inRoot = statIn(folders, '', privateFolderName)
-    if (choice === 'in-git' && inRoot === undefined) {
-      const place = prepareInGit(folders, mounts)
-      if (place !== undefined) return place
-    }
-    return prepareInRoot(folders, mounts)
+    return use()
   } catch (error) {
     const code = errnoOf(error)
     if (error instanceof UserError || code === undefined) throw error
-    throw new UserError('state', `cannot make a private folder in the synced folder (${code})`, {
+    throw new UserError('state', `cannot use a private folder in the synced folder (${code})`, {
       hint: hintFor(code),
       cause: error,
     })
   }
 }
 
+/** The same in the middle of a run, for those who match codes. @throws EEXIST where something that is not ours is there */
+export function renewPrivateFolder(folders: Folders, mounts: Mounts, choice: PrivateFolderChoice): Path {
+  try {
+    return makePrivateFolder(folders, mounts, choice)
+  } catch (error) {
+    if (error instanceof UserError) throw systemError('EEXIST', error.message)
+    throw error
+  }
+}
+
+function makePrivateFolder(folders: Folders, mounts: Mounts, choice: PrivateFolderChoice): Path {
+  // One of an earlier run, before `git init`, may still hold what must not be lost.
+  const inRoot = statIn(folders, '', privateFolderName)
+  const inGit = choice === 'in-git' && inRoot === undefined ? prepareInGit(folders, mounts) : undefined
+  return inGit ?? prepareInRoot(folders, mounts)
+}
+
 function hintFor(code: string): string {
   if (code === 'EROFS') return 'The file system is read-only: sync a folder on a writable volume.'
-  if (code === 'EACCES' || code === 'EPERM') return 'Sync needs the right to write into the folder itself.'
+  if (code === 'EACCES' || code === 'EPERM') {
+    return `Sync needs the right to write into the folder and into ${privateFolderName} in it.`
+  }
   return 'Sync keeps what it is working on in a folder of its own on the same file system.'
 }
 
@@ -56,7 +75,10 @@ function prepareInGit(folders: Folders, mounts: Mounts): Path | undefined {
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return undefined
     throw error
   }
-  return statIn(folders, '.git', 'podswap')?.isDirectory() ? place : undefined
+  const stat = statIn(folders, '.git', 'podswap')
+  if (!stat?.isDirectory()) return undefined
+  closeToOthers(folders, place, stat)
+  return place
 }
 
 function prepareInRoot(folders: Folders, mounts: Mounts): Path {
@@ -69,7 +91,14 @@ function prepareInRoot(folders: Folders, mounts: Mounts): Path {
     })
   }
   claim(folders)
+  closeToOthers(folders, privateFolderName, stat)
   return privateFolderName
+}
+
+/** A copy of the folder, as in an image, may have come with other permissions. */
+function closeToOthers(folders: Folders, place: Path, stat: fs.Stats): void {
+  if ((stat.mode & 0o077) === 0 || process.platform === 'win32' || stat.uid !== process.getuid?.()) return
+  fs.chmodSync(nativePath(folders.enter(place)), (stat.mode & 0o7000) | 0o700)
 }
 
 /** Knows the folder by its `.gitignore`, or marks it as ours where an earlier run got no further than making it. */

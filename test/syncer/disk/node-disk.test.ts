@@ -102,6 +102,13 @@ describe('the private folder', () => {
     expect(disk.list('dir').map(entry => entry.name)).toEqual(['.podswap'])
   })
 
+  test.skipIf(process.platform === 'win32')('is closed to others again where a copy of it was open', () => {
+    const { root } = openDisk()
+    fs.chmodSync(path.join(root, '.podswap'), 0o2755)
+    release(createNodeDisk({ root }))
+    expect(fs.statSync(path.join(root, '.podswap')).mode & 0o7777).toBe(0o2700)
+  })
+
   test('keeps its files for the next run, and its own marks to itself', () => {
     const { disk, root } = openDisk()
     disk.create('stage-1').close()
@@ -208,6 +215,27 @@ describe('the private folder', () => {
     remove()
     expect(disk.listOwn()).toEqual([])
     failsWith(() => disk.rename(inTree('missing'), inOwn('trash-3')), 'ENOENT')
+  })
+
+  test('moves to the root when .git goes', () => {
+    const root = scratchFolder()
+    fs.mkdirSync(path.join(root, '.git'))
+    const disk = release(createNodeDisk({ root, privateFolder: 'in-git' }))
+    fs.rmSync(path.join(root, '.git'), { recursive: true })
+    putFile(disk, 'file', 'text')
+    expect(disk.privatePath).toBe('.podswap')
+    expect(disk.list('')).toEqual([{ name: 'file', kind: 'file' }])
+  })
+
+  test('replaced by something else, or gone with the root, fails with a code of the system', () => {
+    const { disk, root } = openDisk()
+    fs.rmSync(path.join(root, '.podswap'), { recursive: true })
+    fs.writeFileSync(path.join(root, '.podswap'), 'mine')
+    failsWith(() => disk.create('stage-1'), 'EEXIST')
+    expect(fs.readFileSync(path.join(root, '.podswap'), 'utf8')).toBe('mine')
+    fs.rmSync(root, { recursive: true })
+    failsWith(() => disk.create('stage-1'), 'ESTALE')
+    failsWith(() => disk.listOwn(), 'ESTALE')
   })
 
   test.runIf(onLinux && !isRoot)('that cannot be made says so', () => {
