@@ -1,7 +1,7 @@
 // Builds dist/podswap.cjs (the CLI, one file), dist/agent.cjs (what runs in the pod, one file) and dist/start.cjs (the
 // init container's script, with the small programs in it).
 // CommonJS: client-node's dependencies use dynamic require, which esbuild's ESM output cannot serve.
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { build } from 'esbuild'
 import { buildStartScript } from './pod-programs.mjs'
 
@@ -22,15 +22,11 @@ const common = {
 mkdirSync('dist', { recursive: true })
 writeFileSync('dist/start.cjs', await buildStartScript())
 
-if (existsSync('syncer/agent.ts')) {
-  await build({ ...common, entryPoints: ['syncer/agent.ts'], outfile: 'dist/agent.cjs' })
-}
-if (existsSync('src/main.ts')) {
-  await build({
-    ...common,
-    entryPoints: ['src/main.ts'],
-    outfile: 'dist/podswap.cjs',
-    banner: { js: '#!/usr/bin/env node' },
-  })
-  chmodSync('dist/podswap.cjs', 0o755)
-}
+await build({ ...common, entryPoints: ['syncer/agent.ts'], outfile: 'dist/agent.cjs' })
+await build({
+  ...common,
+  entryPoints: ['src/main.ts'],
+  outfile: 'dist/podswap.cjs',
+  banner: { js: '#!/usr/bin/env node' },
+})
+chmodSync('dist/podswap.cjs', 0o755)
