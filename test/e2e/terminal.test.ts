@@ -60,7 +60,8 @@ describe('the dev command’s terminal', () => {
       await terminal.shows(/terminal: true true 97x31 xterm-256color/, { deadlineMs: 90_000 })
     })
 
-    it('passes colours on', () => {
+    it('passes colours on', async () => {
+      await terminal.shows(/green/)
       expect(terminal.output).toContain('\x1b[31mred\x1b[0m and \x1b[38;2;10;200;30mgreen\x1b[0m')
     })
 
