@@ -8,7 +8,7 @@
 #include <asm/ioctls.h>
 #include <linux/prctl.h>
 
-enum { GRACE_MS = 8000, BACKOFF_MS = 100, BACKOFF_MS_MAX = 2000, STEADY_MS = 10000 };
+enum { GRACE_MS = 8000, BACKOFF_MS = 100, BACKOFF_MS_MAX = 2000, STEADY_MS = 10000, TICK_MS = 20 };
 
 void fail(const char *what, const char *why, int code) {
   const char *parts[] = {"podswap: ", what, ": ", why, "\n"};
@@ -83,7 +83,7 @@ static int boot(char **argv, char **env, unsigned long mask) {
   for (;;) {
     now = now_ms();
     if (agent <= 0 && !ending && now >= due) agent = spawn(argv, env, mask, -1), started = now, due = now + delay;
-    long wait = agent > 0 && !ending ? 60000 : due > now ? due - now : 0;
+    long wait = ending ? TICK_MS : agent > 0 ? 60000 : due > now ? due - now : 0;
     struct __kernel_timespec timeout = {wait / 1000, wait % 1000 * 1000000};
     long signal = sys(rt_sigtimedwait, &wanted, 0, &timeout, 8);
     now = now_ms();

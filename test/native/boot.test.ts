@@ -106,6 +106,15 @@ describe.skipIf(initProgram === null)('init boot', () => {
     expect(await ended).toBe(128 + { SIGINT: 2, SIGHUP: 1, SIGQUIT: 3 }[signal])
   })
 
+  test('ends at once where nothing runs just then', async () => {
+    const { child, print, ended } = boot(shell('echo up; exit 1'))
+    await print(/(up\n){4}/)
+    const begun = performance.now()
+    child.kill('SIGTERM')
+    expect(await ended).toBe(143)
+    expect(performance.now() - begun).toBeLessThan(2_000)
+  })
+
   test('kills after 8 s what does not end', async () => {
     const { child, print, ended, seen } = boot(
       shell('trap "echo ignored" TERM; echo up $$; while :; do sleep 0.05; done'),

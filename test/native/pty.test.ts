@@ -337,10 +337,11 @@ describe.skipIf(initProgram === null)('init pty', () => {
   })
 
   test('ends with the program though something in the background holds the terminal', async () => {
-    await shell('(trap "" HUP; sleep 1000) & echo "left $!"; exit 5')
-    await attach()
+    await shell('(trap "" HUP; exec sleep 1000) & echo "left $!"; exit 5')
+    const client = await attach()
     expect(await exitCode()).toBe('5')
     expect(await ended).toBe(5)
+    process.kill(Number(/left (\d+)/.exec(client.bytes.toString())![1]), 'SIGKILL')
   })
 
   test('removes what an earlier one left, and says why it cannot listen', async () => {
