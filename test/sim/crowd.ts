@@ -26,9 +26,23 @@ const deeds = {
 }
 
 type Deed = keyof typeof deeds
+/** How often each is done. */
+export type Deeds = Partial<Record<Deed, number>>
+
+export interface CrowdOptions {
+  disk: MemoryDisk
+  checker: Checker
+  random: Random
+  paths: Path[]
+  nowMs: () => number
+  /** They only write, and neither move nor remove. */
+  gentle: boolean
+  /** What they do, where not gentle. */
+  deeds?: Deeds
+}
 
 /** Deeds after which everything that somebody wrote is still where they wrote it, or overwritten by them. */
-const harmless: Partial<Record<Deed, number>> = {
+const harmless: Deeds = {
   save: 8,
   edit: 6,
   saveBig: 2,
@@ -37,7 +51,7 @@ const harmless: Partial<Record<Deed, number>> = {
   openForLater: 3,
   continueWriting: 8,
 }
-const writes: Partial<Record<Deed, number>> = { append: 1, inPlace: 1, continueWriting: 2 }
+const writes: Deeds = { append: 1, inPlace: 1, continueWriting: 2 }
 
 /** How long a descriptor is written to at most: the engine looks for late writes for 60 s. */
 const writerLifeMs = 50_000
@@ -53,16 +67,15 @@ export class Crowd {
   readonly #random: Random
   readonly #paths: Path[]
   readonly #nowMs: () => number
-  readonly #deeds: Partial<Record<Deed, number>>
+  readonly #deeds: Deeds
 
-  /** @param gentle only writes, neither moves nor removes */
-  constructor(disk: MemoryDisk, checker: Checker, random: Random, paths: Path[], nowMs: () => number, gentle: boolean) {
-    this.#disk = disk
-    this.#checker = checker
-    this.#random = random
-    this.#paths = paths
-    this.#nowMs = nowMs
-    this.#deeds = gentle ? harmless : deeds
+  constructor(options: CrowdOptions) {
+    this.#disk = options.disk
+    this.#checker = options.checker
+    this.#random = options.random
+    this.#paths = options.paths
+    this.#nowMs = options.nowMs
+    this.#deeds = options.gentle ? harmless : (options.deeds ?? deeds)
   }
 
   /**
@@ -174,7 +187,8 @@ export class Crowd {
   #save(path: Path, text: string): string {
     const { people } = this.#disk
     this.#makeParent(path)
-    if (people.find(path)?.kind === 'dir' && this.#deeds === deeds && this.#random.chance(0.3)) people.removeAll(path)
+    if (people.find(path)?.kind === 'dir' && this.#deeds !== harmless && this.#random.chance(0.3))
+      people.removeAll(path)
     people.save(path, Buffer.from(text, 'latin1'))
     this.#saved.push(text)
     return text

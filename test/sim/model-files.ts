@@ -116,9 +116,11 @@ export class ModelFiles {
       const content = contentAt(this.#disk, inTree(path))
       if (content === undefined || (content.torn && !this.#without.has('stat after read'))) return undefined
       const { token, stat } = content
-      if (this.#without.has('racy reads') || stat.ctimeNs < startedNs - this.#disk.timestampGranuleNs)
-        this.#cache.set(path, { stat, token })
-      return content
+      const racy = stat.ctimeNs >= startedNs - this.#disk.timestampGranuleNs
+      if (!racy || this.#without.has('racy reads')) this.#cache.set(path, { stat, token })
+      // The times prove nothing then, not even that it was whole: twice the same does.
+      const once = !racy || this.#without.has('racy reads twice')
+      return once || contentAt(this.#disk, inTree(path))?.token === token ? content : undefined
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       return undefined

@@ -11,6 +11,7 @@ export const rules = {
   'stale answers': 'an ACK counts although the base moved under its PUT',
   'nobody sends before BASES': 'the pod sends as soon as it is connected',
   'racy reads': 'a hash counts although the file changed in the same tick as it was read',
+  'racy reads twice': 'content that was read in the tick of its change counts as whole',
   'clock steps back': 'cached hashes stay after the wall clock went back',
   'proof after apply': 'whatever stands there after an apply counts as ours',
   'mode in the proof': 'the proof after an apply leaves the mode out',

@@ -38,7 +38,7 @@ function main(): number {
   const run = (seed: number, options: SimulationOptions) =>
     values.subject === 'engine' ? simulate(engine, seed, options) : simulate(model(...without), seed, options)
   const trace = values.trace ? (line: string) => console.log(line) : undefined
-  const focus = JSON.parse(values.focus)
+  const focus = JSON.parse(values.focus, (key, value) => (key.endsWith('Ns') ? BigInt(value) : value))
   const first = Number(values.seed)
   const started = performance.now()
   const bad = { lost: 0, differing: 0, misbehaved: 0 }

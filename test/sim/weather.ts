@@ -1,4 +1,5 @@
 import type { Path } from '../../syncer/core/path.ts'
+import type { Deeds } from './crowd.ts'
 import type { Random } from './random.ts'
 
 /** What one run is like: its disks, how wild its people are, what breaks and how often. Probabilities are per step. */
@@ -29,6 +30,8 @@ export interface Weather {
   gentle: boolean
   /** A path of people's that does not travel. */
   ignored: Path | undefined
+  /** What people do, by weight; their usual when absent. */
+  deeds?: Deeds
 }
 
 const allPaths: Path[] = ['f', 'g', 'd/f', 'd/g', 'd', 'd/e', 'd/e/f']

@@ -196,11 +196,7 @@ export class World<M> {
     this.tell(() => 'a new pod')
     const before = tokensOn(this.pod.disk.volume)
     this.kill(this.pod)
-    this.pod.crowd.stop()
-    const { disk, crowd } = this.#makeEnd('pod', this.pod.clock.offsetMs)
-    this.pod.disk = disk
-    this.pod.crowd = crowd
-    this.pod.hints = []
+    this.#emptyPod()
     for (let i = this.random.below(4); i > 0; i--) this.#fillImage()
     this.#podIsOld(before)
   }
@@ -211,13 +207,9 @@ export class World<M> {
     this.tell(() => "the pod's volume comes back from a snapshot")
     const before = tokensOn(this.pod.disk.volume)
     this.kill(this.pod)
-    this.pod.crowd.stop()
-    const { disk, crowd } = this.#makeEnd('pod', this.pod.clock.offsetMs)
+    const { disk } = this.#emptyPod()
     copyFolder(this.#snapshot.volume.tree, disk, disk.volume.tree)
     copyFolder(this.#snapshot.volume.own, disk, disk.volume.own)
-    this.pod.disk = disk
-    this.pod.crowd = crowd
-    this.pod.hints = []
     this.#snapshot = undefined
     this.#podIsOld(before)
   }
@@ -230,6 +222,11 @@ export class World<M> {
     this.#snapshot = copy
   }
   #snapshot: MemoryDisk | undefined
+
+  #emptyPod(): End<M> {
+    this.pod.crowd.stop()
+    return Object.assign(this.pod, this.#makeEnd('pod', this.pod.clock.offsetMs))
+  }
 
   #podIsOld(before: Set<string>): void {
     this.#podUntouched = true
@@ -268,8 +265,10 @@ export class World<M> {
     const { tickNs, storedStepNs, reuseInodes, paths } = this.weather
     const disk = new MemoryDisk({ clock, tickNs, storedStepNs, reuseInodes, powerLoss: name === 'laptop' })
     disk.timesAllowed = name === 'laptop' || this.weather.timesAllowed
+    const { checker, random } = this
     const gentle = this.weather.gentle && name === 'laptop'
-    const crowd = new Crowd(disk, this.checker, this.random, paths, () => this.#nowMs, gentle)
+    const nowMs = () => this.#nowMs
+    const crowd = new Crowd({ disk, checker, random, paths, nowMs, gentle, deeds: this.weather.deeds })
     this.checker.watch(disk, name)
     const end: End<M> = { name, disk, crowd, clock, peer: undefined, hints: [] }
     disk.before = (operation, at, to) => this.#before(name === 'laptop' ? this.laptop : this.pod, operation, at, to)
