@@ -40,7 +40,11 @@ export async function detach(invocation: Invocation<UpOptions>, workplace: Workp
   const running = options.takeOver ? null : runningHolder(workplace, dev)
   const holder = running ?? (await startHolder(invocation, workplace, dev))
   const { record, isOld } = holder
-  const release = io.onSignal(() => void interrupt(holder))
+  let isInterrupted = false
+  const release = io.onSignal(() => {
+    isInterrupted = true
+    void interrupt(holder)
+  })
   // Never aborted: the handler above has the signals.
   const signal = io.interrupted
   try {
@@ -51,6 +55,7 @@ export async function detach(invocation: Invocation<UpOptions>, workplace: Workp
     await askHolder(record, { method: 'follow' }, { signal, onEvent })
     reportReady(workplace, dev, await untilAnswering(holder, signal), isOld)
   } catch (error) {
+    if (isInterrupted) throw new UserError('interrupted', 'interrupted', { cause: error })
     throw await betterReason(holder, error)
   } finally {
     release()
