@@ -119,7 +119,7 @@ export class ModelFiles {
       const racy = stat.ctimeNs >= startedNs - this.#disk.timestampGranuleNs
       if (!racy || this.#without.has('racy reads')) this.#cache.set(path, { stat, token })
       // The times prove nothing then, not even that it was whole: twice the same does.
-      const once = !racy || this.#without.has('racy reads twice')
+      const once = !racy || this.#without.has('racy reads twice') || this.#without.has('stat after read')
       return once || contentAt(this.#disk, inTree(path))?.token === token ? content : undefined
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
