@@ -32,10 +32,8 @@ export class Barriers {
   }
 
   add(id: number, scanned: boolean): void {
-    const { x } = this
     if (this.barriers.length >= barriersMax) this.barriers.shift()
-    const entries = new Set([...x.urgent, ...x.backlog, ...x.flights.keys()])
-    this.barriers.push({ id, entries, scanned })
+    this.barriers.push({ id, entries: new Set(this.underWay()), scanned })
   }
 
   /** @returns the ids whose time has come */
@@ -45,7 +43,7 @@ export class Barriers {
       if (!barrier.scanned) {
         if (!scanned) continue
         barrier.scanned = true
-        for (const entry of [...this.x.urgent, ...this.x.backlog]) barrier.entries.add(entry)
+        for (const entry of this.underWay()) barrier.entries.add(entry)
       }
       for (const entry of barrier.entries) if (!this.inProgress(entry)) barrier.entries.delete(entry)
       if (barrier.entries.size > 0) continue
@@ -55,6 +53,15 @@ export class Barriers {
     return passed
   }
 
+  private *underWay(): Generator<Entry> {
+    const { x } = this
+    yield* x.urgent
+    yield* x.backlog
+    yield* x.flights.keys()
+    yield* this.transfers.entries()
+    yield* x.refused()
+  }
+
   private inProgress(entry: Entry): boolean {
     const { x } = this
     return (
@@ -62,7 +69,8 @@ export class Barriers {
       x.backlog.has(entry) ||
       x.flights.has(entry) ||
       x.holds.has(entry) ||
-      this.transfers.has(entry)
+      this.transfers.has(entry) ||
+      x.isRefused(entry)
     )
   }
 }

@@ -72,7 +72,7 @@ export class Exchange {
   /** True between the exchange of agreements and the end of the connection: changes may be sent. */
   live = false
   private readonly options: ExchangeOptions
-  private readonly retryAt = new Map<Entry, { atMs: number; tries: number }>()
+  private readonly retryAt = new Map<Entry, { atMs: number; tries: number; refused: boolean }>()
   private readonly retries = new TimerQueue<Entry>()
   private records: JournalRecord[] = []
   private messages: { lane: Lane; message: SyncMessage }[] = []
@@ -168,12 +168,24 @@ export class Exchange {
     } else if (!this.urgent.has(entry)) this.backlog.add(entry)
   }
 
-  /** Offers it again after a while; `waitMs` doubles with each try up to `waitMsMax`. */
-  retry(entry: Entry, waitMs: number, waitMsMax: number): void {
+  /**
+   * Offers it again after a while; `waitMs` doubles with each try up to `waitMsMax`.
+   * @param refused the other end has something else there: the two will meet soon, which is no trouble
+   */
+  retry(entry: Entry, waitMs: number, waitMsMax: number, refused = false): void {
     const tries = (this.retryAt.get(entry)?.tries ?? 0) + 1
     const atMs = this.clock.monotonic() + Math.min(waitMs * 2 ** Math.min(tries - 1, 20), waitMsMax)
-    this.retryAt.set(entry, { atMs, tries })
+    this.retryAt.set(entry, { atMs, tries, refused })
     this.retries.add(atMs, entry)
+  }
+
+  /** Entries that were refused because the other end has something else there. */
+  *refused(): Generator<Entry> {
+    for (const [entry, { refused }] of this.retryAt) if (refused) yield entry
+  }
+
+  isRefused(entry: Entry): boolean {
+    return this.retryAt.get(entry)?.refused === true
   }
 
   /** The reason to wait is gone. */

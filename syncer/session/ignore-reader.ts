@@ -1,7 +1,7 @@
 import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { compileIgnore, type IgnoreRules } from '../core/ignore.ts'
 import { type CollectedIgnore, collectIgnore, isIgnoreFile, type RuleFiles } from '../core/ignore-collect.ts'
-import type { IgnoreSpec } from '../core/ignore-spec.ts'
+import { parseIgnoreSpec, serializeIgnoreSpec } from '../core/ignore-spec.ts'
 import { decodePath, joinPath, type Path } from '../core/path.ts'
 import { type Disk, inTree } from '../disk/disk.ts'
 
@@ -24,7 +24,7 @@ export class IgnoreReader {
 
   /** The rules as the pod is told them. */
   get text(): string {
-    return JSON.stringify(this.collected.spec)
+    return serializeIgnoreSpec(this.collected.spec)
   }
 
   /** Somebody said what is not to be synced. */
@@ -64,7 +64,7 @@ export class IgnoreReader {
 /** The laptop's rules at the pod's end. @throws ProtocolError where the text is none */
 export function compileRules(text: string): IgnoreRules {
   try {
-    return compileIgnore(JSON.parse(text) as IgnoreSpec)
+    return compileIgnore(parseIgnoreSpec(text))
   } catch (error) {
     throw new ProtocolError(`malformed ignore rules: ${error instanceof Error ? error.message : error}`)
   }

@@ -90,7 +90,7 @@ export class Offers {
     this.x.unsent(entry)
     switch (message.reason) {
       case 'changed':
-        this.x.retry(entry, refusedWaitMs, 5_000)
+        this.x.retry(entry, refusedWaitMs, 5_000, true)
         break
       case 'need':
         this.transfers.insist(entry)

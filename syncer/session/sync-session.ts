@@ -155,6 +155,7 @@ class LaptopSession implements SyncSession {
       throw new UserError('sync-halted', 'sync is not connected', {
         hint: 'try again when `podswap status` says ready',
       })
+    if (this.rulesTimer !== undefined) this.readRules()
     this.lastId += 1
     const id = this.lastId
     await new Promise<void>((resolve, reject) => {
@@ -226,11 +227,15 @@ class LaptopSession implements SyncSession {
 
   private readRulesSoon(): void {
     clearTimeout(this.rulesTimer)
-    this.rulesTimer = setTimeout(() => {
-      this.ignore.refresh()
-      this.engine.setRules(this.ignore.text)
-      this.loop.wake()
-    }, rulesRereadMs)
+    this.rulesTimer = setTimeout(() => this.readRules(), rulesRereadMs)
+  }
+
+  private readRules(): void {
+    clearTimeout(this.rulesTimer)
+    this.rulesTimer = undefined
+    this.ignore.refresh()
+    this.engine.setRules(this.ignore.text)
+    this.loop.wake()
   }
 
   private checkpoint(): void {

@@ -48,6 +48,10 @@ export class Transfers {
     return { bytes: this.pendingBytes, files: this.byEntry.size }
   }
 
+  entries(): Iterable<Entry> {
+    return this.byEntry.keys()
+  }
+
   has(entry: Entry): boolean {
     return this.byEntry.has(entry)
   }

@@ -1,0 +1,181 @@
+import fs from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { RealPair, until } from './real-pair.ts'
+
+let pair: RealPair
+
+beforeEach(() => {
+  pair = new RealPair()
+})
+afterEach(() => pair.dispose())
+
+describe('sync over real folders', () => {
+  test('the first sync, then edits, new files, removals and renames both ways', async () => {
+    pair.write('laptop', 'a/b/c.txt', 'deep')
+    pair.write('laptop', 'empty', '')
+    pair.write('laptop', 'big.bin', Buffer.alloc(3_000_000, 'x'))
+    fs.symlinkSync('a/b/c.txt', pair.at('laptop', 'link'))
+    pair.open()
+    pair.attach()
+    await pair.inStep()
+    expect(pair.tree('pod')).toEqual(pair.tree('laptop'))
+    expect(pair.events.some(event => event.type === 'first-sync-done')).toBe(true)
+    for (const side of ['laptop', 'pod'] as const) {
+      pair.write(side, 'a/b/c.txt', `from the ${side}`)
+      pair.write(side, `new/${side}`, side)
+      fs.rmSync(pair.at(side, side === 'laptop' ? 'empty' : 'new/laptop'))
+      fs.renameSync(
+        pair.at(side, side === 'laptop' ? 'a' : 'moved'),
+        pair.at(side, side === 'laptop' ? 'moved' : 'again'),
+      )
+      await pair.inStep()
+      expect(pair.tree('pod')).toEqual(pair.tree('laptop'))
+    }
+    expect(pair.read('laptop', 'again/b/c.txt')).toBe('from the laptop')
+    expect(pair.read('laptop', 'new/pod')).toBe('pod')
+    expect(pair.read('laptop', 'new/laptop')).toBeNull()
+  })
+
+  test('a save arrives by itself, without being asked for', async () => {
+    pair.write('laptop', 'f', 'one')
+    pair.open()
+    pair.attach()
+    await pair.inStep()
+    pair.write('laptop', 'f', 'two!')
+    await until(() => pair.read('pod', 'f') === 'two!')
+    pair.write('pod', 'f', 'three')
+    await until(() => pair.read('laptop', 'f') === 'three')
+  })
+
+  test('61, 77: edits while disconnected on both sides meet at the next connection, conflicts with a copy', async () => {
+    pair.write('laptop', 'both.txt', 'base')
+    pair.write('laptop', 'mine', 'base')
+    pair.open()
+    pair.attach()
+    await pair.inStep()
+    pair.session.detach()
+    pair.write('laptop', 'both.txt', 'from the laptop')
+    pair.write('pod', 'both.txt', 'from the pod')
+    pair.write('pod', 'mine', 'from the pod')
+    pair.attach()
+    await pair.inStep()
+    expect(pair.read('laptop', 'both.txt')).toBe('from the laptop')
+    expect(pair.read('laptop', 'mine')).toBe('from the pod')
+    expect(pair.tree('pod')).toEqual(pair.tree('laptop'))
+    expect(Object.values(pair.tree('laptop'))).toContain('from the pod')
+    expect(pair.session.status().conflicts).toHaveLength(1)
+  })
+
+  test('a new process on the laptop and a new agent resume and send nothing that is there', async () => {
+    for (let i = 0; i < 200; i++) pair.write('laptop', `d${i % 7}/f${i}`, `content ${i}`)
+    pair.open()
+    pair.attach()
+    await pair.inStep()
+    pair.session.close()
+    pair.restartHost()
+    pair.write('pod', 'only-pod', 'kept')
+    pair.open()
+    pair.attach()
+    await pair.inStep()
+    expect(pair.read('laptop', 'only-pod')).toBe('kept')
+    expect(pair.session.status().bytesSent).toBeLessThan(3_000)
+  })
+
+  test('71, 100: ignore rules hold at both ends, live; what becomes ignored is not deleted, what comes back is kept', async () => {
+    pair.write('laptop', '.gitignore', 'log/\n')
+    pair.write('laptop', 'log/laptop.log', 'laptop')
+    pair.write('laptop', 'src/a', 'a')
+    pair.write('pod', 'log/pod.log', 'pod')
+    pair.open()
+    pair.attach()
+    await pair.inStep()
+    expect(pair.read('pod', 'log/laptop.log')).toBeNull()
+    expect(pair.read('pod', 'log/pod.log')).toBe('pod')
+    pair.write('laptop', '.gitignore', 'log/\nsrc/\n')
+    await until(() => pair.read('pod', '.gitignore') === 'log/\nsrc/\n')
+    await pair.inStep()
+    fs.rmSync(pair.at('laptop', 'src'), { recursive: true })
+    await pair.inStep()
+    expect(pair.read('pod', 'src/a')).toBe('a')
+    pair.write('laptop', '.gitignore', 'src/\n')
+    await until(() => pair.read('laptop', 'log/pod.log') === 'pod')
+    await until(() => pair.read('pod', 'log/laptop.log') === 'laptop')
+  })
+
+  test('an agent that dies in the middle of a first sync costs nothing', async () => {
+    for (let i = 0; i < 400; i++) pair.write('laptop', `f${i}`, Buffer.alloc(20_000, `${i} `))
+    pair.open()
+    pair.attach()
+    await until(() => fs.readdirSync(pair.podFolder).length > 20)
+    pair.restartHost()
+    await until(() => pair.session.status().state === 'paused')
+    pair.attach()
+    await pair.inStep()
+    expect(pair.tree('pod')).toEqual(pair.tree('laptop'))
+    expect(fs.readdirSync(pair.at('pod', '.podswap')).filter(name => name.startsWith('stage-'))).toEqual([])
+  })
+
+  test('flush returns when what was written before it is on the other side, at both ends', async () => {
+    pair.open()
+    pair.attach()
+    await pair.inStep()
+    for (let round = 0; round < 20; round++) {
+      pair.write('laptop', `l${round}`, `${round}`)
+      pair.write('pod', `p${round}`, `${round}`)
+      await pair.session.flush(AbortSignal.timeout(10_000))
+      expect(pair.read('pod', `l${round}`)).toBe(`${round}`)
+      expect(pair.read('laptop', `p${round}`)).toBe(`${round}`)
+    }
+  })
+
+  test('a flush that is given up leaves nothing behind, and one without a connection says so', async () => {
+    pair.open()
+    await expect(pair.session.flush(AbortSignal.timeout(1_000))).rejects.toMatchObject({ code: 'sync-halted' })
+    pair.attach()
+    await pair.inStep()
+    await expect(pair.session.flush(AbortSignal.abort(new Error('given up')))).rejects.toThrow('given up')
+    await pair.session.flush(AbortSignal.timeout(10_000))
+  })
+
+  test('40: vim and JetBrains saves are one update: the file is never missing at the other end', async () => {
+    pair.write('laptop', 'f', 'version 00')
+    pair.open()
+    pair.attach()
+    await pair.inStep()
+    let missing = 0
+    const watch = setInterval(() => {
+      if (pair.read('pod', 'f') === null) missing += 1
+    }, 1)
+    for (let i = 1; i < 20; i++) {
+      const text = `version ${String(i).padStart(2, '0')}`
+      if (i % 2 === 0) {
+        fs.renameSync(pair.at('laptop', 'f'), pair.at('laptop', 'f~'))
+        fs.writeFileSync(pair.at('laptop', 'f'), text)
+        fs.rmSync(pair.at('laptop', 'f~'))
+      } else {
+        fs.writeFileSync(pair.at('laptop', 'f___jb_tmp___'), text)
+        fs.renameSync(pair.at('laptop', 'f___jb_tmp___'), pair.at('laptop', 'f'))
+      }
+      await until(() => pair.read('pod', 'f') === text)
+    }
+    clearInterval(watch)
+    expect(missing).toBe(0)
+  })
+
+  test('76: both sides edit one file within a second, 20 times: every text survives, nothing is ever empty', async () => {
+    pair.write('laptop', 'f', 'start')
+    pair.open()
+    pair.attach()
+    await pair.inStep()
+    for (let i = 0; i < 20; i++) {
+      pair.write('laptop', 'f', `laptop ${i} `)
+      if (i % 3 === 0) await new Promise(resolve => setImmediate(resolve))
+      pair.write('pod', 'f', `pod ${i} `)
+      await pair.inStep()
+      const texts = Object.values(pair.tree('laptop'))
+      expect(pair.tree('pod')).toEqual(pair.tree('laptop'))
+      expect(texts).not.toContain('')
+      expect(texts.some(text => text === `laptop ${i} `) || texts.some(text => text === `pod ${i} `)).toBe(true)
+    }
+  })
+})
