@@ -14,7 +14,7 @@ describe.skipIf(colleague === undefined)('a second person (PODSWAP_E2E_COLLEAGUE
 
   beforeAll(async () => {
     session = await DevSession.create({ purpose: 'two', workload: { replicas: 3 } })
-    other = new Laptop({ kubeconfig: colleague! })
+    other = new Laptop({ kubeconfig: colleague!, hostname: 'colleagues-laptop' })
     session.defer(() => other[Symbol.asyncDispose]())
     other.folder('theirs', { 'b.txt': 'theirs' })
     const dev = { command: ['sleep', '86400'], sync: ['./theirs:/app'] }

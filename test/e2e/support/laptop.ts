@@ -35,6 +35,8 @@ export interface LaptopOptions {
   kubeconfig?: string
   agentImage?: string
   cli?: string
+  /** The machine's name, where it must be another one than ours; needs root. */
+  hostname?: string
   /** Where its folders are made; default: the system's folder for temp files. */
   below?: string
 }
@@ -46,13 +48,15 @@ export class Laptop implements AsyncDisposable {
   readonly state: string
   readonly temp: string
   kubeconfig: string
-  readonly #cli: string
   readonly #agentImage: string
+  /** What stands before the CLI's own arguments. */
+  readonly #command: string[]
   readonly #started: (RunningCommand | Terminal)[] = []
 
   constructor(options: LaptopOptions = {}) {
     this.kubeconfig = options.kubeconfig ?? environment().person
-    this.#cli = options.cli ?? environment().cli
+    const own = [process.execPath, options.cli ?? environment().cli]
+    this.#command = options.hostname === undefined ? own : [...onHost(options.hostname), ...own]
     this.#agentImage = options.agentImage ?? environment().agentImage
     this.root = mkdtempSync(join(options.below ?? tmpdir(), 'podswap-e2e-'))
     this.state = join(this.root, 'state')
@@ -62,7 +66,8 @@ export class Laptop implements AsyncDisposable {
 
   /** Runs the CLI to its end, without a terminal. */
   async podswap(args: string[], options: CommandOptions = {}): Promise<Finished> {
-    return await runCommand(process.execPath, [this.#cli, ...args], this.#in(options))
+    const [program, ...more] = [...this.#command, ...args]
+    return await runCommand(program!, more, this.#in(options))
   }
 
   /** Like {@link podswap}; any exit code but 0 fails with what was printed. */
@@ -76,14 +81,15 @@ export class Laptop implements AsyncDisposable {
 
   /** Starts the CLI without a terminal and leaves it running. */
   start(args: string[], options: CommandOptions = {}): RunningCommand {
-    const command = new RunningCommand(process.execPath, [this.#cli, ...args], this.#in(options))
+    const [program, ...more] = [...this.#command, ...args]
+    const command = new RunningCommand(program!, more, this.#in(options))
     this.#started.push(command)
     return command
   }
 
   /** Starts the CLI in a terminal. */
   terminal(args: string[], options: TerminalOptions = {}): Terminal {
-    const terminal = new Terminal([process.execPath, this.#cli, ...args], { ...options, ...this.#in(options) })
+    const terminal = new Terminal([...this.#command, ...args], { ...options, ...this.#in(options) })
     this.#started.push(terminal)
     return terminal
   }
@@ -161,4 +167,9 @@ export class Laptop implements AsyncDisposable {
     }
     return { cwd: this.root, ...options, env }
   }
+}
+
+/** Runs what follows as if the machine had this name. */
+function onHost(name: string): string[] {
+  return ['unshare', '--uts', 'sh', '-c', 'hostname "$0" && exec "$@"', name]
 }
