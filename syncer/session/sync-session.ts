@@ -65,7 +65,7 @@ class LaptopSession implements SyncSession {
   private readonly ignore: IgnoreReader
   private readonly conflicts: SyncConflict[] = []
   private readonly problems = new Map<string, SyncProblem>()
-  private readonly flushes = new Map<number, { left: number; done: () => void }>()
+  private readonly flushes = new Map<number, () => void>()
   private readonly timers: NodeJS.Timeout[] = []
   private rulesTimer: NodeJS.Timeout | undefined
   private state: SyncStatus['state'] = 'paused'
@@ -164,15 +164,14 @@ class LaptopSession implements SyncSession {
         reject(signal.reason)
       }
       signal.addEventListener('abort', abort, { once: true })
-      this.flushes.set(id, {
-        left: 2,
-        done: () => {
-          signal.removeEventListener('abort', abort)
-          this.flushes.delete(id)
-          resolve()
-        },
+      this.flushes.set(id, () => {
+        signal.removeEventListener('abort', abort)
+        this.flushes.delete(id)
+        resolve()
       })
-      this.engine.flush(id)
+      // What is held back here goes out now; it is waited for below, when the pod has said that its own is here: that
+      // may have become a conflict copy, which must reach the pod.
+      this.engine.flush(0)
       this.engine.askFlush(id)
       this.loop.wake()
     })
@@ -278,7 +277,7 @@ class LaptopSession implements SyncSession {
         this.halted = false
         break
       case 'flushed':
-        this.flushed(event.id)
+        this.flushed(event.side, event.id)
         break
       case 'probed':
         this.lastProbeAtMs = this.clock.now()
@@ -306,11 +305,12 @@ class LaptopSession implements SyncSession {
     }
   }
 
-  private flushed(id: number): void {
-    const flush = this.flushes.get(id)
-    if (flush === undefined) return
-    flush.left -= 1
-    if (flush.left === 0) flush.done()
+  private flushed(side: 'laptop' | 'pod', id: number): void {
+    if (side === 'laptop') this.flushes.get(id)?.()
+    else if (this.flushes.has(id)) {
+      this.engine.flush(id)
+      this.loop.wake()
+    }
   }
 
   private failed(reason: Error): void {
