@@ -288,6 +288,8 @@ class LaptopSession implements SyncSession {
         break
       case 'live':
         this.lastProbeAtMs = this.clock.now()
+        // What waited when the connection went waits on the new one.
+        for (const id of this.flushes.keys()) this.engine.askFlush(id)
         break
       case 'flush-asked':
       case 'first-contact':
