@@ -9,7 +9,7 @@ import { createFile, openFile, syncToDevice, toListedStat, toStat } from './node
 import { type Folders, openFolders } from './node-folders.ts'
 import { readEntries, readNames } from './node-listing.ts'
 import { NodePlaces } from './node-places.ts'
-import { explained, type PrivateFolderChoice } from './private-folder.ts'
+import { explained, leavePrivateFolder, type PrivateFolderChoice } from './private-folder.ts'
 import { systemError } from './system-error.ts'
 import { probeTimestampGranule } from './timestamp-granule.ts'
 
@@ -87,6 +87,16 @@ export class NodeDisk implements Disk {
   /** Reads the mount table again; otherwise that is done every few seconds. */
   refreshMounts(): void {
     this.#mounts.refresh()
+  }
+
+  /** Removes our private folder where nothing is kept in it; the next run makes it again. */
+  removeEmptyPrivateFolder(): void {
+    try {
+      leavePrivateFolder(this.#places.privatePrefix)
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      // It stays: it only looks untidy.
+    }
   }
 
   close(): void {

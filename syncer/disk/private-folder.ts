@@ -54,6 +54,15 @@ function makePrivateFolder(folders: Folders, mounts: Mounts, choice: PrivateFold
   return inGit ?? prepareInRoot(folders, mounts)
 }
 
+/** @param prefix what stands before a private name */
+export function leavePrivateFolder(prefix: string): void {
+  const names = fs.readdirSync(nativePath(prefix))
+  if (names.some(name => name !== '.gitignore')) return
+  const place = fs.realpathSync(nativePath(prefix))
+  for (const name of names) fs.unlinkSync(nativePath(prefix + name))
+  fs.rmdirSync(place)
+}
+
 function hintFor(code: string): string {
   if (code === 'EROFS') return 'The file system is read-only: sync a folder on a writable volume.'
   if (code === 'EACCES' || code === 'EPERM') {

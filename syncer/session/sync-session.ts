@@ -185,6 +185,7 @@ class LaptopSession implements SyncSession {
     this.engine.close()
     saveIndex(path.join(this.options.stateFolder, 'index'), this.replica.tree)
     this.log.close()
+    this.disk.removeEmptyPrivateFolder()
     this.disk.close()
   }
 

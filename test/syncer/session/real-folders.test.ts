@@ -179,3 +179,15 @@ describe('sync over real folders', () => {
     }
   })
 })
+
+test('nothing of ours stays in the laptop’s folder where nothing had to be kept', async () => {
+  const tidy = new RealPair()
+  tidy.write('laptop', 'f', 'text')
+  tidy.open()
+  tidy.attach()
+  await tidy.inStep()
+  tidy.session.close()
+  expect(fs.readdirSync(tidy.laptopFolder)).toEqual(['f'])
+  tidy.open()
+  tidy.dispose()
+})
