@@ -92,7 +92,7 @@ export class NodeDisk implements Disk {
   /** Removes our private folder where nothing is kept in it; the next run makes it again. */
   removeEmptyPrivateFolder(): void {
     try {
-      leavePrivateFolder(this.#places.privatePrefix)
+      leavePrivateFolder(this.#folders, this.privatePath, this.#places.standingPrivatePrefix())
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       // It stays: it only looks untidy.

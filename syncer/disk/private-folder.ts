@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import { errnoOf, UserError } from '../base/errors.ts'
-import type { Path } from '../core/path.ts'
+import { nameOf, type Path, parentOf } from '../core/path.ts'
 import type { OpenFile } from './disk.ts'
 import type { Mounts } from './mounts.ts'
 import { nativePath } from './native-path.ts'
@@ -54,13 +54,12 @@ function makePrivateFolder(folders: Folders, mounts: Mounts, choice: PrivateFold
   return inGit ?? prepareInRoot(folders, mounts)
 }
 
-/** @param prefix what stands before a private name */
-export function leavePrivateFolder(prefix: string): void {
+/** Removes the private folder where it holds nothing but its own mark. @param prefix what stands before a private name */
+export function leavePrivateFolder(folders: Folders, place: Path, prefix: string): void {
   const names = fs.readdirSync(nativePath(prefix))
   if (names.some(name => name !== '.gitignore')) return
-  const place = fs.realpathSync(nativePath(prefix))
   for (const name of names) fs.unlinkSync(nativePath(prefix + name))
-  fs.rmdirSync(place)
+  fs.rmdirSync(nativePath(folders.enter(parentOf(place)) + nameOf(place)))
 }
 
 function hintFor(code: string): string {
