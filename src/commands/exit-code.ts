@@ -1,5 +1,5 @@
 import { UserError } from '../../syncer/base/errors.ts'
-import type { Outcome } from '../session/machine.ts'
+import type { Outcome } from '../session/session-state.ts'
 
 const SIGNAL_NUMBERS: Record<string, number> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }
 

@@ -98,7 +98,11 @@ function lendTerminal(io: Io, session: Session, reporter: Reporter): ProgramTerm
 /** While the program has the terminal, only what a person must know is said there. */
 function reportBeside(reporter: Reporter, terminal: ProgramTerminal | null, event: UiEvent): void {
   if (event.type === 'ended') terminal?.close()
-  if (terminal?.isOpen && !isUrgent(event)) return
+  if (terminal?.isOpen) {
+    if (!isUrgent(event)) return
+    // The program may have left the cursor anywhere in its line.
+    terminal.beginLine()
+  }
   reporter.report(event)
 }
 

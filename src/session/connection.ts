@@ -2,8 +2,8 @@ import type { UserError } from '../../syncer/base/errors.ts'
 import { asUserError } from './as-user-error.ts'
 import { deadline } from './deadline.ts'
 import { type Link, openLink } from './link.ts'
-import type { PodRef } from './machine.ts'
 import type { SessionParts } from './parts.ts'
+import type { PodRef } from './session-state.ts'
 
 const PROBE_TIMEOUT_MS = 3_000
 

@@ -1,5 +1,5 @@
 import type { AgentClient } from '../../syncer/wire/client.ts'
-import type { PodRef } from './machine.ts'
+import type { PodRef } from './session-state.ts'
 
 export interface DevCommandOptions {
   argv: string[]

@@ -5,7 +5,7 @@ import type { Lane } from '../../syncer/session/peer.ts'
 import type { SyncEvent, SyncSession } from '../../syncer/session/sync-port.ts'
 import type { SyncFolder } from '../manifest/manifest.ts'
 import type { ForwardLine, UiEvent } from '../ui/events.ts'
-import type { PodRef } from './machine.ts'
+import type { PodRef } from './session-state.ts'
 
 /** What a session is put together from; a test brings its own. */
 export interface SessionParts {

@@ -57,6 +57,11 @@ export class ProgramTerminal {
     this.#view.close()
   }
 
+  /** Before a line of ours. */
+  beginLine(): void {
+    this.#out.write('\r\n')
+  }
+
   /** Gives the terminal back as it was; harmless when done twice. */
   close(): void {
     this.#view.close()

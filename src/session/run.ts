@@ -8,22 +8,15 @@ import { Connection } from './connection.ts'
 import { deadline } from './deadline.ts'
 import { DevCommand, type DevCommandOptions } from './dev-command.ts'
 import type { Link } from './link.ts'
-import {
-  type Effect,
-  initialState,
-  type Outcome,
-  type PodRef,
-  type SessionEvent,
-  type SessionState,
-  step,
-} from './machine.ts'
+import { initialState, step } from './machine.ts'
 import type { AppliedSwap, BoundForwards, PodNews, SessionParts } from './parts.ts'
+import type { Effect, Outcome, PodRef, SessionEvent, SessionState } from './session-state.ts'
 import type { FolderSource } from './status-report.ts'
+import { SwapWork } from './swap-work.ts'
 import { SyncFolders } from './sync-folders.ts'
 import { onWake } from './wake.ts'
 
 const CALL_TIMEOUT_MS = 15_000
-const REVERT_TIMEOUT_MS = 90_000
 
 export interface SessionConfig {
   dev: Dev
@@ -62,11 +55,10 @@ export class Session {
   readonly #readers = new Set<LinkReader>()
   readonly #connection: Connection
   readonly #command: DevCommand
+  readonly #swap: SwapWork
   #draining = false
   #state: SessionState
   #forwards: BoundForwards | null = null
-  #swap: AppliedSwap | null = null
-  #applying: Promise<void> = Promise.resolve()
   #folders: SyncFolders | null = null
   #cancelRetry = () => {}
   #stopWaking = () => {}
@@ -81,6 +73,7 @@ export class Session {
     this.#parts = parts
     this.#report = report
     this.#command = new DevCommand(config.command)
+    this.#swap = new SwapWork(parts, this.#over.signal, report)
     this.#startedAt = parts.clock.monotonic()
     this.#state = initialState({ endsWithCommand: config.endsWithCommand, downOnExit: config.downOnExit })
     this.#connection = new Connection(parts, this.#over.signal, {
@@ -135,7 +128,7 @@ export class Session {
     return {
       phase: this.#state.phase,
       pod: this.#state.pod?.name ?? null,
-      swap: this.#swap,
+      swap: this.#swap.applied,
       forwards: this.#forwards?.lines ?? [],
       folders: this.#folders?.sources() ?? [],
       trouble: this.#trouble,
@@ -188,8 +181,7 @@ export class Session {
         this.#task(this.#bindForwards())
         break
       case 'apply-swap':
-        this.#applying = this.#applySwap()
-        this.#task(this.#applying)
+        this.#task(this.#applySwap())
         break
       case 'watch-pod':
         this.#task(this.#watchPod())
@@ -242,26 +234,15 @@ export class Session {
   }
 
   async #applySwap(): Promise<void> {
-    const { signal } = this.#over
-    const swap = await this.#parts.applySwap({
-      signal,
-      touching: () => {
-        // An end that came meanwhile took the cluster for untouched: then it stays so.
-        signal.throwIfAborted()
-        this.#dispatch({ type: 'swap-touched' })
-      },
-      report: this.#report,
-    })
-    this.#swap = swap
-    this.#report({ type: 'swapped', ...swap })
-    this.#dispatch({ type: 'swap-applied', resumed: swap.resumed })
+    const { resumed } = await this.#swap.apply(() => this.#dispatch({ type: 'swap-touched' }))
+    this.#dispatch({ type: 'swap-applied', resumed })
   }
 
   async #watchPod(): Promise<void> {
-    const swap = this.#swap
-    if (!swap) return
-    this.#folders = new SyncFolders(this.#parts, this.#config.dev.sync, swap, this.#report)
-    await this.#parts.watchPod(swap, { signal: this.#over.signal, on: news => this.#onPod(news) })
+    const { applied } = this.#swap
+    if (!applied) return
+    this.#folders = new SyncFolders(this.#parts, this.#config.dev.sync, applied, this.#report)
+    await this.#parts.watchPod(applied, { signal: this.#over.signal, on: news => this.#onPod(news) })
   }
 
   #onPod(news: PodNews): void {
@@ -340,12 +321,9 @@ export class Session {
   }
 
   async #revert(): Promise<void> {
-    this.#report({ type: 'undoing', workload: this.#swap?.workload ?? this.#config.dev.name })
     this.#over.abort()
-    await this.#applying.catch(() => {})
     try {
-      using late = deadline(this.#parts.timers, REVERT_TIMEOUT_MS)
-      await this.#parts.revertSwap({ signal: late.signal, report: this.#report })
+      await this.#swap.revert(this.#config.dev.name)
       this.#dispatch({ type: 'reverted' })
     } catch (error) {
       this.#dispatch({ type: 'revert-failed', error: asUserError(error) })
@@ -357,11 +335,21 @@ export class Session {
     this.#stopWaking()
     this.#cancelRetry()
     this.#detach()
-    this.#folders?.close()
-    await this.#applying.catch(() => {})
-    await this.#forwards?.close()
-    this.#report({ type: 'ended', dev: this.#config.dev.name, workload: this.#swap?.workload ?? null, outcome })
+    await this.#closing(async () => this.#folders?.close())
+    await this.#swap.settled()
+    await this.#closing(async () => this.#forwards?.close())
+    const workload = this.#swap.applied?.workload ?? null
+    this.#report({ type: 'ended', dev: this.#config.dev.name, workload, outcome })
     this.#finish(outcome)
+  }
+
+  /** What cannot be closed in order (a full disk) must not keep the rest from it. */
+  async #closing(close: () => Promise<void>): Promise<void> {
+    try {
+      await close()
+    } catch (error) {
+      this.#report({ type: 'warning', message: asUserError(error).message })
+    }
   }
 
   /** For the forwards, which try again by themselves for as long as their own patience lasts. */

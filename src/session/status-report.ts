@@ -1,6 +1,6 @@
 import type { SyncProblem, SyncStatus } from '../../syncer/session/sync-port.ts'
 import type { CommandState } from '../../syncer/wire/services.ts'
-import type { Phase } from './machine.ts'
+import type { Phase } from './session-state.ts'
 
 /** What `podswap status --json` prints. */
 export interface StatusReport {

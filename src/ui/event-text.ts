@@ -1,5 +1,5 @@
 import type { SyncEvent } from '../../syncer/session/sync-port.ts'
-import type { Outcome } from '../session/machine.ts'
+import type { Outcome } from '../session/session-state.ts'
 import type { SwapEvent } from '../swap/swap-event.ts'
 import type { ForwardLine, Transfer, UiEvent } from './events.ts'
 import { formatBytes, formatCount, formatDuration, plural } from './quantity.ts'
@@ -175,7 +175,8 @@ export function commandLine(command: string[]): string {
 }
 
 function commandText(command: string[], already: boolean): string {
-  return already ? `${commandLine(command)} still runs` : `${commandLine(command)} started`
+  // What runs may have been started with other words than these.
+  return already ? 'the command still runs' : `${commandLine(command)} started`
 }
 
 function exitLine(event: Extract<UiEvent, { type: 'command-exited' }>): Line {

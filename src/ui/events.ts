@@ -1,6 +1,6 @@
 import type { UserError } from '../../syncer/base/errors.ts'
 import type { SyncEvent } from '../../syncer/session/sync-port.ts'
-import type { Outcome, Phase } from '../session/machine.ts'
+import type { Outcome, Phase } from '../session/session-state.ts'
 import type { SwapEvent } from '../swap/swap-event.ts'
 
 /** Where a local listener leads. */

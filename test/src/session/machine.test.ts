@@ -1,15 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  type Effect,
-  FIRST_ATTACH_ATTEMPTS_MAX,
-  initialState,
-  type PodRef,
-  type SessionEvent,
-  type SessionOptions,
-  type SessionState,
-  step,
-} from '../../../src/session/machine.ts'
+import { FIRST_ATTACH_ATTEMPTS_MAX, initialState, step } from '../../../src/session/machine.ts'
+import type { Effect, PodRef, SessionEvent, SessionOptions, SessionState } from '../../../src/session/session-state.ts'
 import { type ErrorCode, UserError } from '../../../syncer/base/errors.ts'
 
 const pod: PodRef = { name: 'web-podswap-1', uid: 'u1', container: 'app', incarnation: 'c1' }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Outcome, Reason } from '../../../src/session/machine.ts'
+import type { Outcome, Reason } from '../../../src/session/session-state.ts'
 import { commandLine, eventLines, printable } from '../../../src/ui/event-text.ts'
 import type { UiEvent } from '../../../src/ui/events.ts'
 import { eventJson } from '../../../src/ui/json-reporter.ts'
@@ -72,7 +72,7 @@ test.each<[UiEvent, string[]]>([
     ['syncing 1,234 of 50,000 files, 45.0 MB of 183 MB, 61.0 MB/s …'],
   ],
   [{ type: 'command-started', command: ['sh', '-c', 'echo "hi"'], already: false }, [`sh -c 'echo "hi"' started`]],
-  [{ type: 'command-started', command: ['node', 'a.js'], already: true }, ['node a.js still runs']],
+  [{ type: 'command-started', command: ['node', 'a.js'], already: true }, ['the command still runs']],
   [{ type: 'command-exited', code: 0 }, ['the command ended with code 0']],
   [{ type: 'command-exited', code: 7 }, ['warning: the command ended with code 7']],
   [{ type: 'command-exited', code: 130, signal: 'SIGINT' }, ['warning: the command ended by SIGINT']],
