@@ -33,7 +33,10 @@ export class MessageStream {
   /** Length of the message that is under way, where that is known. */
   private bodyBytes: number | undefined
   private isPaused = false
+  /** The stream has ended; what has arrived may still wait here, while this is paused. */
   private hasEnded = false
+  private isClosed = false
+  private isOver = false
 
   constructor(stream: Duplex, handlers: MessageHandlers, messageBytesMax: number = limits.messageBytesMax) {
     this.stream = stream
@@ -43,7 +46,7 @@ export class MessageStream {
     stream.on('end', () => this.ended())
     stream.on('error', () => {})
     stream.on('drain', () => handlers.drain?.())
-    stream.once('close', () => handlers.close?.(stream.errored ?? undefined))
+    stream.once('close', () => this.closed())
   }
 
   /**
@@ -93,12 +96,12 @@ export class MessageStream {
   }
 
   private deliver(): void {
-    while (!this.isPaused && !this.stream.destroyed) {
+    while (!this.isPaused && !this.isOver) {
       const message = this.next()
       if (!message) break
       this.pass(message)
     }
-    if (this.hasEnded && !this.isPaused && !this.stream.destroyed) this.finish()
+    if (this.hasEnded && !this.isPaused && !this.isOver) this.finish()
   }
 
   private pass(message: Buffer): void {
@@ -106,7 +109,7 @@ export class MessageStream {
       this.handlers.message(message)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
-      this.stream.destroy(error)
+      this.break(error)
     }
   }
 
@@ -115,7 +118,7 @@ export class MessageStream {
       if (this.arrived.bytes < lengthBytes) return undefined
       this.bodyBytes = this.arrived.join(lengthBytes).readUInt32BE()
       if (this.bodyBytes > this.messageBytesMax) {
-        this.stream.destroy(new ProtocolError(`a message of ${this.bodyBytes} bytes`))
+        this.break(new ProtocolError(`a message of ${this.bodyBytes} bytes`))
         return undefined
       }
     }
@@ -130,10 +133,29 @@ export class MessageStream {
     this.deliver()
   }
 
+  /** All that arrived has been delivered. */
   private finish(): void {
-    this.hasEnded = false
     const isCut = this.arrived.bytes > 0 || this.bodyBytes !== undefined
-    if (isCut) this.stream.destroy(new ProtocolError('the stream ended in the middle of a message'))
-    else this.handlers.end?.()
+    if (isCut) {
+      this.break(new ProtocolError('the stream ended in the middle of a message'))
+      return
+    }
+    this.isOver = true
+    this.handlers.end?.()
+    if (this.isClosed) this.handlers.close?.(undefined)
+  }
+
+  private break(error: ProtocolError): void {
+    this.isOver = true
+    this.stream.destroy(error)
+    if (this.isClosed) this.handlers.close?.(error)
+  }
+
+  private closed(): void {
+    this.isClosed = true
+    // after its end a stream closes by itself; what is held back here comes first
+    if (this.hasEnded && !this.isOver && !this.stream.errored) return
+    this.isOver = true
+    this.handlers.close?.(this.stream.errored ?? undefined)
   }
 }

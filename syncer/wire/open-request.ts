@@ -85,7 +85,9 @@ function parseCall(fields: Fields): AgentCall {
 }
 
 function asAddress(fields: Fields): { host: string; port: number } {
-  return { host: asText(fields.host, 'host', limits.nameBytesMax), port: asInteger(fields.port, 'port', 1, 65_535) }
+  const host = asText(fields.host, 'host', limits.nameBytesMax)
+  if (host === '') throw new ProtocolError('host is empty')
+  return { host, port: asInteger(fields.port, 'port', 1, 65_535) }
 }
 
 function asSize(fields: Fields): { columns: number; rows: number } {

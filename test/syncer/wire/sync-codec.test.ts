@@ -20,7 +20,12 @@ const bytes = fc.uint8Array({ maxLength: 3000 }).map(array => Buffer.from(array)
 const marker = fc.record({ id: fc.stringMatching(/^[0-9a-z-]{1,64}$/), epoch: count })
 
 const message: fc.Arbitrary<SyncMessage> = fc.oneof(
-  fc.record({ type: fc.constant('hello' as const), session: fc.string({ maxLength: 20 }), rules: fc.string(), nowMs: count }),
+  fc.record({
+    type: fc.constant('hello' as const),
+    session: fc.string({ maxLength: 20 }),
+    rules: fc.string(),
+    nowMs: count,
+  }),
   fc.record({ type: fc.constant('welcome' as const), marker: fc.option(marker), nowMs: count }),
   fc.record({
     type: fc.constant('index' as const),
@@ -47,22 +52,37 @@ const message: fc.Arbitrary<SyncMessage> = fc.oneof(
   fc
     .record({ seq: count, path, base: token, data: file, mtimeMs: count, live: fc.boolean(), bytes })
     .map(put => ({ type: 'put' as const, ...put })),
-  fc.record({ seq: count, path, base: token, data: file, mtimeMs: count, live: fc.boolean(), staged: count }).map(put => ({
-    type: 'put' as const,
-    ...put,
-  })),
+  fc
+    .record({ seq: count, path, base: token, data: file, mtimeMs: count, live: fc.boolean(), staged: count })
+    .map(put => ({
+      type: 'put' as const,
+      ...put,
+    })),
   fc.record({ type: fc.constant('ack' as const), seq: count, path }),
   fc.record({
     type: fc.constant('rej' as const),
     seq: count,
     path,
-    reason: fc.constantFrom('changed' as const, 'need' as const, 'failed' as const, 'halted' as const, 'ignored' as const),
+    reason: fc.constantFrom(
+      'changed' as const,
+      'need' as const,
+      'failed' as const,
+      'halted' as const,
+      'ignored' as const,
+    ),
   }),
   fc
     .record({ id: count, token: file, offset: count, last: fc.boolean(), mtimeMs: count, bytes })
     .map(content => ({ type: 'content' as const, ...content })),
-  fc.record({ type: fc.constantFrom('staged' as const, 'forget' as const, 'flush' as const, 'flushed' as const), id: count }),
-  fc.record({ type: fc.constant('unstaged' as const), id: count, reason: fc.constantFrom('damaged' as const, 'failed' as const) }),
+  fc.record({
+    type: fc.constantFrom('staged' as const, 'forget' as const, 'flush' as const, 'flushed' as const),
+    id: count,
+  }),
+  fc.record({
+    type: fc.constant('unstaged' as const),
+    id: count,
+    reason: fc.constantFrom('damaged' as const, 'failed' as const),
+  }),
   fc.record({ type: fc.constant('problem' as const), path, code: name, message: fc.string() }),
   fc.record({ type: fc.constant('probe' as const), id: count }),
   fc.record({ type: fc.constant('probed' as const), id: count, pending: count }),
@@ -105,18 +125,27 @@ describe('the sync codec', () => {
 
   test('a recorded stream with bytes changed, dropped or cut ends in messages or in a ProtocolError', () => {
     fc.assert(
-      fc.property(fc.array(message, { minLength: 1, maxLength: 5 }), fc.nat(), fc.nat(255), fc.nat(), (messages, at, byte, cut) => {
-        const bytes = encode(messages)
-        bytes[at % bytes.length] = byte
-        tryRead(bytes.subarray(0, cut % (bytes.length + 1)))
-      }),
+      fc.property(
+        fc.array(message, { minLength: 1, maxLength: 5 }),
+        fc.nat(),
+        fc.nat(255),
+        fc.nat(),
+        (messages, at, byte, cut) => {
+          const bytes = encode(messages)
+          bytes[at % bytes.length] = byte
+          tryRead(bytes.subarray(0, cut % (bytes.length + 1)))
+        },
+      ),
       { numRuns: 5_000 },
     )
   })
 
-  test.each(['../x', '/x', 'a/../../x', 'a//b', '.', 'a/.', '', 'a\0b', 'x'.repeat(5000)])('28: refuses the path %j', bad => {
-    expect(tryRead(encode([{ type: 'ack', seq: 1, path: bad }]))).toBeInstanceOf(ProtocolError)
-  })
+  test.each(['../x', '/x', 'a/../../x', 'a//b', '.', 'a/.', '', 'a\0b', 'x'.repeat(5000)])(
+    '28: refuses the path %j',
+    bad => {
+      expect(tryRead(encode([{ type: 'ack', seq: 1, path: bad }]))).toBeInstanceOf(ProtocolError)
+    },
+  )
 
   test('30: refuses lengths and counts that the message cannot hold', () => {
     const to = new ByteWriter()
