@@ -27,6 +27,15 @@ class Side {
     })
   }
 
+  /** Ends its own direction and reads the other to its end, with every pause that it makes. */
+  finish(): void {
+    const { stream } = this
+    if (stream.destroyed) return
+    stream.end()
+    stream.on('pause', () => setImmediate(() => stream.resume()))
+    stream.resume()
+  }
+
   act(): void {
     const { stream } = this
     const what = this.random()
@@ -50,11 +59,14 @@ describe('Mux under chaos', () => {
       const random = seededRandom(seed)
       const tap = new WireTap()
       const carriers = carrierPair({ cut: randomCut(random), onWrite: (end, chunk) => tap.see(end, chunk) })
+      let isFinishing = false
       const near = new Map<number, Side>()
       const far = new Map<number, Side>()
       const onOpen = (_request: unknown, stream: MuxStream) => {
         const what = random()
-        far.set(stream.id, new Side(stream, random))
+        const side = new Side(stream, random)
+        far.set(stream.id, side)
+        if (isFinishing) side.finish()
         if (what < 0.1) stream.reset('refused', 'by chance')
         else if (what < 0.6) stream.accept()
       }
@@ -70,15 +82,10 @@ describe('Mux under chaos', () => {
         for (let count = 0; count < 3 && sides.length > 0; count++) sides[Math.floor(random() * sides.length)]!.act()
         if (random() < 0.5) await new Promise(resolve => setImmediate(resolve))
       }
-      for (const side of [...near.values(), ...far.values()]) {
-        if (side.stream.destroyed) continue
-        side.stream.end()
-        side.stream.resume()
-        // a reader that pauses itself at random must be woken until it has all
-        side.stream.on('pause', () => setImmediate(() => side.stream.resume()))
-      }
-      const all = [...near.values(), ...far.values()]
-      await expect.poll(() => all.filter(side => !side.stream.closed).length, { timeout: 20_000 }).toBe(0)
+      isFinishing = true
+      for (const side of [...near.values(), ...far.values()]) side.finish()
+      const open = () => [...near.values(), ...far.values()].filter(side => !side.stream.closed).length
+      await expect.poll(open, { timeout: 20_000 }).toBe(0)
       expect([laptop.ended, agent.ended]).toEqual([undefined, undefined])
       expect(tap.violations).toEqual([])
       for (const [id, side] of near) check(side, far.get(id))
