@@ -37,6 +37,8 @@ export interface CrowdOptions {
   nowMs: () => number
   /** They only write, and neither move nor remove. */
   gentle: boolean
+  /** Size of large contents. */
+  bigBytes: number
   /** What they do, where not gentle. */
   deeds?: Deeds
 }
@@ -68,6 +70,7 @@ export class Crowd {
   readonly #paths: Path[]
   readonly #nowMs: () => number
   readonly #deeds: Deeds
+  readonly #bigBytes: number
 
   constructor(options: CrowdOptions) {
     this.#disk = options.disk
@@ -75,6 +78,7 @@ export class Crowd {
     this.#random = options.random
     this.#paths = options.paths
     this.#nowMs = options.nowMs
+    this.#bigBytes = options.bigBytes
     this.#deeds = options.gentle ? harmless : (options.deeds ?? deeds)
   }
 
@@ -116,7 +120,7 @@ export class Crowd {
       case 'save':
         return done(this.#save(path, this.#checker.token()))
       case 'saveBig':
-        return done(this.#save(path, `${this.#checker.token()}${'.'.repeat(40)}`))
+        return done(this.#save(path, this.#checker.token().padEnd(this.#bigBytes, '.')))
       case 'edit':
         return done(this.#save(path, people.read(path).toString('latin1') + this.#checker.token()))
       case 'undo':

@@ -7,6 +7,7 @@ import type { Lane, Peer } from '../../syncer/session/peer.ts'
 import { ModelFiles } from './model-files.ts'
 import type { Message } from './model-message.ts'
 import type { Rule } from './model-rules.ts'
+import { ModelView } from './model-view.ts'
 import type { EndPorts } from './subject.ts'
 
 /** What an end knows of one path; the names are those of the decision page. */
@@ -31,6 +32,7 @@ const busyMs = 5
 export abstract class ModelEnd implements Peer<Message> {
   protected readonly disk: Disk
   protected readonly clock: Clock
+  protected readonly view: ModelView
   protected readonly files: ModelFiles
   protected readonly without: ReadonlySet<Rule>
   protected readonly lines = new Map<Path, Line>()
@@ -49,12 +51,8 @@ export abstract class ModelEnd implements Peer<Message> {
     this.without = without
     this.#send = ports.send
     this.#ignored = ports.ignored
-    this.files = new ModelFiles(
-      ports,
-      without,
-      path => this.touch(path),
-      path => this.lines.get(path)?.base === folder,
-    )
+    this.view = new ModelView(ports, without, path => this.lines.get(path)?.base === folder)
+    this.files = new ModelFiles(ports, without, this.view, path => this.touch(path))
   }
 
   /** First things of a connection; a system error means: again soon. */
@@ -164,7 +162,7 @@ export abstract class ModelEnd implements Peer<Message> {
     if (path !== '') this.touch(path)
     for (const [known, line] of this.lines) if (isWithin(known, path)) line.dirty = true
     const ok = quietly(() => {
-      for (const found of this.files.scan(path).keys()) this.touch(found)
+      for (const found of this.view.scan(path).keys()) this.touch(found)
     })
     // The folder could not be read: it is asked again with its line.
     if (!ok && path !== '') this.line(path).retryAtMs = this.clock.monotonic() + busyMs
@@ -190,7 +188,7 @@ export abstract class ModelEnd implements Peer<Message> {
 
   /** A folder that is none any more: what was in it is gone, whatever hints came. */
   #spread(path: Path): void {
-    const token = this.files.look(path)
+    const token = this.view.look(path)
     if (token === folder || token === undefined) return
     for (const [below, line] of this.lines) if (isWithin(below, path)) line.dirty = true
   }
@@ -198,7 +196,7 @@ export abstract class ModelEnd implements Peer<Message> {
   #consider(path: Path, line: Line, last: (() => void)[]): void {
     const now = this.clock.monotonic()
     if ((line.fly !== undefined && !this.without.has('one in flight')) || line.staging || line.retryAtMs > now) return
-    const token = this.files.look(path)
+    const token = this.view.look(path)
     if (token === undefined) line.retryAtMs = now + busyMs
     else if (token === line.base) line.dirty = false
     else if (token === absent || line.base === folder) last.push(() => this.#sendNow(path, line, token))
@@ -213,7 +211,7 @@ export abstract class ModelEnd implements Peer<Message> {
   #sendFile(path: Path, line: Line): void {
     const staged = line.staged
     line.staged = undefined
-    const content = this.files.read(path)
+    const content = this.view.read(path)
     if (content === undefined) {
       line.retryAtMs = this.clock.monotonic() + busyMs
     } else if (staged && (staged.token === content.token || this.without.has('look again after staging'))) {
@@ -235,7 +233,7 @@ export abstract class ModelEnd implements Peer<Message> {
 
   #receivePut(put: Put): void {
     const line = this.line(put.path)
-    const now = this.live && !this.#ignored(put.path) ? this.files.look(put.path) : undefined
+    const now = this.live && !this.#ignored(put.path) ? this.view.look(put.path) : undefined
     const answer = now === undefined ? 'rej' : this.answerPut(put, line, now)
     this.files.dropStage(put.path)
     // A folder that could not go has something in it that we may not know of.

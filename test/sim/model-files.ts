@@ -2,46 +2,34 @@ import { hash } from 'node:crypto'
 import type { Clock } from '../../syncer/base/clock.ts'
 import { errnoOf } from '../../syncer/base/errors.ts'
 import { absent, folder, isExecutable, kindOf, linkTargetOf, type Token } from '../../syncer/core/content.ts'
-import { joinPath, type Path } from '../../syncer/core/path.ts'
+import type { Path } from '../../syncer/core/path.ts'
 import { type Disk, inOwn, inTree, type Stat } from '../../syncer/disk/disk.ts'
 import type { Message } from './model-message.ts'
 import type { Rule } from './model-rules.ts'
-import { type Content, contentAt, copyPath, ModelTrash, makeParents } from './model-trash.ts'
+import { contentAt, copyPath, ModelTrash, makeParents } from './model-trash.ts'
+import type { ModelView } from './model-view.ts'
 import type { EndPorts } from './subject.ts'
 
 const stampAgoMs = 20
 const stageLifeMs = 30_000
 
-/** One end's folder: what stands there, and how it is changed without losing anything. */
+/** Changes one end's folder without losing anything. */
 export class ModelFiles {
   readonly trash: ModelTrash
+  readonly #view: ModelView
   readonly #disk: Disk
   readonly #clock: Clock
   readonly #without: ReadonlySet<Rule>
   readonly #freshId: () => string
-  readonly #cache = new Map<Path, { stat: Stat; token: Token }>()
   readonly #stages = new Map<Path, { name: string; token: Token; sinceMs: number }>()
   /** Private files that the system did not let us remove yet. */
   readonly #undiscarded = new Set<string>()
   #recovered = false
-  #wallAhead = Number.NEGATIVE_INFINITY
 
-  readonly #ignored: (path: Path) => boolean
-  readonly #isAgreedFolder: (path: Path) => boolean
-
-  /**
-   * @param touched told of paths that were changed on our own account
-   * @param isAgreedFolder whether both ends agreed on a folder there
-   */
-  constructor(
-    ports: EndPorts<Message>,
-    without: ReadonlySet<Rule>,
-    touched: (path: Path) => void,
-    isAgreedFolder: (path: Path) => boolean,
-  ) {
+  /** @param touched told of paths that were changed on our own account */
+  constructor(ports: EndPorts<Message>, without: ReadonlySet<Rule>, view: ModelView, touched: (path: Path) => void) {
+    this.#view = view
     this.#disk = ports.disk
-    this.#ignored = ports.ignored
-    this.#isAgreedFolder = isAgreedFolder
     this.#clock = ports.clock
     this.#without = without
     this.#freshId = () => Math.floor(ports.random() * 2 ** 48).toString(36)
@@ -51,7 +39,7 @@ export class ModelFiles {
   /** Cleans up after an earlier process; before anything else, once. */
   recover(): void {
     if (this.#recovered) return
-    const inTree = new Set([...this.scan('').values()].map(stat => stat.ino))
+    const inTree = new Set([...this.#view.scan('').values()].map(stat => stat.ino))
     this.trash.recover(ino => inTree.has(ino), this.#clock.monotonic())
     this.#recovered = true
   }
@@ -69,62 +57,6 @@ export class ModelFiles {
       this.#discard(name)
     }
     for (const [path, stage] of this.#stages) if (stage.sinceMs + stageLifeMs <= nowMs) this.dropStage(path)
-  }
-
-  /** Every path at and below `from`, parents first. A folder that cannot be read is an error, never an empty one. */
-  scan(from: Path): Map<Path, Stat> {
-    const found = new Map<Path, Stat>()
-    const visit = (dir: Path) => {
-      for (const { name, ...stat } of this.#disk.listStats(dir)) {
-        const path = joinPath(dir, name)
-        if (this.#ignored(path)) continue
-        found.set(path, stat)
-        if (stat.kind === 'dir') visit(path)
-      }
-    }
-    const top = this.#disk.stat(inTree(from))
-    if (top?.kind === 'dir') visit(from)
-    return found
-  }
-
-  /** What stands there; undefined where that cannot be told now. */
-  look(path: Path): Token | undefined {
-    try {
-      const stat = this.#disk.stat(inTree(path))
-      if (stat === null) return absent
-      if (stat.kind === 'dir') return this.#isAgreedFolder(path) || !this.isShell(path) ? folder : absent
-      const cached = this.#cached(path)
-      if (cached !== undefined && same(cached.stat, stat)) return cached.token
-      return this.read(path)?.token
-    } catch (error) {
-      if (errnoOf(error) === undefined) throw error
-      return undefined
-    }
-  }
-
-  /** A folder that stands only for what does not travel. */
-  isShell(path: Path): boolean {
-    if (this.#without.has('shells are absent')) return false
-    const names = this.#disk.list(path)
-    return names.length > 0 && names.every(({ name }) => this.#ignored(joinPath(path, name)))
-  }
-
-  /** Token and bytes of one moment; undefined where it is no file or link, or changes. */
-  read(path: Path): Content | undefined {
-    const startedNs = this.#nowNs()
-    try {
-      const content = contentAt(this.#disk, inTree(path))
-      if (content === undefined || (content.torn && !this.#without.has('stat after read'))) return undefined
-      const { token, stat } = content
-      const racy = stat.ctimeNs >= startedNs - this.#disk.timestampGranuleNs
-      if (!racy || this.#without.has('racy reads')) this.#cache.set(path, { stat, token })
-      // The times prove nothing then, not even that it was whole: twice the same does.
-      const once = !racy || this.#without.has('racy reads twice') || this.#without.has('stat after read')
-      return once || contentAt(this.#disk, inTree(path))?.token === token ? content : undefined
-    } catch (error) {
-      if (errnoOf(error) === undefined) throw error
-      return undefined
-    }
   }
 
   /** Keeps content that came ahead; false where it is damaged or there is no room. */
@@ -179,7 +111,7 @@ export class ModelFiles {
         if (expected !== absent && !this.#remove(path, expected)) return false
         this.#create(path, data, temp)
       }
-      if (stat !== undefined) this.#trust(path, data, stat)
+      if (stat !== undefined) this.#view.trust(path, data, stat)
       return true
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
@@ -198,7 +130,7 @@ export class ModelFiles {
   copy(path: Path, data: Token, bytes: Buffer | undefined): boolean {
     for (let number = 1; number < 20; number++) {
       const to = copyPath(this.#unblocked(path), data, 'pod', number)
-      const there = this.look(to)
+      const there = this.#view.look(to)
       const made = there === absent && this.replace(to, absent, data, bytes)
       if (!made && there !== data) continue
       try {
@@ -217,7 +149,7 @@ export class ModelFiles {
     const names = path.split('/')
     for (let i = 1; i < names.length; i++) {
       const parent = names.slice(0, i).join('/')
-      const token = this.look(parent)
+      const token = this.#view.look(parent)
       if (token !== folder && token !== absent) return [parent, ...names.slice(i)].join('.')
     }
     return path
@@ -258,7 +190,7 @@ export class ModelFiles {
   #overwrite(path: Path, expected: Token, temp: string): boolean {
     const trash = this.trash.nameFor(path, expected)
     if (this.#without.has('trash link')) {
-      if (this.look(path) !== expected) return false
+      if (this.#view.look(path) !== expected) return false
       this.#disk.rename(inOwn(temp), inTree(path))
       return true
     }
@@ -288,10 +220,10 @@ export class ModelFiles {
     if (kindOf(expected) === 'absent') return true
     if (kindOf(expected) === 'dir') {
       if (this.#without.has('rmdir only')) this.#removeBelow(path)
-      if (!this.isShell(path)) this.#disk.rmdir(path)
+      if (!this.#view.isShell(path)) this.#disk.rmdir(path)
       return true
     }
-    if (this.look(path) !== expected) return false
+    if (this.#view.look(path) !== expected) return false
     if (this.#without.has('grab, then look')) {
       this.#disk.unlink(inTree(path))
       return true
@@ -306,38 +238,10 @@ export class ModelFiles {
   }
 
   #removeBelow(path: Path): void {
-    for (const [found, stat] of [...this.scan(path)].reverse()) {
+    for (const [found, stat] of [...this.#view.scan(path)].reverse()) {
       if (stat.kind === 'dir') this.#disk.rmdir(found)
       else this.#disk.unlink(inTree(found))
     }
-  }
-
-  /** What we just put there is known without reading, if nobody can have written since without showing. */
-  #trust(path: Path, token: Token, made: Stat): void {
-    const nowNs = this.#nowNs()
-    const stat = this.#disk.stat(inTree(path))
-    if (stat === null) return
-    // The mode too: a chmod leaves the modification time as it is.
-    const ours =
-      stat.ino === made.ino &&
-      stat.mtimeNs === made.mtimeNs &&
-      stat.size === made.size &&
-      (stat.mode === made.mode || this.#without.has('mode in the proof'))
-    const tellable = made.mtimeNs < nowNs - this.#disk.timestampGranuleNs
-    if (this.#without.has('proof after apply') || (ours && tellable)) this.#cache.set(path, { stat, token })
-  }
-
-  #cached(path: Path): { stat: Stat; token: Token } | undefined {
-    this.#nowNs()
-    return this.#cache.get(path)
-  }
-
-  /** Forgets all hashes when the wall clock went back: a change could carry a time stamp that was seen already. */
-  #nowNs(): bigint {
-    const ahead = this.#clock.now() - this.#clock.monotonic()
-    if (ahead < this.#wallAhead - 0.001 && !this.#without.has('clock steps back')) this.#cache.clear()
-    this.#wallAhead = ahead
-    return BigInt(Math.floor(this.#clock.now() * 1000)) * 1000n
   }
 
   #discard(name: string): void {
@@ -348,15 +252,4 @@ export class ModelFiles {
       this.#undiscarded.add(name)
     }
   }
-}
-
-function same(a: Stat, b: Stat): boolean {
-  return (
-    a.kind === b.kind &&
-    a.ino === b.ino &&
-    a.size === b.size &&
-    a.mtimeNs === b.mtimeNs &&
-    a.ctimeNs === b.ctimeNs &&
-    a.mode === b.mode
-  )
 }

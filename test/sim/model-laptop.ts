@@ -100,7 +100,7 @@ export class ModelLaptop extends ModelEnd {
 
   #answerIndex(index: Index): void {
     const said = new Map(index.entries.map(entry => [entry.path, entry]))
-    for (const path of this.files.scan('').keys()) this.line(path)
+    for (const path of this.view.scan('').keys()) this.line(path)
     for (const path of said.keys()) this.line(path)
     const identity = this.#judgeMarker(index, said)
     for (const [path, line] of this.lines) {
@@ -149,7 +149,7 @@ export class ModelLaptop extends ModelEnd {
     const agreed = new Map<Path, Token>()
     for (const { path, now } of said.values()) {
       if (now === undefined) continue
-      if (this.#ports.initial === 'mirror' || this.files.look(path) !== absent) agreed.set(path, now)
+      if (this.#ports.initial === 'mirror' || this.view.look(path) !== absent) agreed.set(path, now)
     }
     return agreed
   }
@@ -169,7 +169,7 @@ export class ModelLaptop extends ModelEnd {
   #settle(path: Path, { now, base }: Said): void {
     const sent = this.#state.sent.get(path)
     if (sent !== undefined && (now === sent || base === sent)) this.#state.agree(path, sent)
-    else if (now !== undefined && this.files.look(path) === now) this.#state.agree(path, now)
+    else if (now !== undefined && this.view.look(path) === now) this.#state.agree(path, now)
     else if (sent !== undefined) this.#state.agree(path, this.#state.get(path))
   }
 

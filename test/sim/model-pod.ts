@@ -19,10 +19,10 @@ export class ModelPod extends ModelEnd {
       return
     }
     this.files.recover()
-    for (const path of this.files.scan('').keys()) this.line(path)
+    for (const path of this.view.scan('').keys()) this.line(path)
     const entries: Said[] = []
     for (const [path, line] of this.lines) {
-      const now = this.files.look(path)
+      const now = this.view.look(path)
       if (now !== absent || line.base !== absent)
         entries.push({ path, now, base: this.#knowsBases ? line.base : undefined })
     }

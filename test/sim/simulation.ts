@@ -1,4 +1,5 @@
 import { picture } from './checker.ts'
+import { Disasters } from './disasters.ts'
 import { Random } from './random.ts'
 import type { Subject } from './subject.ts'
 import { drawWeather, type Weather } from './weather.ts'
@@ -34,7 +35,8 @@ export function simulate<M>(subject: Subject<M>, seed: number, options: Simulati
   const { stackTraceLimit } = Error
   if (options.trace === undefined) Error.stackTraceLimit = 0
   try {
-    for (let step = 0; step < weather.steps; step++) takeStep(world)
+    const disasters = new Disasters(world)
+    for (let step = 0; step < weather.steps; step++) takeStep(world, disasters)
     calmDown(world)
   } catch (error) {
     verdict.misbehaved = error instanceof Misbehaviour ? error.message : describe(error)
@@ -62,11 +64,11 @@ function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
-function takeStep<M>(world: World<M>): void {
+function takeStep<M>(world: World<M>, disasters: Disasters<M>): void {
   const { random, weather } = world
   world.pass(random.next() * 3)
   if (random.chance(weather.longPause)) world.pass(random.pick([100, 300, 5_000, 20_000, 70_000]))
-  breakThings(world)
+  breakThings(world, disasters)
   for (const end of [world.laptop, world.pod]) if (end.peer === undefined && random.chance(0.3)) world.start(end)
   if (world.connection === undefined && world.laptop.peer && world.pod.peer && random.chance(0.3)) world.connect()
   const end = random.pick([world.laptop, world.pod])
@@ -86,17 +88,17 @@ function takeStep<M>(world: World<M>): void {
   }
 }
 
-function breakThings<M>(world: World<M>): void {
+function breakThings<M>(world: World<M>, disasters: Disasters<M>): void {
   const { random, weather } = world
   if (random.chance(weather.cut)) world.cut()
   if (random.chance(weather.crash)) world.kill(random.pick([world.laptop, world.pod]))
-  if (random.chance(weather.powerCut)) world.cutPower()
-  if (random.chance(weather.newPod)) world.replacePod()
-  if (weather.volumeRollback > 0 && random.chance(0.05)) world.takeSnapshot()
-  if (random.chance(weather.volumeRollback)) world.rollBack()
+  if (random.chance(weather.powerCut)) disasters.cutPower()
+  if (random.chance(weather.newPod)) disasters.replacePod()
+  if (weather.volumeRollback > 0 && random.chance(0.05)) disasters.takeSnapshot()
+  if (random.chance(weather.volumeRollback)) disasters.rollBack()
   const atRest = world.connection?.quiet && world.laptop.peer?.idle() && world.pod.peer?.idle()
-  if (weather.stateRestored > 0 && atRest && random.chance(0.3)) world.takeBackup()
-  if (random.chance(weather.stateRestored)) world.restoreState()
+  if (weather.stateRestored > 0 && atRest && random.chance(0.3)) disasters.takeBackup()
+  if (random.chance(weather.stateRestored)) disasters.restoreState()
   if (random.chance(weather.clockStep)) {
     const end = random.pick([world.laptop, world.pod])
     end.clock.offsetMs += (random.next() - 0.5) * random.pick([100, 10_000])

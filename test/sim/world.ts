@@ -2,8 +2,6 @@ import type { Clock } from '../../syncer/base/clock.ts'
 import type { Path } from '../../syncer/core/path.ts'
 import type { Place } from '../../syncer/disk/disk.ts'
 import { type DiskOperation, MemoryDisk } from '../../syncer/disk/memory-disk.ts'
-import { cutPower } from '../../syncer/disk/memory-power.ts'
-import type { Inode } from '../../syncer/disk/memory-volume.ts'
 import type { Peer } from '../../syncer/session/peer.ts'
 import { Checker, tokensOn } from './checker.ts'
 import { Connection, type EndName } from './connection.ts'
@@ -44,9 +42,10 @@ export class World<M> {
   /** Faults and people are over. */
   calm = false
   #nowMs = 0
-  #boot = 1
+  /** Starts of the laptop's machine. */
+  boots = 1
   /** What the pod holds is still that of its image or an old volume: the laptop may win over it. */
-  #podUntouched = true
+  podUntouched = true
   readonly #subject: Subject<M>
   readonly #trace: ((line: string) => void) | undefined
 
@@ -125,7 +124,7 @@ export class World<M> {
           ? this.#subject.laptop({
               ...ports,
               journal: this.journal,
-              bootId: `boot-${this.#boot}`,
+              bootId: `boot-${this.boots}`,
               initial: this.weather.initial,
             })
           : this.#subject.pod(ports)
@@ -160,100 +159,14 @@ export class World<M> {
     const told = end.crowd.act(namesStay)
     this.tell(() => `  ${end.name}'s people: ${told}`)
     for (const path of end.crowd.takeTouched()) if (!this.random.chance(this.weather.hintLost)) end.hints.push(path)
-    if (end === this.pod && this.#podUntouched) this.checker.excuse(tokensOn(end.disk.volume))
+    if (end === this.pod && this.podUntouched) this.checker.excuse(tokensOn(end.disk.volume))
   }
 
-  cutPower(): void {
-    this.tell(() => "the laptop's power is cut")
-    const { disk } = this.laptop
-    const before = tokensOn(disk.volume)
-    this.laptop.peer = undefined
-    disk.crash()
-    this.laptop.crowd.stop()
-    this.cut()
-    cutPower(disk.volume, max => this.random.below(max + 1))
-    this.journal.cutPower(max => this.random.below(max + 1))
-    this.#boot += 1
-    this.#excuseGone(this.weather.gentle ? this.checker.writtenAt('laptop', before) : before)
-  }
-
-  /** A backup of the laptop's state, or of state and folder, comes back. */
-  restoreState(): void {
-    this.tell(() => "an old state of the laptop's comes back")
-    const old = this.#backup
-    this.kill(this.laptop)
-    if (old !== undefined) this.journal.restore(old)
-    this.#backup = undefined
-  }
-
-  takeBackup(): void {
-    this.#backup ??= this.journal.snapshot()
-  }
-  #backup: unknown[] | undefined
-
-  /** The pod is deleted; its successor has the files of an image that was built of some of the laptop's. */
-  replacePod(): void {
-    this.tell(() => 'a new pod')
-    const before = tokensOn(this.pod.disk.volume)
+  /** A pod without a file, in the place of the one that was. */
+  emptyPod(): void {
     this.kill(this.pod)
-    this.#emptyPod()
-    for (let i = this.random.below(4); i > 0; i--) this.#fillImage()
-    this.#podIsOld(before)
-  }
-
-  /** The pod's volume is as it was at the last {@link takeSnapshot}, marker included. */
-  rollBack(): void {
-    if (this.#snapshot === undefined) return
-    this.tell(() => "the pod's volume comes back from a snapshot")
-    const before = tokensOn(this.pod.disk.volume)
-    this.kill(this.pod)
-    const { disk } = this.#emptyPod()
-    copyFolder(this.#snapshot.volume.tree, disk, disk.volume.tree)
-    copyFolder(this.#snapshot.volume.own, disk, disk.volume.own)
-    this.#snapshot = undefined
-    this.#podIsOld(before)
-  }
-
-  takeSnapshot(): void {
-    if (this.#snapshot !== undefined) return
-    const copy = new MemoryDisk({ clock: this.pod.clock })
-    copyFolder(this.pod.disk.volume.tree, copy, copy.volume.tree)
-    copyFolder(this.pod.disk.volume.own, copy, copy.volume.own)
-    this.#snapshot = copy
-  }
-  #snapshot: MemoryDisk | undefined
-
-  #emptyPod(): End<M> {
     this.pod.crowd.stop()
-    return Object.assign(this.pod, this.#makeEnd('pod', this.pod.clock.offsetMs))
-  }
-
-  #podIsOld(before: Set<string>): void {
-    this.#podUntouched = true
-    this.#excuseGone(before)
-    const laptop = tokensOn(this.laptop.disk.volume, true)
-    this.checker.excuse([...tokensOn(this.pod.disk.volume)].filter(token => !laptop.has(token)))
-  }
-
-  /** What a fault took from one disk is its own loss where no tree has it. */
-  #excuseGone(before: Iterable<string>): void {
-    const left = tokensOn(this.laptop.disk.volume, true)
-    for (const token of tokensOn(this.pod.disk.volume, true)) left.add(token)
-    this.checker.excuse([...before].filter(token => !left.has(token)))
-  }
-
-  #fillImage(): void {
-    const path = this.random.pick(this.weather.paths)
-    const there = this.laptop.disk.people.find(path)
-    const { people } = this.pod.disk
-    try {
-      if (path.includes('/')) people.mkdir(path.slice(0, path.lastIndexOf('/')))
-      const bytes = there?.kind === 'file' && this.random.chance(0.5) ? there.bytes : Buffer.from('image', 'latin1')
-      this.checker.given(bytes)
-      people.save(path, bytes)
-    } catch {
-      // Another file of the image is in the way.
-    }
+    Object.assign(this.pod, this.#makeEnd('pod', this.pod.clock.offsetMs))
   }
 
   #makeEnd(name: EndName, offsetMs: number): End<M> {
@@ -262,13 +175,13 @@ export class World<M> {
       now: () => startMs + this.#nowMs + clock.offsetMs,
       monotonic: () => this.#nowMs,
     }
-    const { tickNs, storedStepNs, reuseInodes, paths } = this.weather
+    const { tickNs, storedStepNs, reuseInodes, paths, bigBytes, deeds } = this.weather
     const disk = new MemoryDisk({ clock, tickNs, storedStepNs, reuseInodes, powerLoss: name === 'laptop' })
     disk.timesAllowed = name === 'laptop' || this.weather.timesAllowed
     const { checker, random } = this
     const gentle = this.weather.gentle && name === 'laptop'
     const nowMs = () => this.#nowMs
-    const crowd = new Crowd({ disk, checker, random, paths, nowMs, gentle, deeds: this.weather.deeds })
+    const crowd = new Crowd({ disk, checker, random, paths, nowMs, gentle, bigBytes, deeds })
     this.checker.watch(disk, name)
     const end: End<M> = { name, disk, crowd, clock, peer: undefined, hints: [] }
     disk.before = (operation, at, to) => this.#before(name === 'laptop' ? this.laptop : this.pod, operation, at, to)
@@ -301,7 +214,7 @@ export class World<M> {
   /** Content that no person ever had must not get into a tree. */
   #judge(end: End<M>, operation: DiskOperation, at?: Place, to?: Place): void {
     if (!changing.has(operation)) return
-    if (end === this.pod && this.#receiving && (at?.area === 'tree' || to?.area === 'tree')) this.#podUntouched = false
+    if (end === this.pod && this.#receiving && (at?.area === 'tree' || to?.area === 'tree')) this.podUntouched = false
     if (at?.area !== 'own' || to?.area !== 'tree') return
     const inode = end.disk.volume.own.entries!.get(at.name)
     if (inode?.kind === 'file' && !this.checker.wasSeen(inode.bytes))
@@ -312,15 +225,4 @@ export class World<M> {
 function place(at: Place | undefined): string {
   if (at === undefined) return ''
   return at.area === 'tree' ? `"${at.path}"` : `[${at.name}]`
-}
-
-function copyFolder(from: Inode, disk: MemoryDisk, to: Inode): void {
-  for (const [name, inode] of from.entries!) {
-    const copy = disk.volume.make(inode.kind, inode.mode)
-    copy.bytes = inode.bytes
-    copy.target = inode.target
-    copy.mtimeNs = inode.mtimeNs
-    disk.volume.setName(to, name, copy)
-    if (inode.kind === 'dir') copyFolder(inode, disk, copy)
-  }
 }
