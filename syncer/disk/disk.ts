@@ -99,6 +99,8 @@ export interface Stat {
 
 /** An open regular file. The descriptor sees the same inode whatever happens to the name. */
 export interface OpenFile {
+  /** What it was when it was opened. */
+  readonly opened: Stat
   stat(): Stat
   /** Up to `length` bytes from `offset`; shorter only at the end of the file. */
   read(offset: number, length: number): Buffer

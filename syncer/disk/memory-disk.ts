@@ -83,6 +83,7 @@ export class MemoryDisk implements Disk {
     const inode = this.volume.get(this.#root(at), pathOf(at))
     if (inode.kind !== 'file') throw systemError('EINVAL', pathOf(at))
     return this.#track(inode, close => ({
+      opened: statOf(inode),
       stat: () => {
         this.#enter('fstat', at)
         return statOf(inode)

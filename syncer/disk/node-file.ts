@@ -15,11 +15,11 @@ export function openFile(path: NativePath): OpenFile {
     const stat = fs.fstatSync(descriptor, { bigint: true })
     if (!stat.isFile()) throw systemError('EINVAL', 'not a regular file')
     if (O_NOFOLLOW === 0) assertSameFile(path, stat)
+    return new NodeOpenFile(descriptor, toStat(stat, false))
   } catch (error) {
     fs.closeSync(descriptor)
     throw error
   }
-  return new NodeOpenFile(descriptor)
 }
 
 function openDescriptor(path: NativePath): number {
@@ -40,10 +40,12 @@ function assertSameFile(path: NativePath, opened: fs.BigIntStats): void {
 }
 
 class NodeOpenFile implements OpenFile {
+  readonly opened: Stat
   #descriptor: number
 
-  constructor(descriptor: number) {
+  constructor(descriptor: number, opened: Stat) {
     this.#descriptor = descriptor
+    this.opened = opened
   }
 
   stat(): Stat {

@@ -48,6 +48,10 @@ export class LinuxFolders implements Folders {
     return { prefix: handle.prefix, byName: `${this.#placeOf(dir)}/` }
   }
 
+  newTurn(): void {
+    this.#turn += 1
+  }
+
   stands(dir: Path): boolean {
     const handle = dir === '' ? this.#root : this.#handles.get(dir)
     return handle !== undefined && (handle.place === undefined || this.#standsNow(handle))

@@ -111,8 +111,8 @@ export class Looker {
     const startedNs = this.nowNs()
     const file = this.disk.open(inTree(path))
     try {
-      const before = file.stat()
-      const bytes = file.read(0, before.size + 1)
+      const before = file.opened
+      const bytes = file.read(0, before.size)
       const after = file.stat()
       if (!sameKey(before, after) || bytes.length !== before.size) return { state: 'busy' }
       this.hashedBytes += bytes.length
@@ -133,7 +133,7 @@ export class Looker {
     if (job === undefined) {
       const startedNs = this.nowNs()
       const file = this.disk.open(inTree(path))
-      job = { file, key: file.stat(), hash: createHash('sha256'), offset: 0, startedNs }
+      job = { file, key: file.opened, hash: createHash('sha256'), offset: 0, startedNs }
       this.jobs.set(entry, job)
     }
     const bytes = job.file.read(job.offset, sliceBytes)

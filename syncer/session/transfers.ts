@@ -88,8 +88,9 @@ export class Transfers {
   }
 
   get hasWork(): boolean {
-    const waits = this.reading !== undefined || this.queueAt < this.queue.length
-    return this.x.live && waits && this.x.writable('bulk') && this.outstandingBytes < outstandingBytesMax
+    // What has begun is counted whole, so it must go on: only its last part is answered.
+    const mayOpen = this.queueAt < this.queue.length && this.outstandingBytes < outstandingBytesMax
+    return this.x.live && this.x.writable('bulk') && (this.reading !== undefined || mayOpen)
   }
 
   /** Reads and sends until `isOver`, or until the lane or the other end has enough. */
@@ -137,7 +138,7 @@ export class Transfers {
     this.outstandingBytes += transfer.size
     try {
       const file = this.x.replica.disk.open(inTree(transfer.entry.path))
-      const stat = file.stat()
+      const stat = file.opened
       if (transfer.entry.key !== null && sameKey(stat, transfer.entry.key)) return { transfer, file, stat, offset: 0 }
       file.close()
     } catch (error) {
