@@ -5,7 +5,7 @@ import { KubeCluster } from './kube-cluster.ts'
 import { type KubeAccessOptions, readKubeAccess } from './kubeconfig.ts'
 
 export interface ConnectOptions extends KubeAccessOptions {
-  /** For each call; so long an API server that does not answer is waited for. */
+  /** For each call; so long an API server that does not answer is waited for. 8 s, so that `up` can say so within 10. */
   deadlineMs?: number
   /** In [0, 1); spreads reconnects. */
   random?: () => number
@@ -16,7 +16,7 @@ export interface ConnectOptions extends KubeAccessOptions {
  * context).
  */
 export async function connectCluster(options: ConnectOptions): Promise<Cluster> {
-  const { deadlineMs = 10_000, random = Math.random } = options
+  const { deadlineMs = 8_000, random = Math.random } = options
   const access = await readKubeAccess(options)
   const where = { server: access.cluster.server, context: access.context, namespace: access.namespace }
   const credentials = new Credentials(access, options.env)
