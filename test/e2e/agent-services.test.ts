@@ -83,11 +83,7 @@ describe.skipIf(!real)('the agent in a pod that may do nothing', () => {
     expect(await outcome(size)).toMatchObject({ code: 3, stdout: '33 91\r\n' })
 
     // the agent dies, the dev command does not
-    const start = {
-      method: 'start-command',
-      argv: ['sh', '-c', 'echo one; read x; echo two; exit 4'],
-      env: {},
-    } as const
+    const argv = ['sh', '-c', 'echo one; read x; echo two; exit 4']
     const started = await client.call({ method: 'start-command', argv, env: {}, columns: 80, rows: 24 }, soon())
     expect(started).toMatchObject({ started: true, state: 'running' })
     const { pid } = await client.call({ method: 'agent-state' }, soon())
