@@ -36,6 +36,16 @@ describe('sync over real folders', () => {
     expect(pair.read('laptop', 'new/laptop')).toBeNull()
   })
 
+  test('a file larger than all that may wait for an answer arrives', async () => {
+    pair.open()
+    pair.attach()
+    await pair.inStep()
+    pair.write('laptop', 'huge.bin', Buffer.alloc(40 * 1024 * 1024, 'laptop'))
+    pair.write('pod', 'huge-there.bin', Buffer.alloc(40 * 1024 * 1024, 'pod'))
+    await pair.inStep()
+    expect(pair.tree('pod')).toEqual(pair.tree('laptop'))
+  })
+
   test('a save arrives by itself, without being asked for', async () => {
     pair.write('laptop', 'f', 'one')
     pair.open()
