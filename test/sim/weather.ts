@@ -30,6 +30,8 @@ export interface Weather {
   gentle: boolean
   /** A path of people's that does not travel. */
   ignored: Path | undefined
+  /** Names change even between the last look and the rename over them: the one loss that is accepted. */
+  windowOpen: boolean
   /** Size of large contents. */
   bigBytes: number
   /** What people do, by weight; their usual when absent. */
@@ -56,6 +58,7 @@ function drawAny(random: Random, steps: number): Weather {
     steps,
     paths: paths.length > 0 ? paths : ['f'],
     ignored,
+    windowOpen: false,
     bigBytes: 47,
     tickNs: coarse ? random.pick([4_000_000n, 10_000_000n]) : 1_000n,
     storedStepNs: coarse && random.chance(0.3) ? 2_000_000_000n : 1n,

@@ -198,8 +198,8 @@ export class World<M> {
     if (this.#trace) this.tell(() => `    ${end.name} ${operation} ${place(at)}${to ? ` → ${place(to)}` : ''}`)
     if (!this.calm) {
       // The one accepted window: from the last look to the rename over an existing name. Writes in it are not excepted.
-      const window = operation === 'rename' && at?.area === 'own' && this.#stands(end, to)
-      if (this.random.chance(this.weather.peopleInside)) this.act(end, window)
+      const isWindow = operation === 'rename' && at?.area === 'own' && this.#stands(end, to)
+      if (this.random.chance(this.weather.peopleInside)) this.act(end, isWindow && !this.weather.windowOpen)
       this.#maybeDie()
       if (this.random.chance(this.weather.errorInside)) return this.random.pick(['EIO', 'ENOSPC', 'EACCES'])
     }
