@@ -95,9 +95,10 @@ async function claimWorkload(cluster: Cluster, request: SwapRequest, found: Kube
     if (!isTold) await tryClone(cluster, { plan, situation, signal, on })
     isTold = true
     if (isClaimed(workload, plan.record)) return { workload, situation, input, plan }
+    const { kind, name } = plan.record
     on({ type: 'touching', workload: titleOf(workload) })
     try {
-      const { object } = await cluster.patch(plan.record.kind, plan.record.name, plan.scalePatch, { signal })
+      const { object } = await cluster.patch(kind, name, plan.scalePatch, { signal })
       on({ type: 'scaled-down', workload: titleOf(object), replicas: plan.record.replicas })
       return { workload: object, situation, input, plan }
     } catch (error) {

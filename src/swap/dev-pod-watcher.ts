@@ -124,16 +124,15 @@ export class DevPodWatcher {
   #pending(name: string, uid: string, trouble: PodTrouble): void {
     if (uid) this.#toldName = name
     this.#tell({ state: 'pending', name, message: textOf(trouble) })
-    this.#startTimer ??= setTimeout(() => this.#fail(this.#trouble?.trouble ?? trouble), this.#startMs)
-    const key = `${uid} ${trouble.reason} ${trouble.patience}`
+    this.#startTimer ??= setTimeout(() => this.#fail(), this.#startMs)
+    // causes take turns (ErrImagePull, ImagePullBackOff): that is no progress
+    const key = `${uid} ${trouble.patience}`
     const isSame = this.#trouble?.key === key
     this.#trouble = { key, name, trouble }
     if (isSame) return
     clearTimeout(this.#troubleTimer)
     clearTimeout(this.#eventsTimer)
-    if (trouble.patience === 'short') {
-      this.#troubleTimer = setTimeout(() => this.#fail(this.#trouble?.trouble ?? trouble), this.#stuckMs)
-    }
+    if (trouble.patience === 'short') this.#troubleTimer = setTimeout(() => this.#fail(), this.#stuckMs)
     if (trouble.patience === 'none' && uid) this.#askEventsLater(uid, key)
   }
 
@@ -150,10 +149,12 @@ export class DevPodWatcher {
     this.#on(news)
   }
 
-  async #fail(trouble: PodTrouble): Promise<void> {
-    const name = this.#trouble?.name ?? this.#target.clone
+  async #fail(): Promise<void> {
+    const failed = this.#trouble
+    if (!failed) return
+    const { name, trouble } = failed
     const log = trouble.log && (await this.#lastWords(name, trouble.log))
-    if (this.#signal.aborted || this.#trouble?.trouble.reason !== trouble.reason) return
+    if (this.#signal.aborted || this.#trouble?.key !== failed.key) return
     const message = `${name} does not start: ${textOf(trouble)}${log ? `: ${log}` : ''}`
     const error = new UserError('pod-failed', message, trouble.hint ? { hint: trouble.hint } : {})
     this.#on({ state: 'failed', name, error })

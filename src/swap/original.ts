@@ -16,7 +16,10 @@ interface Awaiting {
   on: OnSwapEvent
 }
 
-/** Waits until the original's pods are Ready and the clones' are gone; says how far that came in the time. */
+/**
+ * Waits until the original's pods are Ready and the clones' are gone; says how far that came in the time, and which pods
+ * are left. It ends at once where the original is deleted meanwhile.
+ */
 export async function awaitOriginal(
   cluster: Cluster,
   { workload, names, timeoutMs, signal, on }: Awaiting,
@@ -30,7 +33,9 @@ export async function awaitOriginal(
   let pods: string[] = []
   let told = ''
   await until(cluster, topics, { signal, timeoutMs }, ([workloads = [], left = [], sets = []]) => {
-    const progress = progressOf(workload, workloads[0])
+    const [current] = workloads
+    if (current?.metadata.uid !== workload.metadata.uid) return true
+    const progress = progressOf(workload, current as KubeObject)
     pods = left.map(({ metadata }) => metadata.name ?? '')
     const isNews = told !== JSON.stringify(progress)
     told = JSON.stringify(progress)
@@ -44,10 +49,8 @@ export async function awaitOriginal(
   return { isReady, pods }
 }
 
-function progressOf(restored: KubeObject, current: KubeObject | undefined) {
-  // deleted meanwhile: nothing to wait for
-  if (current?.metadata.uid !== restored.metadata.uid) return { isReady: true, ready: 0, wanted: 0 }
-  const { spec, status = {} } = current as KubeObject
+function progressOf(restored: KubeObject, current: KubeObject) {
+  const { spec, status = {} } = current
   const ready: number = status.readyReplicas ?? 0
   const isObserved = (status.observedGeneration ?? 0) >= (restored.metadata.generation ?? 0)
   const message = replicaFailure(current)?.message

@@ -186,6 +186,7 @@ async function settle(cluster: Cluster, { workload, names, title, options }: Set
   const { isReady, pods } = await awaitOriginal(cluster, { workload, names, timeoutMs: readyMs, signal, on })
   const leftovers = pods.map(pod => `${pod} is still terminating`)
   const now = await cluster.find(workload.kind as WorkloadKind, workload.metadata.name ?? '', { signal })
+  if (now?.metadata.uid !== workload.metadata.uid) leftovers.push(`${title} was deleted meanwhile`)
   const labels = now ? ourLabels(now) : []
   if (labels.length > 0) leftovers.push(`${title} bears ${labels.join(', ')}: another session swapped it again`)
   else if (now && hasMarks(now)) leftovers.push(`managedFields of ${title} still name ${fieldManager}`)

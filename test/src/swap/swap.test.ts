@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { KubeObject } from '../../../src/cluster/cluster.ts'
 import { marks, readRecord } from '../../../src/swap/record.ts'
 import { findSwapped } from '../../../src/swap/swapped.ts'
+import { UserError } from '../../../syncer/base/errors.ts'
 import { MemoryCluster } from '../cluster/memory-cluster.ts'
+import { FaultyCluster } from './faulty-cluster.ts'
 import { dbStatefulSet, dev, planOptions, webDeployment } from './shapes.ts'
 import { expectUntouched, ready, Trial } from './trial.ts'
 
@@ -140,6 +142,16 @@ describe('up and down', () => {
     cluster.controllers.behave = () => ({ phase: 'Pending' })
     expect(await trial.down({ readyMs: 200 })).toMatchObject({ state: 'reverted', isReady: false, leftovers: [] })
     await expectUntouched(cluster, before)
+  })
+
+  it('say when the original was deleted while it came back', async () => {
+    await seeded()
+    await trial.up()
+    cluster.controllers.behave = () => ({ phase: 'Pending' })
+    const down = trial.down()
+    await expect.poll(() => trial.types()).toContain('waiting-original')
+    cluster.remove('Deployment', 'web')
+    expect(await down).toMatchObject({ isReady: false, leftovers: ['deployment/web was deleted meanwhile'] })
   })
 
   it('see the clone’s pod go', async () => {
@@ -479,6 +491,28 @@ describe('an up that cannot be', () => {
     expect(clones()[0]!.metadata.uid).not.toBe(left.metadata.uid)
     await trial.down()
     await expectUntouched(cluster, before)
+  })
+})
+
+describe('a Role without StatefulSets', () => {
+  it('is enough for Deployments', async () => {
+    const before = await seeded()
+    const forbidden = new UserError('forbidden', 'no StatefulSets for you')
+    const faulty = new FaultyCluster(cluster, ({ kind }) =>
+      kind === 'StatefulSet' ? { refuse: forbidden } : undefined,
+    )
+    await trial.up({}, faulty)
+    expect(await findSwapped(faulty, { signal: AbortSignal.timeout(10_000) })).toMatchObject([{ name: 'web' }])
+    await trial.down({}, faulty)
+    await expectUntouched(cluster, before)
+  })
+
+  it('is said where it matters', async () => {
+    await seeded()
+    const forbidden = new UserError('forbidden', 'nothing for you')
+    const faulty = new FaultyCluster(cluster, () => ({ refuse: forbidden }))
+    await expect(trial.up({}, faulty)).rejects.toBe(forbidden)
+    await expect(trial.down({}, faulty)).rejects.toBe(forbidden)
   })
 })
 

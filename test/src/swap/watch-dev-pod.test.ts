@@ -135,6 +135,18 @@ describe('a dev pod that does not start', () => {
     await expectUntouched(cluster, before)
   })
 
+  it('is stuck, too, where two causes take turns', async () => {
+    cluster.controllers.behave = waiting('ErrImagePull')
+    const { last, states } = watched(await trial.up(), { stuckMs: 300 })
+    const turn = setInterval(() => {
+      const reason = String(JSON.stringify(last())).includes('ErrImagePull') ? 'ImagePullBackOff' : 'ErrImagePull'
+      cluster.controllers.behave = waiting(reason)
+      cluster.controllers.changed()
+    }, 50)
+    await expect.poll(states, { timeout: 5_000 }).toContain('failed')
+    clearInterval(turn)
+  })
+
   it('shows the last words of what crashes', async () => {
     cluster.log = (_pod, container) => `${container} says:\nno libc here\n`
     cluster.controllers.behave = devContainer({ waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } })
