@@ -18,7 +18,7 @@ export async function connectAgent(cluster: Cluster, swapped: Swapped, signal: A
   const workload = swappedTitle(swapped)
   if (clone === undefined || container === undefined) {
     throw new UserError('not-found', `${workload} has no dev pod: it is half swapped`, {
-      hint: 'podswap up swaps it again, podswap down puts it back.',
+      hint: 'podswap up swaps it again, podswap down puts it back',
     })
   }
   const { bundle } = await readAgentFiles()
@@ -34,7 +34,7 @@ export async function connectAgent(cluster: Cluster, swapped: Swapped, signal: A
     return new AgentConnection(new Mux({ carrier: io, side: 'laptop', clock: systemClock, timers: systemTimers }))
   } catch (error) {
     if (signal.aborted || !late.aborted) throw error
-    throw new UserError('timeout', `the dev pod of ${workload} does not run`, { hint: 'podswap status shows more.' })
+    throw new UserError('timeout', `the dev pod of ${workload} does not run`, { hint: 'podswap status shows more' })
   }
 }
 

@@ -14,7 +14,7 @@ export async function attach(invocation: Invocation<unknown>): Promise<number> {
   const workplace = await openWorkplace(invocation, { manifest: 'optional' })
   const { reporter, cluster } = workplace
   if (!io.stdin.isTTY || !io.stdout.isTTY) {
-    throw new UserError('usage', 'attach needs a terminal', { hint: 'podswap exec runs a command without one.' })
+    throw new UserError('usage', 'attach needs a terminal', { hint: 'podswap exec runs a command without one' })
   }
   const swapped = await oneSwapped(workplace, names[0], io.interrupted)
   const dev = swapped.dev ?? swapped.name
@@ -23,7 +23,7 @@ export async function attach(invocation: Invocation<unknown>): Promise<number> {
     const { state } = await connection.agent.call({ method: 'command-state' }, io.interrupted)
     if (state === 'none') {
       throw new UserError('not-found', `the dev command of ${dev} has not been started`, {
-        hint: `podswap up ${dev} starts it.`,
+        hint: `podswap up ${dev} starts it`,
       })
     }
     reporter.report({ type: 'done', message: 'the keys Enter ~ . leave the program’s terminal' })
@@ -60,6 +60,6 @@ export async function attach(invocation: Invocation<unknown>): Promise<number> {
 
 function lost(reason: string, dev: string): UserError {
   return new UserError('unreachable', `the connection to the dev pod is lost: ${reason}`, {
-    hint: `The program goes on; podswap attach ${dev} comes back to it.`,
+    hint: `the program goes on; podswap attach ${dev} comes back to it`,
   })
 }

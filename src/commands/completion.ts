@@ -28,7 +28,7 @@ export function completionScript(shell: string, program: Command): string {
     case 'fish':
       return fishScript(words)
     default:
-      throw new UserError('usage', `there is no completion for ${shell}`, { hint: 'Use bash, zsh or fish.' })
+      throw new UserError('usage', `there is no completion for ${shell}`, { hint: 'use bash, zsh or fish' })
   }
 }
 

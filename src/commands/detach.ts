@@ -153,7 +153,7 @@ function endOf(child: ChildProcess, log: string): Promise<UserError> {
     // After its last message, which may still be on its way.
     child.once('exit', (code, signal) => {
       const how = signal ? `was ended by ${signal}` : `ended with code ${code}`
-      const error = new UserError('state', `the background process ${how}`, { hint: `What it wrote is in ${log}.` })
+      const error = new UserError('state', `the background process ${how}`, { hint: `what it wrote is in ${log}` })
       setTimeout(() => resolve(error), 200)
     })
   })
@@ -183,7 +183,7 @@ function reportReady({ reporter }: Workplace, dev: Dev, status: DevStatus, wasRu
   const { command } = status
   if (command.state === 'exited' && command.exit_code !== 0) {
     throw new UserError('pod-failed', `the dev command ended with code ${command.exit_code}`, {
-      hint: `podswap attach ${dev.name} shows what it printed; dev mode is on, podswap down ${dev.name} ends it.`,
+      hint: `podswap attach ${dev.name} shows what it printed; dev mode is on, podswap down ${dev.name} ends it`,
     })
   }
   const how = wasRunning ? 'runs in the background already' : 'runs in the background'

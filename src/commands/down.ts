@@ -77,7 +77,7 @@ function revertedText({ state, workload, replicas, isReady }: Reverted): string 
 
 function scopeOf(workplace: Workplace, { names, options }: Invocation<{ all?: boolean }>): Scope {
   const { manifest, cluster } = workplace
-  if (options.all && names.length > 0) throw new UserError('usage', 'either names or --all', { hint: 'Leave one out.' })
+  if (options.all && names.length > 0) throw new UserError('usage', 'either names or --all', { hint: 'leave one out' })
   const nothing = `nothing in the namespace ${cluster.namespace} is in dev mode`
   if (options.all) return { holds: () => true, has: () => true, one: false, nothing }
   if (names.length > 0) {

@@ -12,7 +12,7 @@ import { openWorkplace, type Workplace } from './workplace.ts'
 export async function exec(invocation: Invocation<{ tty: boolean }>): Promise<number> {
   const { io, names, rest, options } = invocation
   if (rest?.length === 0) {
-    throw new UserError('usage', 'there is no command after --', { hint: 'Such as podswap exec -- ls -l' })
+    throw new UserError('usage', 'there is no command after --', { hint: 'such as podswap exec -- ls -l' })
   }
   const workplace = await openWorkplace(invocation, { manifest: 'optional' })
   const swapped = await oneSwapped(workplace, names[0], io.interrupted)
@@ -76,6 +76,9 @@ async function withPipes(io: Io, program: RemoteProcess, connection: AgentConnec
   })
   try {
     return await ended(program, output)
+  } catch (error) {
+    if (signals > 1) throw new UserError('interrupted', 'interrupted', { cause: error })
+    throw error
   } finally {
     release()
     io.stdin.unpipe(program.stdin)
@@ -102,7 +105,7 @@ async function ended(program: RemoteProcess, output: Promise<unknown>): Promise<
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause)
     throw new UserError('unreachable', `the connection to the dev pod is lost: ${message}`, {
-      hint: 'The command was ended with it.',
+      hint: 'the command was ended with it',
       cause,
     })
   }

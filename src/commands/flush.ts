@@ -29,7 +29,7 @@ function holderOf(workplace: Workplace, name: string | undefined): HolderRecord 
     'not-found',
     `no podswap process on this machine holds ${wanted ?? `anything in ${cluster.namespace}`}`,
     {
-      hint: `podswap up${wanted ? ` ${wanted}` : ''} --detach starts one.`,
+      hint: `podswap up${wanted ? ` ${wanted}` : ''} --detach starts one`,
     },
   )
 }

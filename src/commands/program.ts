@@ -69,7 +69,7 @@ export function buildProgram(io: Io, rest: string[] | null, call: Call): Command
       const command = args.at(-1) as Command
       if (rest !== null && !takesRest) {
         throw new UserError('usage', `podswap ${command.name()} takes no command after --`, {
-          hint: `podswap ${command.name()} --help shows what it takes.`,
+          hint: `podswap ${command.name()} --help shows what it takes`,
         })
       }
       const run = await load()
@@ -136,7 +136,7 @@ function operands(command: Command): string[] {
 function parseSeconds(text: string): number {
   const seconds = Number(text)
   if (!(seconds > 0))
-    throw new UserError('usage', `--timeout wants seconds above 0, not ${text}`, { hint: 'Such as --timeout 30.' })
+    throw new UserError('usage', `--timeout wants seconds above 0, not ${text}`, { hint: 'such as --timeout 30' })
   return seconds
 }
 
@@ -148,7 +148,7 @@ function usageError(error: CommanderError): UserError {
   // Commander puts its suggestion on a line of its own: that is our hint.
   const [first = '', ...more] = error.message.replace(/^error: /, '').split('\n')
   const suggestion = more.join(' ').replace(/^\(|\)$/g, '')
-  return new UserError('usage', first, { hint: suggestion || 'podswap --help shows what there is.' })
+  return new UserError('usage', first, { hint: suggestion || 'podswap --help shows what there is' })
 }
 
 function indent(text: string): string {

@@ -7,7 +7,7 @@ import { commandStatus, type DevStatus, emptySummary, type StatusReport } from '
 import { findSwapped, type Swapped } from '../swap/swapped.ts'
 import { statusText } from '../ui/status-text.ts'
 import { paintFor, wantsColour } from '../ui/style.ts'
-import type { Invocation } from './io.ts'
+import type { Invocation, Io } from './io.ts'
 import { holdersHere, isHolderOf, isSwapOf, swappedTitle } from './targets.ts'
 import { openWorkplace, type Workplace } from './workplace.ts'
 
@@ -29,22 +29,31 @@ export async function status(invocation: Invocation<{ watch?: boolean }>): Promi
     io.stdout.write(show(await look()))
     return 0
   }
-  await watch(
-    async () => show(await look()),
-    text => io.stdout.write(text),
-    io.interrupted,
-  )
-  return 130
+  try {
+    return await watch(look, report => io.stdout.write(show(report)), io)
+  } catch (error) {
+    // Ctrl-C is how this ends.
+    if (io.interrupted.aborted) return 130
+    throw error
+  }
 }
 
-/** Tells it again whenever it reads otherwise. */
-async function watch(read: () => Promise<string>, write: (text: string) => void, signal: AbortSignal): Promise<never> {
+/** Shows it again whenever it is another than before. */
+async function watch(look: () => Promise<StatusReport>, show: (report: StatusReport) => void, io: Io): Promise<never> {
   for (let last = ''; ; ) {
-    const text = await read()
-    if (text !== last) write(last === '' ? text : `\n${text}`)
-    last = text
-    await pause(WATCH_INTERVAL_MS, undefined, { signal })
+    const report = await look()
+    const now = lastingText(report)
+    if (now !== last) show(report)
+    last = now
+    await pause(WATCH_INTERVAL_MS, undefined, { signal: io.interrupted })
   }
+}
+
+/** Without what moves by itself: traffic, and when something was last asked. */
+export function lastingText(report: StatusReport): string {
+  return JSON.stringify(report, (key, value) =>
+    ['bytes_sent', 'bytes_received', 'last_probe_at', 'last_change_at'].includes(key) ? undefined : value,
+  )
 }
 
 export async function readStatus(workplace: Workplace, names: string[], signal: AbortSignal): Promise<StatusReport> {

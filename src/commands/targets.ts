@@ -54,12 +54,12 @@ export async function oneSwapped(
     )
   const what = dev?.name ?? name
   throw new UserError('not-found', `${what ?? 'nothing'} is ${what ? 'not ' : ''}in dev mode in ${cluster.namespace}`, {
-    hint: `podswap up${what ? ` ${what}` : ''} starts it.`,
+    hint: `podswap up${what ? ` ${what}` : ''} starts it`,
   })
 }
 
 export function several(names: string[], cluster: Cluster): UserError {
   return new UserError('usage', `several are in dev mode in the namespace ${cluster.namespace}: ${names.join(', ')}`, {
-    hint: 'Name the one that you mean.',
+    hint: 'name the one that you mean',
   })
 }

@@ -36,7 +36,7 @@ export async function up(invocation: Invocation<UpOptions>): Promise<number> {
       return 0
     }
     if (!first || others.length > 0) {
-      throw new UserError('usage', 'one terminal serves one dev', { hint: 'Add --detach to start several.' })
+      throw new UserError('usage', 'one terminal serves one dev', { hint: 'add --detach to start several' })
     }
     return await upHere(invocation, workplace, first)
   } finally {

@@ -76,9 +76,9 @@ export function chooseDev(manifest: Manifest, name: string | undefined): Dev {
   if (name === undefined) {
     const [only, ...others] = devs
     if (only && others.length === 0) return only
-    throw new UserError('usage', `the manifest has several devs: ${names}`, { hint: 'Name the one that you mean.' })
+    throw new UserError('usage', `the manifest has several devs: ${names}`, { hint: 'name the one that you mean' })
   }
   const dev = devs.find(each => each.name === name)
   if (dev) return dev
-  throw new UserError('usage', `the manifest has no dev ${name}`, { hint: `It has ${names}.` })
+  throw new UserError('usage', `the manifest has no dev ${name}`, { hint: `it has ${names}` })
 }

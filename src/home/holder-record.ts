@@ -63,7 +63,7 @@ function writeExclusively(path: string, record: HolderRecord): boolean {
     }
   } catch (error) {
     throw new UserError('state', `cannot write ${path}`, {
-      hint: 'Set PODSWAP_HOME to a folder that you can write to.',
+      hint: 'set PODSWAP_HOME to a folder that you can write to',
       cause: error,
     })
   }

@@ -51,14 +51,14 @@ export function makePrivate(folder: string): void {
     const stat = lstatSync(folder)
     if (!stat.isDirectory() || stat.uid !== process.getuid?.()) {
       throw new UserError('state', `${folder} is not a folder of this user`, {
-        hint: 'Remove it, or set PODSWAP_HOME to a folder of your own.',
+        hint: 'remove it, or set PODSWAP_HOME to a folder of your own',
       })
     }
     if ((stat.mode & 0o077) !== 0) chmodSync(folder, 0o700)
   } catch (error) {
     if (error instanceof UserError) throw error
     throw new UserError('state', `cannot make the state folder ${folder}`, {
-      hint: 'Set PODSWAP_HOME to a folder that you can write to.',
+      hint: 'set PODSWAP_HOME to a folder that you can write to',
       cause: error,
     })
   }

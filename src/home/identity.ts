@@ -27,13 +27,13 @@ export function homeIdentity(home: Home): string {
     }
   } catch (error) {
     throw new UserError('state', `cannot write ${path}`, {
-      hint: 'Set PODSWAP_HOME to a folder that you can write to.',
+      hint: 'set PODSWAP_HOME to a folder that you can write to',
       cause: error,
     })
   }
   const made = read(path)
   if (made !== null) return made
-  throw new UserError('state', `${path} is damaged`, { hint: 'Remove it, and run podswap up --take-over.' })
+  throw new UserError('state', `${path} is damaged`, { hint: 'remove it, and run podswap up --take-over' })
 }
 
 function read(path: string): string | null {

@@ -48,7 +48,7 @@ export function decodeRequest(line: string, token: string): ControlRequest {
   if (value.token !== token) throw new UserError('forbidden', 'this request does not carry the session’s token')
   if (value.v !== CONTROL_VERSION) {
     throw new UserError('unsupported', 'the session was started by another version of podswap', {
-      hint: 'End it with the version that started it, or stop that process.',
+      hint: 'end it with the version that started it, or stop that process',
     })
   }
   switch (value.method) {

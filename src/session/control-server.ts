@@ -56,7 +56,7 @@ export class ControlServer {
       if (!isPipe(path)) chmodSync(path, 0o600)
     } catch (error) {
       throw new UserError('state', `cannot listen on ${path}`, {
-        hint: 'Set PODSWAP_HOME to a folder on a local disk.',
+        hint: 'set PODSWAP_HOME to a folder on a local disk',
         cause: error,
       })
     }

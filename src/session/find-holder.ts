@@ -66,15 +66,15 @@ export function claimSession(home: Home, record: HolderRecord): void {
     if (isAlive(claim.by)) throw heldHere(claim.by)
     removeDead(home, claim.by)
   }
-  throw new UserError('state', 'another podswap process starts at the same moment', { hint: 'Try once more.' })
+  throw new UserError('state', 'another podswap process starts at the same moment', { hint: 'try once more' })
 }
 
 export function heldHere(by: HolderRecord): UserError {
   const since = new Date(by.startedAtMs).toLocaleTimeString()
   return new UserError('held', `process ${by.pid} on this machine holds ${by.dev} since ${since}`, {
     hint: [
-      `podswap attach ${by.dev} takes its terminal, podswap status shows how it is,`,
-      `podswap up ${by.dev} --take-over takes it from there, podswap down ${by.dev} ends it.`,
+      `podswap attach ${by.dev} takes its terminal, podswap status shows how it is`,
+      `podswap up ${by.dev} --take-over takes it from there, podswap down ${by.dev} ends it`,
     ].join('\n'),
   })
 }
@@ -98,7 +98,7 @@ export async function stopHolder(home: Home, record: HolderRecord, signal: Abort
     if (await ends(record, TERM_TIMEOUT_MS, signal)) return removeDead(home, record)
   }
   throw new UserError('timeout', `process ${record.pid}, which holds ${record.dev}, does not end`, {
-    hint: `Look what it does, or end it: kill -9 ${record.pid}`,
+    hint: `look what it does, or end it: kill -9 ${record.pid}`,
   })
 }
 

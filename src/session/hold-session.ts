@@ -103,7 +103,7 @@ async function flush(session: Session, timeoutMs: number, gone: AbortSignal): Pr
     if (!late.aborted) throw error
     const why = session.snapshot().trouble
     throw new UserError('timeout', `not everything is on the other side after ${timeoutMs / 1000} s`, {
-      hint: why ?? 'podswap status shows what is pending.',
+      hint: why ?? 'podswap status shows what is pending',
     })
   }
 }

@@ -25,7 +25,7 @@ function userLines(error: UserError, cwd: string, paint: Paint): string[] {
 
 function bugLines(error: unknown, verbose: boolean, paint: Paint): string[] {
   const line = `${paint('red', 'podswap:')} ${messageOf(error)} (this is a bug)`
-  if (!verbose) return [line, `  ${paint('cyan', 'hint:')} Run it again with --verbose to see where it comes from.`]
+  if (!verbose) return [line, `  ${paint('cyan', 'hint:')} run it again with --verbose to see where it comes from`]
   return [line, ...(error instanceof Error ? stackLines(error) : [])]
 }
 

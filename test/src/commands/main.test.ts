@@ -164,7 +164,7 @@ COMP_WORDS=(${words.map(word => `'${word}'`).join(' ')}); COMP_CWORD=${words.len
       [['completion', 'tcsh'], /no completion for tcsh/],
       [['completion'], /missing required argument/],
       [['exec', 'a', 'b', '--', 'ls'], /too many arguments/],
-      [['up', 'api'], /the manifest has no dev api[\s\S]*hint: It has web\./],
+      [['up', 'api'], /the manifest has no dev api[\s\S]*hint: it has web/],
     ])('podswap %j', async (args, says) => {
       const { code, stdout, stderr } = await podswap(args)
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' })

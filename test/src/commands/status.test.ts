@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Cluster, KubeObject } from '../../../src/cluster/cluster.ts'
 import { plannedWrites } from '../../../src/commands/dry-run.ts'
-import { readStatus } from '../../../src/commands/status.ts'
+import { lastingText, readStatus } from '../../../src/commands/status.ts'
 import { oneSwapped } from '../../../src/commands/targets.ts'
 import { chooseDev, type Workplace } from '../../../src/commands/workplace.ts'
 import { claimHolder, type HolderRecord } from '../../../src/home/holder-record.ts'
@@ -153,6 +153,16 @@ describe('status', () => {
   })
 })
 
+test('a status that is watched is another when more than its traffic changed', async () => {
+  await seed('web')
+  await trial.up()
+  const report = await readStatus(workplace(null), [], never)
+  const [first] = report.devs
+  const moved = { devs: [{ ...first!, sync: { ...first!.sync, bytes_sent: 5, last_probe_at: 'now' } }] }
+  expect(lastingText(moved)).toBe(lastingText(report))
+  expect(lastingText({ devs: [{ ...first!, state: 'ready' }] })).not.toBe(lastingText(report))
+})
+
 describe('which one is meant', () => {
   test('the only one; several must be named', async () => {
     for (const name of ['web', 'api']) await seed(name)
@@ -182,7 +192,7 @@ describe('which one is meant', () => {
     await expect(oneSwapped(workplace([dev()]), undefined, never)).rejects.toMatchObject({
       code: 'not-found',
       message: 'web is not in dev mode in test',
-      hint: 'podswap up web starts it.',
+      hint: 'podswap up web starts it',
     })
   })
 
@@ -191,7 +201,7 @@ describe('which one is meant', () => {
     expect(chooseDev(manifest, 'api').name).toBe('api')
     expect(() => chooseDev(manifest, undefined)).toThrow(expect.objectContaining({ code: 'usage' }))
     expect(() => chooseDev(manifest, 'app')).toThrow(
-      expect.objectContaining({ code: 'usage', hint: 'It has web, api.' }),
+      expect.objectContaining({ code: 'usage', hint: 'it has web, api' }),
     )
   })
 })
