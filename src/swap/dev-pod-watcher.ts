@@ -1,7 +1,7 @@
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import type { Resources } from '../manifest/manifest.ts'
-import { follow, selectorText } from './follow.ts'
+import { selectorText, type Topic, until } from './follow.ts'
 import { defaultsSeen, podTemplate } from './pod-template.ts'
 import { containerStatus, currentPod, oneLine, type PodTrouble, podTrouble, replicaFailure } from './pod-trouble.ts'
 import { marks, readRecord } from './record.ts'
@@ -195,26 +195,23 @@ export class DevPodWatcher {
   #unblock(clone: KubeObject): void {
     if (this.#unblocking !== 'no') return
     this.#unblocking = 'waiting'
-    const work = async () => {
-      const { [marks.clone]: _ours, ...matchLabels } = clone.spec.selector.matchLabels
-      const labelSelector = selectorText({ ...clone.spec.selector, matchLabels })
-      const done = AbortSignal.any([this.#signal, AbortSignal.timeout(this.#startMs)])
-      const stop = new AbortController()
-      await follow(
-        this.#cluster,
-        [{ kind: 'Pod', labelSelector }],
-        AbortSignal.any([done, stop.signal]),
-        ([pods = []]) => {
-          if (!pods.some(isLeavingOriginal)) stop.abort()
-        },
-      )
-      if (done.aborted) return
+    const nudged = () => {
+      if (this.#signal.aborted || this.#unblocking !== 'waiting') return
       this.#unblocking = 'done'
-      const annotations = { [marks.nudge]: String(clone.metadata.resourceVersion) }
-      await this.#cluster.patch('Deployment', this.#target.clone, { metadata: { annotations } }, { signal: done })
+      this.#noPod(clone)
     }
-    // it only saves time: without it the controller tries again by itself
-    work().catch(() => {})
+    // a nudge that fails costs time only: the controller tries again by itself
+    this.#nudge(clone).then(nudged, nudged)
+  }
+
+  async #nudge(clone: KubeObject): Promise<void> {
+    const { [marks.clone]: _ours, ...matchLabels } = clone.spec.selector.matchLabels
+    const topic: Topic = { kind: 'Pod', labelSelector: selectorText({ ...clone.spec.selector, matchLabels }) }
+    const waiting = { signal: this.#signal, timeoutMs: this.#startMs }
+    await until(this.#cluster, [topic], waiting, ([pods = []]) => (pods.some(isLeavingOriginal) ? undefined : true))
+    const annotations = { [marks.nudge]: String(clone.metadata.resourceVersion) }
+    const patch = { metadata: { annotations } }
+    await this.#cluster.patch('Deployment', this.#target.clone, patch, { signal: this.#signal })
   }
 
   /** A default of the LimitRange that the plan could not know of, for the original had no pod. */
