@@ -9,7 +9,6 @@ import { askHolder } from '../session/control-client.ts'
 import { fromWireError } from '../session/control-protocol.ts'
 import { findHolder, heldHere, sessionId } from '../session/find-holder.ts'
 import type { DevStatus } from '../session/status-report.ts'
-import type { UiEvent } from '../ui/events.ts'
 import { reviveEvent } from '../ui/json-reporter.ts'
 import type { HoldMessage } from './hold.ts'
 import type { Invocation } from './io.ts'
@@ -37,29 +36,33 @@ interface Holder {
 export async function detach(invocation: Invocation<UpOptions>, workplace: Workplace, dev: Dev): Promise<void> {
   const { io, options } = invocation
   const { reporter } = workplace
-  const running = options.takeOver ? null : runningHolder(workplace, dev)
-  const holder = running ?? (await startHolder(invocation, workplace, dev))
-  const { record, isOld } = holder
-  let isInterrupted = false
+  const leaving = new AbortController()
+  let holder: Holder | null = null
+  let interrupted = false
   const release = io.onSignal(() => {
-    isInterrupted = true
-    void interrupt(holder)
+    // A start of our own is undone by the process that does it; one that ran before is only not waited for.
+    if (holder?.isOld) leaving.abort()
+    else if (holder) void interrupt(holder)
+    interrupted = true
   })
-  // Never aborted: the handler above has the signals.
-  const signal = io.interrupted
   try {
+    holder = options.takeOver ? null : runningHolder(workplace, dev)
+    holder ??= await startHolder(invocation, workplace, dev)
+    if (interrupted) void interrupt(holder)
+    const { record, isOld } = holder
     const onEvent = (event: unknown) => {
       const known = reviveEvent(event)
-      if (known && !(isOld && isOfTheStart(known))) reporter.report(known)
+      // How an old one once started is no news.
+      if (known && !isOld) reporter.report(known)
     }
-    await askHolder(record, { method: 'follow' }, { signal, onEvent })
-    reportReady(workplace, dev, await untilAnswering(holder, signal), isOld)
+    await askHolder(record, { method: 'follow' }, { signal: leaving.signal, onEvent })
+    reportReady(workplace, dev, await untilAnswering(holder, leaving.signal), isOld)
   } catch (error) {
-    if (isInterrupted) throw new UserError('interrupted', 'interrupted', { cause: error })
-    throw await betterReason(holder, error)
+    if (interrupted) throw new UserError('interrupted', 'interrupted', { cause: error })
+    throw holder ? await betterReason(holder, error) : error
   } finally {
     release()
-    holder.letGo()
+    holder?.letGo()
   }
 }
 
@@ -191,9 +194,4 @@ function reportReady({ reporter }: Workplace, dev: Dev, status: DevStatus, wasRu
     type: 'done',
     message: `${dev.name} ${how}; podswap attach ${dev.name} takes its terminal, podswap down ${dev.name} ends it`,
   })
-}
-
-/** Of no use to somebody who comes later. */
-function isOfTheStart(event: UiEvent): boolean {
-  return event.type !== 'connection-lost' && event.type !== 'reconnected'
 }
