@@ -2,8 +2,8 @@ import type { Writable } from 'node:stream'
 import { limits } from '../base/limits.ts'
 import { type FrameType, frameHeaderBytes, nextSequence, writeFrameHeader } from './frame.ts'
 
-/** Memory that headers and small payloads are gathered in, so that many small frames are one write. */
-const slabBytes = 64 * 1024
+/** Memory that headers and small payloads are gathered in, so that many small frames are one write; several chunks. */
+const slabBytes = 256 * 1024
 /** Whether a payload of this length is copied, so that it need not wait for the carrier. */
 export function isCopied(payloadBytes: number): boolean {
   return payloadBytes <= limits.interactiveChunkBytes

@@ -45,10 +45,11 @@ export interface MuxEnd {
   message: string
 }
 
+/** At most 10 ms of what the connection gives: so long a keystroke may have to wait behind a stream at full speed. */
 const interactiveWindow: WindowSize = {
   bytes: limits.streamWindowBytes,
   bytesMax: limits.streamWindowBytesMax,
-  bridgeMs: 0,
+  bridgeMs: 10,
 }
 
 /** For streams that carry content in bulk: `max(4 MiB, 50 ms)` of what the connection gives. */
