@@ -59,14 +59,21 @@ function readManifest(
     }
     return manifest
   } catch (error) {
-    const mayDoWithout = need === 'optional' && globals.file === undefined
-    if (!mayDoWithout || !(error instanceof UserError) || error.code !== 'manifest') throw error
+    if (!(error instanceof UserError) || error.code !== 'manifest') throw error
+    if (globals.file !== undefined) throw withPathHint(error)
+    if (need === 'required') throw error
     // Not on stdout: a status as JSON is one document.
     if (error instanceof ManifestError) {
       io.stderr.write(`podswap: going without the manifest: ${formatComplaint(error.complaints[0]!, io.cwd)}\n`)
     }
     return null
   }
+}
+
+/** Where the file itself is what is wrong, the option that named it is the place to look. */
+function withPathHint(error: UserError): UserError {
+  if (error.at || error.hint !== undefined) return error
+  return new UserError('manifest', error.message, { hint: 'check the path that follows -f', cause: error })
 }
 
 /** The dev that is meant: the one that is named, or the only one. Throws `usage`. */

@@ -184,7 +184,11 @@ COMP_WORDS=(${words.map(word => `'${word}'`).join(' ')}); COMP_CWORD=${words.len
 
     test('none where there should be one', async () => {
       expect(await podswap(['up'], { cwd: 'elsewhere' })).toMatchObject({ code: 2, stdout: '' })
-      expect(await podswap(['up', '-f', 'missing.yml'])).toMatchObject({ code: 2, stdout: '' })
+      expect(await podswap(['up', '-f', 'missing.yml'])).toMatchObject({
+        code: 2,
+        stdout: '',
+        stderr: 'podswap: there is no file "missing.yml"\n  hint: check the path that follows -f\n',
+      })
       // What can do without one must still not do without one that was asked for.
       expect(await podswap(['down', '-f', 'missing.yml'])).toMatchObject({ code: 2, stdout: '' })
     })
