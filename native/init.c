@@ -3,9 +3,11 @@
  *   init boot CMD...                the first process: keeps CMD (the agent) running, reaps orphans, passes signals on
  *   init exec CMD...                runs CMD without LD_* and NODE_*, which would hijack or kill our own Node
  *   init pty SOCK COLSxROWS CMD...  holds CMD on a terminal of its own (pty.c)
+ *   init fifo PATH...               makes named pipes, mode 0600, which Node cannot
  */
 #include "sys.h"
 #include <asm/ioctls.h>
+#include <linux/stat.h>
 #include <linux/prctl.h>
 
 enum { GRACE_MS = 8000, BACKOFF_MS = 100, BACKOFF_MS_MAX = 2000, STEADY_MS = 10000, TICK_MS = 20 };
@@ -108,6 +110,12 @@ static int boot(char **argv, char **env, unsigned long mask) {
   }
 }
 
+static int fifo(char **paths) {
+  for (; *paths; paths++)
+    if (sys(mknodat, AT_FDCWD, *paths, S_IFIFO | 0600)) fail(*paths, "no pipe can be made there", 125);
+  return 0;
+}
+
 #if defined(__x86_64__)
 __asm__(".globl _start\n_start: mov %rsp,%rdi\n and $-16,%rsp\n call start\n");
 #elif defined(__aarch64__)
@@ -122,5 +130,6 @@ __attribute__((used, noreturn)) void start(long *stack) {
   sys(rt_sigprocmask, SIG_SETMASK, &all, &mask, 8);
   if (is(verb, "boot")) sys(exit_group, boot(argv + 2, env, mask));
   if (is(verb, "pty") && count > 4) sys(exit_group, pty(argv[2], argv[3], argv + 4, env, mask));
-  fail("usage", "init boot CMD... | exec CMD... | pty SOCK COLSxROWS CMD...", 125);
+  if (is(verb, "fifo")) sys(exit_group, fifo(argv + 2));
+  fail("usage", "init boot CMD... | exec CMD... | pty SOCK COLSxROWS CMD... | fifo PATH...", 125);
 }
