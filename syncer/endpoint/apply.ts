@@ -300,8 +300,10 @@ export class Applier {
       if (errnoOf(error) !== 'EEXIST') return failure(error)
       if (!entry.shadow) return changed
     }
+    const stat = this.disk.stat(inTree(path))
+    if (stat?.kind !== 'dir') return changed
     entry.current = folder
-    entry.key = this.disk.stat(inTree(path))
+    entry.key = stat
     entry.shadow = false
     return done
   }

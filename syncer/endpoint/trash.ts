@@ -52,6 +52,8 @@ export class Trash {
   private readonly newId: () => string
   private readonly limits: TrashLimits
   private pruneDueMs = Number.POSITIVE_INFINITY
+  /** Entries that hold what is nowhere else. */
+  private readonly unsaved = new Set<string>()
   private readonly queue = new TimerQueue<Kept>()
 
   /** @param owner whose entries these are; others are left alone */
@@ -79,6 +81,7 @@ export class Trash {
 
   /** The private file holds content that has no place: the next {@link Trash.tick} hands it out for rescue. */
   orphan(name: string, path: Path): void {
+    this.unsaved.add(name)
     const atMs = this.clock.monotonic()
     this.queue.add(atMs, { name, path, token: absent, stat: null, atMs, looks: 0 })
   }
@@ -93,8 +96,12 @@ export class Trash {
     const kept = this.queue.take(nowMs)
     if (kept === undefined) return undefined
     const stat = this.stat(kept.name)
-    if (stat === null) return undefined
+    if (stat === null) {
+      this.unsaved.delete(kept.name)
+      return undefined
+    }
     if (this.isOther(kept, stat)) {
+      this.unsaved.add(kept.name)
       // Until it is rescued, which takes it out of the trash.
       this.queue.add(nowMs + rescueRetryMs, kept)
       return { name: kept.name, path: kept.path }
@@ -110,7 +117,7 @@ export class Trash {
    * What an earlier process left: entries whose content is not the named one were grabbed by mistake or written to late.
    * @param isLinked whether the inode is (also) at a path of the tree
    */
-  *recover(isLinked: (stat: Stat) => boolean): Generator<Rescue> {
+  recover(isLinked: (stat: Stat) => boolean): void {
     for (const name of this.disk.listOwn()) {
       const parsed = this.parse(name)
       if (parsed === undefined) continue
@@ -122,7 +129,7 @@ export class Trash {
       }
       const token = this.tokenOf(name, stat)
       const isNamed = token !== undefined && tokenTag(token).slice(1) === parsed.tag.slice(1)
-      if (!isNamed) yield { name, path: parsed.base }
+      if (!isNamed) this.orphan(name, parsed.base)
       else if (this.clock.now() - parsed.atMs < lateLooksMs.at(-1)!) this.keep(name, parsed.base, parsed.tag)
     }
   }
@@ -136,7 +143,8 @@ export class Trash {
     for (const entry of entries) {
       bytes += entry.bytes
       const isOld = this.clock.now() - entry.atMs > this.limits.keepMs
-      if (isOld || (bytes > this.limits.bytesMax && seen.has(entry.base))) this.litter.remove(entry.name)
+      const isTooMuch = bytes > this.limits.bytesMax && seen.has(entry.base)
+      if ((isOld || isTooMuch) && !this.unsaved.has(entry.name)) this.litter.remove(entry.name)
       seen.add(entry.base)
     }
   }

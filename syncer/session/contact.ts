@@ -98,7 +98,7 @@ export class LaptopContact {
 
   /** Settles every path. @returns the agreements that the pod must be told */
   settle(copy: ReturnType<typeof judgeMarker>): Bases['entries'] {
-    return copy === 'known' ? this.settleKnown() : this.settleFirst(copy === 'first' ? this.initial : 'keep')
+    return copy === 'known' ? this.settleKnown() : this.settleFirst(copy === 'first' ? this.initial : 'merge')
   }
 
   sendBases(bases: Bases['entries']): void {
@@ -120,9 +120,8 @@ export class LaptopContact {
       const path = entry.path
       const pod = this.index.get(path)
       const current = pod?.current ?? absent
-      const isOld = !podRemembers && current !== entry.agreed && x.history.has(path, current)
       const settled = settle({ agreed: entry.agreed, sent: entry.sent, local: entry.current, current, base: pod?.base })
-      x.agree(entry, isOld ? current : settled)
+      x.agree(entry, podRemembers ? settled : this.doubt(path, current, settled))
       x.unsent(entry)
       if (entry.agreed !== current) bases.push({ path, agreed: entry.agreed })
     }
@@ -130,10 +129,19 @@ export class LaptopContact {
   }
 
   /**
-   * No ancestor for this copy: the laptop wins where both have something, and never loses anything. What only the pod
-   * has is taken over with `keep`, removed there with `mirror`.
+   * An agent without memory may stand on a volume that came back from within this epoch. What it holds is then old where
+   * we know it, and where a path moved in this epoch and it holds something else nobody knows what that is based on.
    */
-  private settleFirst(initial: 'mirror' | 'keep'): Bases['entries'] {
+  private doubt(path: Path, current: Token, settled: Token): Token {
+    if (current === settled || !this.x.history.moved(path)) return settled
+    return this.x.history.has(path, current) ? current : absent
+  }
+
+  /**
+   * No ancestor for this copy: the laptop wins where both have something, and never loses anything. What only the pod
+   * has is taken over with `keep`, removed there with `mirror`. With `merge` nobody wins: what differs is kept twice.
+   */
+  private settleFirst(initial: 'mirror' | 'keep' | 'merge'): Bases['entries'] {
     const { x } = this
     x.record({ type: 'void' })
     x.history.clear()
@@ -148,7 +156,7 @@ export class LaptopContact {
       const entry = x.replica.tree.ensure(path)
       const onlyInPod = entry.current === absent && current !== absent
       if (onlyInPod && initial === 'mirror') removed.push(path)
-      const agreed = onlyInPod && initial === 'keep' ? absent : current
+      const agreed = initial === 'merge' || (onlyInPod && initial === 'keep') ? absent : current
       x.agree(entry, agreed)
       if (agreed !== current) bases.push({ path, agreed })
     }

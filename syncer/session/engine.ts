@@ -316,7 +316,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     const inodes = new Set<bigint>()
     for (const entry of tree.walk()) if (entry.key !== null) inodes.add(entry.key.ino)
     try {
-      for (const rescue of [...trash.recover(stat => inodes.has(stat.ino))]) this.intake.rescue(rescue)
+      trash.recover(stat => inodes.has(stat.ino))
       trash.prune()
       stage.removeLeftOver()
     } catch (error) {

@@ -22,6 +22,11 @@ export class EpochHistory {
     return this.tokens.get(path)?.has(token) === true
   }
 
+  /** True where something else was agreed on before in this epoch. */
+  moved(path: Path): boolean {
+    return this.tokens.has(path)
+  }
+
   clear(): void {
     this.tokens.clear()
   }
