@@ -3,11 +3,11 @@
  *   init boot CMD...                the first process: keeps CMD (the agent) running, reaps orphans, passes signals on
  *   init exec CMD...                runs CMD without LD_* and NODE_*, which would hijack or kill our own Node
  *   init pty SOCK COLSxROWS CMD...  holds CMD on a terminal of its own (pty.c)
- *   init fifo PATH...               makes named pipes, mode 0600, which Node cannot
+ *   init pipes COUNT                makes pipes, which Node cannot, for the agent to open by /proc/<pid>/fd; prints the
+ *                                   numbers of their ends, a reading and a writing one each, and stays until stdin ends
  */
 #include "sys.h"
 #include <asm/ioctls.h>
-#include <linux/stat.h>
 #include <linux/prctl.h>
 
 enum { GRACE_MS = 8000, BACKOFF_MS = 100, BACKOFF_MS_MAX = 2000, STEADY_MS = 10000, TICK_MS = 20 };
@@ -110,9 +110,16 @@ static int boot(char **argv, char **env, unsigned long mask) {
   }
 }
 
-static int fifo(char **paths) {
-  for (; *paths; paths++)
-    if (sys(mknodat, AT_FDCWD, *paths, S_IFIFO | 0600)) fail(*paths, "no pipe can be made there", 125);
+static int pipes(const char *count) {
+  static char line[256];
+  char *to = line;
+  for (long made = 0, wanted = number(&count); made < wanted && made < 8; made++) {
+    int ends[2];
+    if (sys(pipe2, ends, 0)) fail("pipes", "none can be made", 125);
+    to = append(append_number(append(append_number(to, ends[0]), " "), ends[1]), " ");
+  }
+  sys(write, 1, line, append(to, "\n") - line);
+  while (sys(read, 0, line, sizeof line) > 0);
   return 0;
 }
 
@@ -130,6 +137,6 @@ __attribute__((used, noreturn)) void start(long *stack) {
   sys(rt_sigprocmask, SIG_SETMASK, &all, &mask, 8);
   if (is(verb, "boot")) sys(exit_group, boot(argv + 2, env, mask));
   if (is(verb, "pty") && count > 4) sys(exit_group, pty(argv[2], argv[3], argv + 4, env, mask));
-  if (is(verb, "fifo")) sys(exit_group, fifo(argv + 2));
-  fail("usage", "init boot CMD... | exec CMD... | pty SOCK COLSxROWS CMD... | fifo PATH...", 125);
+  if (is(verb, "pipes")) sys(exit_group, pipes(argv[2]));
+  fail("usage", "init boot CMD... | exec CMD... | pty SOCK COLSxROWS CMD... | pipes COUNT", 125);
 }
