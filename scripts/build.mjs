@@ -15,6 +15,8 @@ const common = {
   sourcemap: false,
   legalComments: 'none',
   logLevel: 'warning',
+  // `debug`, deep below the proxy agents, asks whether this is installed; it is not, and nothing is shown in colours
+  alias: { 'supports-color': 'node:tty' },
   // CommonJS has no import.meta
   define: { 'import.meta.dirname': '__dirname' },
 }

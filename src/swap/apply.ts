@@ -137,7 +137,7 @@ async function readAgain(cluster: Cluster, workload: KubeObject, error: unknown,
 }
 
 function refuseHeld(situation: Situation, { options, takeOver, on }: SwapRequest): void {
-  const holder = holderOf(situation, options.sessionId, options.owner)
+  const holder = holderOf(situation, options.sessionId)
   if (!holder || holder.isMine) return
   const { owner = `somebody else (session ${holder.session})`, since } = holder
   const who = `${titleOf(situation.workload)} is held by ${owner}${since ? ` since ${since}` : ''}`

@@ -103,7 +103,7 @@ function clonePatch(clone: KubeObject, plan: SwapPlan): object {
 /** Somebody else's clone came between. */
 function refuseOther(clone: KubeObject, plan: SwapPlan, error: unknown): void {
   const record = readRecord(clone)
-  if (record?.owner === plan.record.owner && record.uid === plan.record.uid) return
+  if (record?.session === plan.record.session && record.uid === plan.record.uid) return
   const owner = record ? `held by ${record.owner} since ${record.since}` : 'somebody else’s'
   throw new UserError('held', `${clone.metadata.name} is ${owner}`, {
     hint: '`podswap up --take-over` takes it',

@@ -2,7 +2,7 @@ import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { cloneNames } from './clone-name.ts'
 import { selectorText } from './follow.ts'
 import { workloadKind } from './plan.ts'
-import { isRecordOf, marks, ownerTag, readRecord, readSession, readUndo, type SwapRecord } from './record.ts'
+import { isRecordOf, marks, readRecord, readSession, readUndo, type SwapRecord } from './record.ts'
 
 /** What there is of a swap in the cluster before we do anything. */
 export interface Situation {
@@ -60,18 +60,19 @@ export interface Holder {
   since?: string
 }
 
-export function holderOf(situation: Situation, session: string, owner: string): Holder | undefined {
+/** The session alone tells whose it is: two machines may well have one `user@host`, as containers do. */
+export function holderOf(situation: Situation, session: string): Holder | undefined {
   const { workload, clone, record } = situation
   const label = readSession(workload)
   // a record on a workload that is not at 0, and no clone: whatever it was is over
   if (!clone && (workload.spec.replicas !== 0 || !readUndo(workload))) return undefined
   if (label) {
-    const isMine = label.session === session || label.ownerTag === ownerTag(owner)
+    const isMine = label.session === session
     const account = record?.session === label.session ? record : undefined
     return { session: label.session, isMine, ...(account && { owner: account.owner, since: account.since }) }
   }
   if (!record) return undefined
-  const isMine = record.session === session || record.owner === owner
+  const isMine = record.session === session
   return { session: record.session, isMine, owner: record.owner, since: record.since }
 }
 

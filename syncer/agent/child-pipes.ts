@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, constants, openSync, rmSync } from 'node:fs'
+import { closeSync, constants, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import type { AgentContext } from './agent-context.ts'
@@ -14,47 +14,51 @@ export interface ChildPipes {
   stderr: Readable
 }
 
+const makerTimeoutMs = 2_000
+
 /**
  * Makes real pipes. What Node makes of `stdio: 'pipe'` is sockets, which a program cannot open by name: in a shell,
- * `> /dev/stderr` and `< /dev/stdin` fail on them (ENXIO). Undefined where `init fifo` does not work.
+ * `> /dev/stderr` and `< /dev/stdin` fail on them (ENXIO). Undefined where `init pipes` does not work, or another
+ * process's pipes may not be opened.
  */
-export async function makeChildPipes(context: AgentContext, name: string): Promise<ChildPipes | undefined> {
-  const paths = ['in', 'out', 'err'].map(end => `${context.files.private}/p-${name}.${end}`) as [string, string, string]
+export async function makeChildPipes(context: AgentContext): Promise<ChildPipes | undefined> {
+  const maker = spawn(context.files.init, ['pipes', '3'], { stdio: ['pipe', 'pipe', 'ignore'] })
+  // it goes when it is let go, whatever became of it
+  maker.stdin.on('error', () => {})
+  const cancel = context.timers.after(makerTimeoutMs, () => maker.kill('SIGKILL'))
   try {
-    const maker = spawn(context.files.init, ['fifo', ...paths], { stdio: 'ignore' })
-    const [code] = await once(maker, 'exit')
-    return code === 0 ? openPipes(paths) : undefined
+    const failed = once(maker, 'close').then(() => Promise.reject(new Error('it ended')))
+    const [line] = await Promise.race([once(maker.stdout, 'data'), failed])
+    failed.catch(() => {})
+    const paths = String(line)
+      .trim()
+      .split(' ')
+      .map(number => `/proc/${maker.pid}/fd/${number}`)
+    return openPipes(paths)
   } catch (error) {
-    context.log.write(`no pipes: ${error}`)
+    context.log.write(`no pipes, sockets instead: ${error}`)
     return undefined
   } finally {
-    for (const path of paths) rmSync(path, { force: true })
+    cancel()
+    maker.stdin.destroy()
   }
 }
 
-const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants
-
-/**
- * The program's ends block, as programs expect; ours do not. Of each pipe an end that does not block is opened first,
- * so that no open waits for the other end.
- */
-function openPipes([inPath, outPath, errPath]: [string, string, string]): ChildPipes {
+/** The program's ends block, as programs expect; ours do not. */
+function openPipes(paths: string[]): ChildPipes {
   const opened: number[] = []
-  const open = (path: string, flags: number) => {
-    const descriptor = openSync(path, flags)
+  const open = (index: number, flags: number) => {
+    const descriptor = openSync(paths[index] ?? '', flags)
     opened.push(descriptor)
     return descriptor
   }
   try {
-    const keeper = open(inPath, O_RDONLY | O_NONBLOCK)
-    const toChild = open(inPath, O_WRONLY | O_NONBLOCK)
-    const stdin = open(inPath, O_RDONLY)
-    const fromOut = open(outPath, O_RDONLY | O_NONBLOCK)
-    const fromErr = open(errPath, O_RDONLY | O_NONBLOCK)
-    const descriptors: [number, number, number] = [stdin, open(outPath, O_WRONLY), open(errPath, O_WRONLY)]
-    closeSync(keeper)
+    const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants
+    const toChild = open(1, O_WRONLY | O_NONBLOCK)
+    const fromOut = open(2, O_RDONLY | O_NONBLOCK)
+    const fromErr = open(4, O_RDONLY | O_NONBLOCK)
     return {
-      descriptors,
+      descriptors: [open(0, O_RDONLY), open(3, O_WRONLY), open(5, O_WRONLY)],
       stdin: new Socket({ fd: toChild, readable: false, writable: true }),
       stdout: new Socket({ fd: fromOut, readable: true, writable: false }),
       stderr: new Socket({ fd: fromErr, readable: true, writable: false }),
@@ -63,4 +67,8 @@ function openPipes([inPath, outPath, errPath]: [string, string, string]): ChildP
     for (const descriptor of opened) closeSync(descriptor)
     throw error
   }
+}
+
+export function closeDescriptors(pipes: ChildPipes): void {
+  for (const descriptor of pipes.descriptors) closeSync(descriptor)
 }

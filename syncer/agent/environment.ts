@@ -16,7 +16,7 @@ export function containerEnvironment(): Record<string, string> {
 
 /** `NAME=text` entries, each ended by a zero byte; the first of a name counts, as for getenv. */
 export function parseEnvironment(bytes: Buffer): Record<string, string> {
-  const environment: Record<string, string> = {}
+  const environment: Record<string, string> = Object.create(null)
   for (const entry of bytes.toString().split('\0')) {
     const at = entry.indexOf('=')
     if (at > 0) environment[entry.slice(0, at)] ??= entry.slice(at + 1)

@@ -15,24 +15,25 @@ const headerBytesMax = 64 * 1024
 const answerBytesMax = 4 * 1024
 
 const files = podFiles(__dirname)
-let ready = false
-run().catch(error => {
-  const text = (error instanceof Error ? error.message : String(error)).replaceAll('\n', ' ')
-  if (ready) process.stderr.write(`podswap: ${text}\n`)
-  else writeLine(`ERROR ${text}`)
-  process.exit(1)
-})
 
 async function run(): Promise<void> {
+  const { agent, header } = await prepare().catch(error => fail(error, text => writeLine(`ERROR ${text}`)))
+  // the agent may speak as soon as it knows our pid
+  writeLine('READY')
+  await handOver(agent, header).catch(error => fail(error, text => process.stderr.write(`podswap: ${text}\n`)))
+}
+
+async function prepare(): Promise<{ agent: Socket; header: Header }> {
   const header = parseHeader(readLine(headerBytesMax))
   makePrivateFolder(files)
   await deliver(header)
   writeWhole(files.current, header.bundle)
-  const agent = await awaitAgent(files, header)
-  // the agent may speak as soon as it knows our pid
-  writeLine('READY')
-  ready = true
-  await handOver(agent, header)
+  return { agent: await awaitAgent(files, header), header }
+}
+
+function fail(error: unknown, say: (text: string) => void): never {
+  say((error instanceof Error ? error.message : String(error)).replaceAll('\n', ' '))
+  process.exit(1)
 }
 
 async function deliver({ bundle, size }: Header): Promise<void> {
@@ -76,3 +77,5 @@ function readAnswer(agent: Socket): Promise<{ line: string; rest: Buffer }> {
     }
   })
 }
+
+void run()

@@ -5,6 +5,7 @@ import path from 'node:path'
 import type { Duplex } from 'node:stream'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { UserError } from '../base/errors.ts'
+import { isFile } from '../core/content.ts'
 import { joinPath, type Path } from '../core/path.ts'
 import { createNodeDisk, type NodeDisk } from '../disk/node-disk.ts'
 import { createNodeWatcher } from '../disk/node-watcher.ts'
@@ -79,6 +80,7 @@ class LaptopSession implements SyncSession {
   private lastProbeAtMs: number | undefined
   private podPending = 0
   private lastId = 0
+  private counted = { files: 0, entries: -1, untilMs: 0 }
 
   constructor(options: SyncSessionOptions) {
     this.options = options
@@ -133,7 +135,7 @@ class LaptopSession implements SyncSession {
     return {
       state: this.state,
       pending: this.engine.pending() + this.podPending,
-      files: this.replica.tree.size,
+      files: this.files(),
       conflicts: [...this.conflicts],
       problems: [...this.problems.values()],
       bytesSent: this.loop.bytesSent,
@@ -187,6 +189,18 @@ class LaptopSession implements SyncSession {
     this.log.close()
     this.disk.removeEmptyPrivateFolder()
     this.disk.close()
+  }
+
+  /** Files of the folder. Counted at most once a second in a large one: somebody may ask often. */
+  private files(): number {
+    const nowMs = this.clock.monotonic()
+    const isFresh =
+      this.counted.entries === this.replica.tree.size && this.counted.files > 5_000 && nowMs < this.counted.untilMs
+    if (isFresh) return this.counted.files
+    let files = 0
+    for (const { current } of this.replica.tree.walk()) if (isFile(current)) files += 1
+    this.counted = { files, entries: this.replica.tree.size, untilMs: nowMs + 1_000 }
+    return files
   }
 
   private makeEngine(): SyncEngine {
@@ -351,7 +365,7 @@ class LaptopSession implements SyncSession {
     const seconds = (this.clock.monotonic() - this.firstSync.startedMs) / 1000
     this.firstSyncSeconds = seconds
     const bytes = this.loop.bytesSent - this.firstSync.bytes
-    this.options.onEvent({ type: 'first-sync-done', files: this.replica.tree.size, bytes, seconds })
+    this.options.onEvent({ type: 'first-sync-done', files: this.files(), bytes, seconds })
   }
 }
 

@@ -12,7 +12,8 @@ const engine: Record<string, string[]> = {
   disk: ['base', 'core', 'wire'],
   endpoint: ['base', 'core', 'wire', 'disk'],
   session: ['base', 'core', 'wire', 'disk', 'endpoint'],
-  pod: ['base', 'core', 'wire', 'disk', 'endpoint', 'session'],
+  pod: ['base'],
+  agent: ['base', 'core', 'wire', 'disk', 'endpoint', 'session', 'pod'],
 }
 
 /** Rooms that compute and do nothing else, as patterns of paths. */

@@ -87,7 +87,7 @@ export class Services {
       const command = new TerminalCommand(this.context, `${++this.commandName}`, stream)
       command.run({ ...request, terminal }).catch(error => this.fail(stream, error))
     } else {
-      new PipedCommand(this.context, request, stream)
+      new PipedCommand(this.context, stream).run(request).catch(error => this.fail(stream, error))
     }
   }
 

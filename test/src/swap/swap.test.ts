@@ -259,15 +259,14 @@ describe('a second up', () => {
     expect(state()).toBe(before)
   })
 
-  it('of the same person takes it up under its own session, and the pod stays', async () => {
+  it('of the same user@host under another session is refused too; taken over, the pod stays', async () => {
     const before = await seeded()
     await trial.up()
     await ready(cluster, 'Deployment', 'web-podswap')
     const [pod] = podsOfClone()
-    expect(await trial.up({ options: { sessionId: 'next', since: 'later' } })).toMatchObject({
-      resumed: true,
-      session: 'next',
-    })
+    const next = { options: { sessionId: 'next', since: 'later' } }
+    await expect(trial.up(next)).rejects.toMatchObject({ code: 'held' })
+    expect(await trial.up({ ...next, takeOver: true })).toMatchObject({ resumed: true, session: 'next' })
     expect(readRecord(clones()[0]!)).toMatchObject({ session: 'next', since: planOptions.since, replicas: 2 })
     expect(podsOfClone()).toMatchObject([{ metadata: { uid: pod!.metadata.uid } }])
     await trial.down()
@@ -313,7 +312,7 @@ describe('a second up', () => {
       code: 'held',
       message: 'deployment/web is held by somebody else (session k3f9)',
     })
-    expect(await trial.up({ options: { sessionId: 'next' } })).toMatchObject({ resumed: false, replicas: 2 })
+    expect(await trial.up()).toMatchObject({ resumed: false, replicas: 2 })
   })
 
   it('at the same instant: exactly one wins', async () => {
