@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -32,6 +32,27 @@ describe.skipIf(initProgram === null)('exec', () => {
   it('gives exit code, output and error output', async () => {
     const outcome = await run(sh('echo out; echo err >&2; exit 7'))
     expect(outcome).toEqual({ exit: { code: 7 }, stdout: 'out\n', stderr: 'err\n' })
+  })
+
+  it('gives a program pipes that it can open by name', async () => {
+    const process = sh('cat < /dev/stdin; echo err > /dev/stderr; echo out > /dev/stdout')
+    process.stdin.end('in\n')
+    expect(await run(process)).toEqual({ exit: { code: 0 }, stdout: 'in\nout\n', stderr: 'err\n' })
+    // also when its input has ended before it looks
+    const late = sh('sleep 0.3; cat /dev/stdin')
+    late.stdin.end('early')
+    expect(await run(late)).toEqual({ exit: { code: 0 }, stdout: 'early', stderr: '' })
+  })
+
+  it('does with sockets where pipes cannot be made', async () => {
+    const other = await RunningAgent.start(await buildAgent())
+    const { client } = await other.attach()
+    rmSync(join(other.home, 'init'))
+    const process = client.exec({ argv: ['sh', '-c', 'cat; echo err >&2; exit 3'], env: quiet })
+    process.stdin.end('in\n')
+    expect(await run(process)).toEqual({ exit: { code: 3 }, stdout: 'in\n', stderr: 'err\n' })
+    expect(other.log).toContain('no pipes')
+    await other.stop()
   })
 
   it('passes input on to its end', async () => {
