@@ -74,6 +74,7 @@ describe.skipIf(!real)('the agent in a pod that may do nothing', () => {
       stdout: '--inspect\n',
       stderr: 'err\n',
     })
+    expect((await outcome(exec('echo named > /dev/stderr'))).stderr).toBe('named\n')
     const count = client.exec({ argv: ['wc', '-c'] })
     count.stdin.end(Buffer.alloc(20_000_000))
     expect((await outcome(count)).stdout.trim()).toBe('20000000')
