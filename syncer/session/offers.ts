@@ -27,6 +27,8 @@ export class Offers {
   private readonly transfers: Transfers
   private readonly inline = new Map<Entry, number>()
   private inlineBytes = 0
+  /** Entries that may have changed since their content went ahead: they are looked at again when it is answered. */
+  private readonly overtaken = new Set<Entry>()
   /** Folders that something below waits for. */
   private readonly awaited = new Set<Entry>()
   /** Folders that leave, with the number of children that have not left yet. */
@@ -40,6 +42,7 @@ export class Offers {
   reset(): void {
     this.inline.clear()
     this.inlineBytes = 0
+    this.overtaken.clear()
     this.awaited.clear()
     this.leaving.clear()
   }
@@ -64,13 +67,14 @@ export class Offers {
 
   /** The content of a transfer is at the other end: the PUT follows, if it is still what stands here. */
   staged(entry: Entry, token: Token, id: number, live: boolean): void {
+    const touched = this.overtaken.delete(entry)
     const wanted = entry.current === token && token !== entry.agreed && !this.x.flights.has(entry)
     if (!wanted || !this.parentReady(entry)) {
       this.x.send('control', { type: 'forget', id })
       this.x.queue(entry, false)
       return
     }
-    this.put(entry, entry.path, token, { live, staged: id })
+    this.put(entry, entry.path, token, { live, staged: id, touched })
   }
 
   onAck(message: Ack): void {
@@ -121,7 +125,9 @@ export class Offers {
     const { x } = this
     const flight = x.flights.get(entry)
     if (flight !== undefined) flight.touched = true
-    if (flight !== undefined || x.holds.has(entry) || this.transfers.has(entry)) return
+    const goesAhead = this.transfers.has(entry)
+    if (goesAhead) this.overtaken.add(entry)
+    if (flight !== undefined || x.holds.has(entry) || goesAhead) return
     const nowMs = x.clock.monotonic()
     if (x.isWaitingToRetry(entry, nowMs)) return
     const path = entry.path
@@ -168,6 +174,7 @@ export class Offers {
     const fits = size <= limits.inlineBytesMax && this.inlineBytes + size <= inlineBytesInFlightMax
     const inline = calm && fits ? (bytes ?? this.read(path, token, size)) : undefined
     if (inline === undefined) {
+      this.overtaken.delete(entry)
       this.transfers.add(entry, token, urgent)
       return
     }
@@ -196,7 +203,7 @@ export class Offers {
     entry: Entry,
     path: Path,
     data: Token,
-    how: { live: boolean; bytes?: Uint8Array; staged?: number },
+    how: { live: boolean; bytes?: Uint8Array; staged?: number; touched?: boolean },
   ): void {
     const { x } = this
     const seq = x.nextSeq()
@@ -204,7 +211,7 @@ export class Offers {
       entry.sent = data
       x.record({ type: 'sent', path, token: data })
     }
-    x.flights.set(entry, { seq, data, stale: false, touched: false })
+    x.flights.set(entry, { seq, data, stale: false, touched: how.touched ?? false })
     const mtimeMs = entry.key === null ? 0 : Number(entry.key.mtimeNs / 1_000_000n)
     const message: Put = { type: 'put', seq, path, base: entry.agreed, data, mtimeMs, live: how.live }
     if (how.bytes !== undefined) message.bytes = how.bytes
