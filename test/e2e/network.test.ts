@@ -80,7 +80,7 @@ describe('when the network goes', () => {
     const bytes = noiseBytes('cut', 48 * 1024 * 1024)
     proxy.limit(8 * 1024 * 1024)
     await inPod.call('watchFiles', { files: ['/app/a.txt'] })
-    session.save('large.bin', bytes)
+    await session.onLaptop.write(join(session.folder, 'large.bin'), bytes)
     const volume = async () => (await inPod.call<{ bytes: number }>('volume', { dir: '/app' })).bytes
     for (const megabytes of [6, 12]) {
       await until(`${megabytes} MB arrived`, async () => (await volume()) > megabytes * 1024 * 1024, { everyMs: 20 })
@@ -98,9 +98,24 @@ describe('when the network goes', () => {
     expect(seen).toEqual({})
   })
 
+  it('a large file that goes on being written while it is sent arrives whole, without being asked for', async () => {
+    proxy.limit(4 * 1024 * 1024)
+    const bytes = noiseBytes('growing', 12 * 1024 * 1024)
+    const volume = async () => (await inPod.call<{ bytes: number }>('volume', { dir: '/app' })).bytes
+    const before = await volume()
+    session.save('growing.bin', bytes.subarray(0, 4 * 1024 * 1024))
+    await until('its first part is under way', async () => (await volume()) > before + 512 * 1024, { everyMs: 10 })
+    session.save('growing.bin', bytes)
+    const whole = (await session.onLaptop.tree(session.folder))['growing.bin']
+    proxy.restore()
+    await until('the whole is in the pod', async () => (await inPod.tree('/app'))['growing.bin'] === whole, {
+      deadlineMs: 15_000,
+    })
+  })
+
   it('a small edit overtakes a large file on a slow line', async () => {
     proxy.limit(2 * 1024 * 1024)
-    session.save('larger.bin', noiseBytes('overtake', 32 * 1024 * 1024))
+    await session.onLaptop.write(join(session.folder, 'larger.bin'), noiseBytes('overtake', 32 * 1024 * 1024))
     const volume = async () => (await inPod.call<{ bytes: number }>('volume', { dir: '/app' })).bytes
     const before = await volume()
     await until('the large file is under way', async () => (await volume()) > before + 1024 * 1024, { everyMs: 20 })

@@ -46,6 +46,20 @@ describe('sync over real folders', () => {
     expect(pair.tree('pod')).toEqual(pair.tree('laptop'))
   })
 
+  test('a large file that goes on being written while it is sent arrives whole', async () => {
+    pair.open()
+    pair.attach()
+    await pair.inStep()
+    for (let round = 0; round < 5; round++) {
+      const bytes = Buffer.alloc(24 * 1024 * 1024, `round ${round} `)
+      const name = `growing-${round}.bin`
+      pair.write('laptop', name, bytes.subarray(0, 16 * 1024 * 1024))
+      await until(() => pair.session.status().transfer !== undefined)
+      fs.appendFileSync(pair.at('laptop', name), bytes.subarray(16 * 1024 * 1024))
+      await until(() => pair.read('pod', name) === bytes.toString())
+    }
+  })
+
   test('a save arrives by itself, without being asked for', async () => {
     pair.write('laptop', 'f', 'one')
     pair.open()
