@@ -1,5 +1,5 @@
 // Adds up result files of vitest's JSON reporter: `N passed, N failed[, N skipped]` on a line of its own.
-// A file that could not be loaded counts as one failure; fewer result files than asked for is a failure too.
+// A file that could not be loaded counts as one failure; so does a result file that is not there.
 import { existsSync, readFileSync } from 'node:fs'
 
 const files = process.argv.slice(2)
