@@ -45,7 +45,11 @@ export class Barriers {
         barrier.scanned = true
         for (const entry of this.underWay()) barrier.entries.add(entry)
       }
-      for (const entry of barrier.entries) if (!this.inProgress(entry)) barrier.entries.delete(entry)
+      // Up to the first that is still under way: looking at all of them each time would cost more than the work itself.
+      for (const entry of barrier.entries) {
+        if (this.inProgress(entry)) break
+        barrier.entries.delete(entry)
+      }
       if (barrier.entries.size > 0) continue
       this.barriers.splice(this.barriers.indexOf(barrier), 1)
       passed.push(barrier.id)

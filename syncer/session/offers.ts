@@ -104,7 +104,7 @@ export class Offers {
         this.x.retry(entry, 1_000, 30_000)
         break
       case 'halted':
-        this.x.retry(entry, 5_000, 5_000)
+        this.x.retry(entry, 5_000, 5_000, true)
         break
       case 'ignored':
         break

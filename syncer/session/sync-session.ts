@@ -66,7 +66,7 @@ class LaptopSession implements SyncSession {
   private readonly ignore: IgnoreReader
   private readonly conflicts: SyncConflict[] = []
   private readonly problems = new Map<string, SyncProblem>()
-  private readonly flushes = new Map<number, () => void>()
+  private readonly flushes = new Map<number, { done(): void; fail(error: Error): void }>()
   private readonly timers: NodeJS.Timeout[] = []
   private rulesTimer: NodeJS.Timeout | undefined
   private state: SyncStatus['state'] = 'paused'
@@ -157,20 +157,19 @@ class LaptopSession implements SyncSession {
       throw new UserError('sync-halted', 'sync is not connected', {
         hint: 'try again when `podswap status` says ready',
       })
+    if (this.halted) throw haltedError()
     if (this.rulesTimer !== undefined) this.readRules()
     this.lastId += 1
     const id = this.lastId
     await new Promise<void>((resolve, reject) => {
-      const abort = () => {
-        this.flushes.delete(id)
-        reject(signal.reason)
-      }
-      signal.addEventListener('abort', abort, { once: true })
-      this.flushes.set(id, () => {
+      const end = (how: () => void) => {
         signal.removeEventListener('abort', abort)
         this.flushes.delete(id)
-        resolve()
-      })
+        how()
+      }
+      const abort = () => end(() => reject(signal.reason))
+      signal.addEventListener('abort', abort, { once: true })
+      this.flushes.set(id, { done: () => end(resolve), fail: error => end(() => reject(error)) })
       // What is held back here goes out now; it is waited for below, when the pod has said that its own is here: that
       // may have become a conflict copy, which must reach the pod.
       this.engine.flush(0)
@@ -281,7 +280,9 @@ class LaptopSession implements SyncSession {
         this.options.onEvent(event)
         break
       case 'halted':
+        if (this.halted) break
         this.halted = true
+        for (const flush of [...this.flushes.values()]) flush.fail(haltedError())
         this.options.onEvent({
           type: 'halted',
           reason: `${event.deletes} files vanished at once in the pod; nothing was deleted here`,
@@ -323,7 +324,7 @@ class LaptopSession implements SyncSession {
   }
 
   private flushed(side: 'laptop' | 'pod', id: number): void {
-    if (side === 'laptop') this.flushes.get(id)?.()
+    if (side === 'laptop') this.flushes.get(id)?.done()
     else if (this.flushes.has(id)) {
       this.engine.flush(id)
       this.loop.wake()
@@ -372,4 +373,10 @@ class LaptopSession implements SyncSession {
 /** A name for private files: several sessions may share one folder of the laptop. */
 function ownerOf(sessionKey: string): string {
   return hash('sha256', sessionKey, 'hex').slice(0, 12)
+}
+
+function haltedError(): UserError {
+  return new UserError('sync-halted', 'sync is halted: many files vanished at once in the pod', {
+    hint: 'put them back in the pod, or delete them here too',
+  })
 }

@@ -60,7 +60,8 @@ describe('reconcile', () => {
       fc.property(token, token, token, (ancestor, local, remote) => {
         const verdict = reconcile(ancestor, local, remote)
         const kept = verdict === 'conflict' ? [local, remote] : [carryOut(verdict, local, remote)]
-        for (const edited of [local, remote]) if (edited !== ancestor && edited !== absent) expect(kept).toContain(edited)
+        for (const edited of [local, remote])
+          if (edited !== ancestor && edited !== absent) expect(kept).toContain(edited)
       }),
     )
   })
