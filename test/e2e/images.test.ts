@@ -117,6 +117,7 @@ describe.each(cases)('the dev image needs nothing: $purpose', ({ purpose, worklo
   it('is put back', async () => {
     await session.down()
     await expectRestored(session.namespace.admin, session.was)
-    expect(await client.get(url)).toMatch(before)
+    // a Ready pod is an endpoint of its Service a moment later
+    await eventually(async () => expect(await client.get(url)).toMatch(before))
   })
 })

@@ -292,7 +292,7 @@ describe('from up to down with manifests/dev.node.yml', () => {
       expect(done.code).toBe(130)
       expect(done.stdout + done.stderr).toMatch(/podswap down/)
       expect((await admin.get('deployment', 'web')).spec.replicas).toBe(0)
-      expect(await client.get(web)).toContain('Hello from your laptop')
+      await eventually(async () => expect(await client.get(web)).toContain('Hello from your laptop'))
     })
 
     it('comes back in the background with up --detach, to the same pod and the same process', async () => {
@@ -321,7 +321,8 @@ describe('from up to down with manifests/dev.node.yml', () => {
       const { stdout, stderr } = await elsewhere.ok(['down', '-n', env.namespace], { cwd: '/' })
       expect(stdout + stderr).toMatch(/web/)
       await expectRestored(admin, was)
-      expect(await client.get(web)).toMatch(/^original web-/)
+      // a Ready pod is an endpoint of its Service a moment later
+      await eventually(async () => expect(await client.get(web)).toMatch(/^original web-/))
     })
 
     it('leaves nothing on the laptop: no process, no port, no temp file', async () => {
