@@ -8,7 +8,7 @@ import type { Content, SyncMessage } from '../wire/sync-message.ts'
 import { Barriers } from './barriers.ts'
 import { Exchange, type ExchangeOptions } from './exchange.ts'
 import { Handshake, type HandshakeOptions, isContact } from './handshake.ts'
-import { Hints } from './hints.ts'
+import { echoMs, Hints } from './hints.ts'
 import { Intake } from './intake.ts'
 import type { Journal } from './journal.ts'
 import { Offers } from './offers.ts'
@@ -64,7 +64,10 @@ export class SyncEngine implements Peer<SyncMessage> {
     })
     this.hints = new Hints(this.exchange, this.scanner)
     this.offers = new Offers(this.exchange, this.transfers)
-    this.intake = new Intake(this.exchange, this.scanner)
+    this.intake = new Intake(this.exchange, this.scanner, entry => {
+      options.watch(entry.path)
+      this.hints.readSoon(entry, echoMs)
+    })
     this.handshake = new Handshake(this.exchange, { ...options, sweep: () => this.sweep() })
     this.barriers = new Barriers(this.exchange, this.transfers)
     for (const part of [this.transfers, this.scanner, this.hints]) this.exchange.keepWhile(entry => part.has(entry))

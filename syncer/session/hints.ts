@@ -9,6 +9,8 @@ import type { Exchange } from './exchange.ts'
 
 /** A folder is read again this long after an event in it, as the truth behind the hint, in ms. */
 const rereadMs = 100
+/** … and this long after a change of our own, which is most likely all there was, in ms. */
+export const echoMs = 500
 /** … and later in a folder of many names, so that reading stays a tenth of the time. */
 const rereadMsPerName = 0.04
 /** More names than this of one folder in one turn: reading the folder is cheaper than looking at each. */
@@ -55,7 +57,7 @@ export class Hints {
     const known = parent.children?.get(nameOf(path))
     if (known !== undefined && known.key !== null && x.recent.has(known, this.nowMs())) {
       // An echo of our own change; should it be more, the folder's next reading shows it.
-      this.readSoon(parent)
+      this.readSoon(parent, echoMs)
       return
     }
     const count = (this.counts.get(parent) ?? 0) + 1
@@ -124,10 +126,11 @@ export class Hints {
     return sameKey(stat, entry.key) || (stat.kind === 'dir' && entry.key.kind === 'dir' && stat.ino === entry.key.ino)
   }
 
-  private readSoon(entry: Entry): void {
+  /** The folder is read within the time, whatever else happens. */
+  readSoon(entry: Entry, withinMs = rereadMs): void {
     if (this.rereads.has(entry)) return
     const cost = (entry.children?.size ?? 0) * rereadMsPerName
-    this.rereads.set(entry, this.nowMs() + Math.max(rereadMs, granuleMs(this.x.replica.disk) + 1, cost))
+    this.rereads.set(entry, this.nowMs() + Math.max(withinMs, granuleMs(this.x.replica.disk) + 1, cost))
   }
 
   /** The folder of the hint is not known: the nearest known one above it is read. */

@@ -18,10 +18,13 @@ export class Intake {
   readonly guard = new DeleteGuard()
   private readonly x: Exchange
   private readonly scanner: Scanner
+  private readonly folderMade: (entry: Entry) => void
   /** New files whose place turned out to be taken: the next time it is looked at first. */
   private readonly refused = new Set<Entry>()
 
-  constructor(exchange: Exchange, scanner: Scanner) {
+  /** @param folderMade a folder was made here: it must be watched, and what a person put there meanwhile be found */
+  constructor(exchange: Exchange, scanner: Scanner, folderMade: (entry: Entry) => void) {
+    this.folderMade = folderMade
     this.x = exchange
     this.scanner = scanner
   }
@@ -177,8 +180,7 @@ export class Intake {
     this.accept(entry, put)
     x.recent.add(entry, x.clock.monotonic())
     this.queueParents(entry)
-    // What a person put there meanwhile must be found, and the folder watched before that.
-    if (put.data === folder) this.scanner.add(entry, true)
+    if (put.data === folder) this.folderMade(entry)
     if (entry.racy) x.holds.later(entry, x.clock.monotonic(), granuleMs(x.replica.disk) + 1)
     x.emit({ type: 'changed', path: put.path, direction: 'in' })
   }

@@ -1,8 +1,8 @@
 import type { Entry } from '../endpoint/tree.ts'
 
-const periodMs = 1_000
+const periodMs = 300
 
-/** Remembers entries for one to two seconds, without a timer for each. */
+/** Remembers entries for 0.3 to 0.6 s, without a timer for each. */
 export class RecentEntries {
   private current = new Set<Entry>()
   private previous = new Set<Entry>()
