@@ -78,7 +78,7 @@ describe.each(cases)('the dev image needs nothing: $purpose', ({ purpose, worklo
     })
     client = await ServiceClient.start(session.namespace.admin)
     url = `http://web.${session.namespace.name}/`
-    expect(await client.get(url)).toMatch(before)
+    await eventually(async () => expect(await client.get(url)).toMatch(before))
     await session.up()
     inPod = await session.handInPod('app', false)
   })

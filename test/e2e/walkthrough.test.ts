@@ -53,7 +53,7 @@ describe('from up to down with manifests/dev.node.yml', () => {
 
   it('has two replicas that run their own code, before', async () => {
     expect(originalPods).toHaveLength(2)
-    expect(await client.get(web)).toMatch(/^original web-/)
+    await eventually(async () => expect(await client.get(web)).toMatch(/^original web-/))
   })
 
   describe('up', () => {
