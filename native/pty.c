@@ -115,7 +115,8 @@ static void save_end(const char *socket, int code) {
   unsigned long size = t.printed < SCROLLBACK ? t.printed : SCROLLBACK, at = (t.printed - size) % SCROLLBACK;
   unsigned long first = size < SCROLLBACK - at ? size : SCROLLBACK - at;
   char text[16];
-  if (t.client < 0 || t.sent < t.printed) save(socket, ".out", t.ring + at, first, t.ring, size - first);
+  /* always: what was sent may still be lost when the client writes to a socket that is just closing */
+  save(socket, ".out", t.ring + at, first, t.ring, size - first);
   save(socket, ".exit", text, append_number(text, code) - text, 0, 0);
 }
 static void forget(const char *socket, const char *suffix) {

@@ -27,6 +27,8 @@ const viewersMax = 32
 const stopTimeoutMs = 15_000
 const reconnectIntervalMs = 20
 const holderTurnsMax = 100
+/** `init pty` keeps this much of the last output; less is all that there was. */
+const lastOutputBytes = 64 * 1024
 const unknownExit: TerminalExit = { code: 255, error: 'its terminal was killed, so how it ended is not known' }
 
 /**
@@ -168,7 +170,14 @@ export class DevCommand {
     await this.connect(record, holderExit)
   }
 
+  /** Writing to a holder that is just ending breaks the connection, and what it had sent last is lost with it. */
+  private addLastOutput(): void {
+    const last = readLastOutput(this.context.files.devCommandSocket)
+    if (last.length < lastOutputBytes && last.length > this.output.end) this.show(last.subarray(this.output.end))
+  }
+
   private ended(holderCode: number | undefined): void {
+    this.addLastOutput()
     this.exitCode = readExitCode(this.context.files.devCommandSocket) ?? holderCode
     this.exit = this.exitCode === undefined ? unknownExit : { code: this.exitCode }
     this.context.log.write(`command ended: ${this.exitCode ?? 'exit code unknown'}`)

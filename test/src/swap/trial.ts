@@ -60,7 +60,9 @@ export async function expectUntouched(
   expect((after.metadata.managedFields ?? []).map(({ manager }) => manager)).not.toContain('podswap')
   const labelSelector = marks.clone
   for (const kind of ['Deployment', 'ReplicaSet', 'Pod'] as const) {
-    expect((await cluster.list(kind, { labelSelector })).map(({ metadata }) => metadata.name)).toEqual([])
+    // What was deleted in the background may take its time to end.
+    const left = async () => (await cluster.list(kind, { labelSelector })).map(({ metadata }) => metadata.name)
+    await expect.poll(left, { timeout: 60_000, interval: 200 }).toEqual([])
   }
   const rest = [...(await cluster.list('ReplicaSet')), ...(await cluster.list('Pod'))]
   expect(JSON.stringify(rest.map(({ metadata: { managedFields, ...metadata } }) => metadata))).not.toContain(

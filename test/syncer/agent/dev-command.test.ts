@@ -73,7 +73,7 @@ describe.skipIf(initProgram === null)('dev command', () => {
     await start('', { argv: ['no-such-program'] })
     const shown = look()
     expect(await shown.process.exit).toEqual({ code: 127 })
-    expect(shown.text).toContain('not found')
+    await expect.poll(() => shown.text).toContain('not found')
   })
 
   it('gives nobody a terminal before it was started', async () => {
