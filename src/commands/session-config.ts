@@ -1,3 +1,4 @@
+import { UserError } from '../../syncer/base/errors.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import type { SessionConfig } from '../session/run.ts'
 import type { Invocation } from './io.ts'
@@ -10,6 +11,7 @@ export function sessionConfig(
   dev: Dev,
   how: { interactive: boolean; endsWithCommand: boolean },
 ): SessionConfig {
+  refuseOneWay(dev)
   const { columns, rows } = io.stdout
   return {
     dev,
@@ -22,6 +24,16 @@ export function sessionConfig(
     downOnExit: options.downOnExit === true,
     ...how,
   }
+}
+
+/** Said before anything in the cluster is touched. */
+function refuseOneWay(dev: Dev): void {
+  const folder = dev.sync.find(({ mode }) => mode !== 'two-way')
+  if (folder === undefined) return
+  throw new UserError('unsupported', `sync mode ${folder.mode} is not built yet`, {
+    at: folder.at,
+    hint: 'leave `mode` out: folders are kept in step both ways',
+  })
 }
 
 /** What a program in the pod has to know of the terminal here. */
