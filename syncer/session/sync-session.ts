@@ -26,6 +26,7 @@ const rulesRereadMs = 200
 const trash = { keepMs: 7 * 24 * 3_600_000, bytesMax: 1024 ** 3 }
 const conflictsKept = 1_000
 const problemsKept = 10_000
+const haltKey = 'halt'
 
 export interface SyncSessionOptions {
   /** Absolute folder on the laptop. */
@@ -283,6 +284,7 @@ class LaptopSession implements SyncSession {
         if (this.halted) break
         this.halted = true
         for (const flush of [...this.flushes.values()]) flush.fail(haltedError())
+        this.problems.set(haltKey, { side: 'pod', path: '', code: 'halted', message: haltedError().message })
         this.options.onEvent({
           type: 'halted',
           reason: `${event.deletes} files vanished at once in the pod; nothing was deleted here`,
@@ -291,6 +293,7 @@ class LaptopSession implements SyncSession {
         break
       case 'resumed':
         this.halted = false
+        this.problems.delete(haltKey)
         break
       case 'flushed':
         this.flushed(event.side, event.id)
