@@ -43,10 +43,6 @@ export class DeleteGuard {
     return put
   }
 
-  isHalted(nowMs: number): boolean {
-    return nowMs < this.haltedUntilMs
-  }
-
   haltDue(): number {
     return Number.isFinite(this.haltedUntilMs) ? this.haltedUntilMs : Number.POSITIVE_INFINITY
   }

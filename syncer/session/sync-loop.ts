@@ -23,8 +23,6 @@ interface LaneState {
   stream: MessageStream
   writer: ByteWriter
   blocked: boolean
-  bytesSent: number
-  bytesReceived: number
 }
 
 /**
@@ -126,8 +124,6 @@ export class SyncLoop {
       }),
       writer: new ByteWriter(),
       blocked: false,
-      bytesSent: 0,
-      bytesReceived: 0,
     }
     return state
   }
