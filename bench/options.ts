@@ -14,8 +14,13 @@ export interface Options {
   /** Where the tree is written: memory, so that no disk is measured. */
   below: string
   cli: string
+  /** What is measured. */
+  only: Part[]
   json: boolean
 }
+
+export const parts = ['first-sync', 'saves', 'forwards'] as const
+export type Part = (typeof parts)[number]
 
 export const usage = `npm run bench -- --kubeconfig FILE [options]
 
@@ -28,6 +33,7 @@ export const usage = `npm run bench -- --kubeconfig FILE [options]
   --flat N           files of the one large folder (default: 10000)
   --below DIR        where the tree is written (default: /dev/shm)
   --cli FILE         the podswap to measure (default: dist/podswap.cjs)
+  --only PARTS       only these, between commas: ${parts.join(', ')}
   --json             print every sample as JSON
 `
 
@@ -44,6 +50,7 @@ export function readOptions(argv: string[]): Options {
       flat: { type: 'string', default: '10000' },
       below: { type: 'string', default: '/dev/shm' },
       cli: { type: 'string', default: 'dist/podswap.cjs' },
+      only: { type: 'string', default: parts.join(',') },
       json: { type: 'boolean', default: false },
     },
   })
@@ -59,8 +66,16 @@ export function readOptions(argv: string[]): Options {
     flatFiles: atLeast(10, 'flat', values.flat),
     below: values.below,
     cli: values.cli,
+    only: partsOf(values.only),
     json: values.json,
   }
+}
+
+function partsOf(text: string): Part[] {
+  const names = text.split(',')
+  const wrong = names.find(name => !parts.some(part => part === name))
+  if (wrong !== undefined) throw new Error(`--only knows ${parts.join(', ')}, not ${JSON.stringify(wrong)}`)
+  return parts.filter(part => names.includes(part))
 }
 
 function atLeast(least: number, name: string, text: string): number {

@@ -7,10 +7,10 @@ import type { Figure } from './figures.ts'
 import { measureFirstSync } from './first-sync.ts'
 import { measureForwards } from './forwards.ts'
 import { Ground } from './ground.ts'
-import { type Options, readOptions, usage } from './options.ts'
+import { type Options, type Part, readOptions, usage } from './options.ts'
 import { bothEnds, measureSaves, measureSavesInPod, type Series } from './save-latency.ts'
 import { table } from './table.ts'
-import { planTree, type TreePlan } from './tree.ts'
+import { planTree, type TreePlan, writeTree } from './tree.ts'
 
 const say = (text: string) => void process.stderr.write(`bench: ${text}\n`)
 
@@ -44,13 +44,23 @@ async function main(): Promise<void> {
 
 async function measure(ground: Ground, options: Options): Promise<Figure[]> {
   const plan = planTree(options.files)
-  say(`tree of ${plan.files.length} files in ${plan.folders.length} folders`)
+  const wanted = (part: Part) => options.only.includes(part)
+  if (wanted('first-sync') || wanted('saves')) {
+    say(`tree of ${plan.files.length} files in ${plan.folders.length} folders`)
+  }
   await ground.swap()
-  const figures: Figure[] = await measureFirstSync(ground, plan, options.rounds, say)
-  say('saves')
-  figures.push(...(await measureLatencies(ground, plan, options)))
-  say('forwards')
-  figures.push(...(await measureForwards(ground, options.rounds)))
+  const figures: Figure[] = []
+  if (wanted('first-sync')) figures.push(...(await measureFirstSync(ground, plan, options.rounds, say)))
+  if (wanted('saves')) {
+    // the first sync leaves it there
+    if (!wanted('first-sync')) writeTree(ground.tree, plan)
+    say('saves')
+    figures.push(...(await measureLatencies(ground, plan, options)))
+  }
+  if (wanted('forwards')) {
+    say('forwards')
+    figures.push(...(await measureForwards(ground, options.rounds)))
+  }
   return figures
 }
 
