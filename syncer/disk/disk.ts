@@ -6,8 +6,9 @@ import type { Path } from '../core/path.ts'
  * `EXDEV`, `ENOTEMPTY`, `EACCES`, `ENOSPC`, …); callers match that and nothing else.
  *
  * A disk has two areas. `tree` is the folder people see, addressed by {@link Path}. `own` is our private folder on the
- * same mount (so that link and rename work between the two), addressed by a flat name such as `stage-3f` or `trash-…`;
- * it never shows in `list('')`.
+ * same mount (so that link and rename work between the two), addressed by a flat name such as `stage-3f` or `trash-…`,
+ * or, inside a private folder of {@link Disk.mkdirOwn}, by a longer one (`stage-3f/src/a.ts`); it never shows in
+ * `list('')`.
  *
  * No call ever follows a symbolic link, in the last component or in one before it: a parent that is a link fails with
  * `ELOOP` or `ENOTDIR`.
@@ -38,10 +39,19 @@ export interface Disk {
   /** Target of a symbolic link; `EINVAL` where something else is there. */
   readlink(at: Place): string
 
-  /** Creates a private file exclusively, mode 0600 until {@link NewFile.finish}. */
-  create(name: string): NewFile
-  /** Names of all private files. */
+  /**
+   * Creates a private file exclusively.
+   * @param mode permission bits from the start, less the umask; 0600 when absent
+   */
+  create(name: string, mode?: number): NewFile
+  /** Names of all private files and folders, those inside folders not counted. */
   listOwn(): string[]
+  /** Makes a private folder; `EEXIST` where something is there. */
+  mkdirOwn(name: string): void
+  /** Removes a private folder with everything in it; nothing there is no error. */
+  removeOwn(name: string): void
+  /** Whether an entry made in a private folder gets the group that it would get in this folder of the tree. */
+  groupsAlike(dir: Path): boolean
 
   mkdir(path: Path): void
   /** Removes an empty folder; `ENOTEMPTY` otherwise. */

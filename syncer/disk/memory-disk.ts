@@ -16,6 +16,8 @@ export type DiskOperation =
   | 'write'
   | 'finish'
   | 'listOwn'
+  | 'mkdirOwn'
+  | 'removeOwn'
   | 'mkdir'
   | 'rmdir'
   | 'symlink'
@@ -103,11 +105,11 @@ export class MemoryDisk implements Disk {
     return inode.target
   }
 
-  create(name: string): NewFile {
+  create(name: string, mode = 0o600): NewFile {
     this.#enter('create', { area: 'own', name })
     const { volume } = this
     const at: Place = { area: 'own', name }
-    const inode = volume.make('file', 0o600)
+    const inode = volume.make('file', mode & ~this.umask)
     volume.addName(volume.own, pathOf(at), inode)
     return this.#track(inode, close => ({
       write: bytes => {
@@ -129,6 +131,20 @@ export class MemoryDisk implements Disk {
   listOwn(): string[] {
     this.#enter('listOwn')
     return [...this.volume.own.entries!.keys()]
+  }
+
+  mkdirOwn(name: string): void {
+    this.#enter('mkdirOwn', { area: 'own', name })
+    this.volume.mkdir(this.volume.own, pathOf({ area: 'own', name }))
+  }
+
+  removeOwn(name: string): void {
+    this.#enter('removeOwn', { area: 'own', name })
+    this.volume.remove(this.volume.own, pathOf({ area: 'own', name }))
+  }
+
+  groupsAlike(): boolean {
+    return true
   }
 
   mkdir(path: Path): void {
@@ -201,7 +217,8 @@ export class MemoryDisk implements Disk {
 function pathOf(at: Place): Path {
   if (at.area === 'tree') return at.path
   const { name } = at
-  if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0'))
+  const parts = name.split('/')
+  if (parts.some(part => part === '' || part === '.' || part === '..') || name.includes('\0'))
     throw systemError('EINVAL', name)
   return name
 }

@@ -169,6 +169,15 @@ export class MemoryVolume {
     this.setName(dir, name, undefined)
   }
 
+  /** A folder with everything in it; nothing there is no error. */
+  remove(root: Inode, path: Path): void {
+    const inode = this.find(root, path)
+    if (inode === undefined) return
+    for (const name of [...(inode.entries?.keys() ?? [])]) this.remove(root, `${path}/${name}`)
+    const { dir, name } = this.place(root, path)
+    this.setName(dir, name, undefined)
+  }
+
   unlink(root: Inode, path: Path): Inode {
     const inode = this.get(root, path)
     if (inode.kind === 'dir') throw systemError('EISDIR', path)

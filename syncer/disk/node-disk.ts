@@ -162,14 +162,31 @@ export class NodeDisk implements Disk {
     return decodePath(fs.readlinkSync(this.#places.locate(at).native, 'buffer'))
   }
 
-  create(name: string): NewFile {
-    const file = this.#places.withPrivate(() => createFile(this.#places.inOwn(name).native))
-    this.#ownFiles.add(name)
+  create(name: string, mode?: number): NewFile {
+    const file = this.#places.withPrivate(() => createFile(this.#places.inOwn(name).native, mode))
+    // What is inside a folder is moved with it.
+    if (!name.includes('/')) this.#ownFiles.add(name)
     return file
   }
 
   listOwn(): string[] {
     return readNames(this.#places.standingPrivatePrefix()).filter(name => !name.startsWith('.'))
+  }
+
+  mkdirOwn(name: string): void {
+    this.#places.withPrivate(() => fs.mkdirSync(this.#places.inOwn(name).native))
+  }
+
+  removeOwn(name: string): void {
+    fs.rmSync(this.#places.inOwn(name).native, { recursive: true, force: true })
+  }
+
+  groupsAlike(dir: Path): boolean {
+    const [there, here] = [dir, this.privatePath].map(folder => {
+      this.#folders.enter(folder)
+      return this.#folders.inheritedGroup(folder)
+    })
+    return there === here
   }
 
   mkdir(path: Path): void {

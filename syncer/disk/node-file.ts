@@ -73,8 +73,8 @@ class NodeOpenFile implements OpenFile {
 }
 
 /** @throws EEXIST */
-export function createFile(path: NativePath): NewFile {
-  return new NodeNewFile(fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600))
+export function createFile(path: NativePath, mode = 0o600): NewFile {
+  return new NodeNewFile(fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode))
 }
 
 class NodeNewFile implements NewFile {
@@ -91,9 +91,13 @@ class NodeNewFile implements NewFile {
 
   finish(options: { mode: number; mtimeMs: number }): Stat {
     const seconds = options.mtimeMs / 1000
-    withoutRight(() => fs.fchmodSync(this.#descriptor, options.mode & 0o777))
     withoutRight(() => fs.futimesSync(this.#descriptor, seconds, seconds))
-    const stat = toStat(fs.fstatSync(this.#descriptor, { bigint: true }), false)
+    let stat = this.#stat()
+    // Most often it was created with them.
+    if ((stat.mode & 0o777) !== (options.mode & 0o777)) {
+      withoutRight(() => fs.fchmodSync(this.#descriptor, options.mode & 0o777))
+      stat = this.#stat()
+    }
     // NFS and quotas may tell only here that the bytes could not be kept.
     this.close()
     return stat
@@ -105,7 +109,13 @@ class NodeNewFile implements NewFile {
     this.#descriptor = -1
     fs.closeSync(descriptor)
   }
+
+  #stat(): Stat {
+    return toStat(fs.fstatSync(this.#descriptor, bigint), false)
+  }
 }
+
+const bigint = { bigint: true } as const
 
 /** Some users and file systems may not set mode or times; the content counts. */
 function withoutRight(change: () => void): void {

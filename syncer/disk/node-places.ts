@@ -78,7 +78,7 @@ export class NodePlaces {
   }
 
   inOwn(name: string): Located {
-    assertFlat(name)
+    assertOwnName(name)
     const prefix = this.#private.enter()
     return { prefix, native: nativePath(prefix + name), dir: undefined }
   }
@@ -120,9 +120,13 @@ export class NodePlaces {
   }
 }
 
-/** Private names are ours to choose; those with a dot in front are kept by the disk itself. */
-function assertFlat(name: string): void {
-  if (name === '' || name.startsWith('.') || /[/\\\0]/.test(name)) {
+/** Private names are ours to choose, those with a dot in front are kept by the disk itself; in a folder any name goes. */
+function assertOwnName(name: string): void {
+  const slash = name.indexOf('/')
+  const first = slash < 0 ? name : name.slice(0, slash)
+  const below = slash < 0 ? '' : name.slice(slash)
+  const isSafe = first !== '' && !first.startsWith('.') && !/[\\\0]/.test(first)
+  if (!isSafe || /\/(\.{0,2})(\/|$)|\0/.test(below)) {
     throw systemError('EINVAL', `not a private name: ${JSON.stringify(name)}`)
   }
 }

@@ -50,8 +50,8 @@ export function writingCases(bench: DiskBench): void {
       expect(bench.disk.listOwn()).toEqual(['whole'])
     })
 
-    test('a private name that is not flat is refused', () => {
-      for (const bad of ['', '.', '..', '../x', 'a/b', '/a', 'a\0b']) {
+    test('a private name that leads out is refused', () => {
+      for (const bad of ['', '.', '..', '../x', 'a/../b', 'a//b', 'a/', 'a/.', '/a', 'a\0b']) {
         failsWith(() => bench.disk.create(bad), 'EINVAL')
         failsWith(() => bench.disk.unlink(inOwn(bad)), 'EINVAL')
       }
@@ -97,6 +97,60 @@ export function writingCases(bench: DiskBench): void {
       }
       bench.put(`${path}/leaf`, 'deep')
       expect(bench.read(inTree(`${path}/leaf`))).toBe('deep')
+    })
+  })
+
+  describe('private folders', () => {
+    test('hold files, links and folders, and leave as one', () => {
+      const { disk } = bench
+      disk.mkdirOwn('stage-1')
+      failsWith(() => disk.mkdirOwn('stage-1'), 'EEXIST')
+      failsWith(() => disk.mkdirOwn('stage-2/x'), 'ENOENT')
+      disk.mkdirOwn('stage-1/.dir')
+      const file = disk.create('stage-1/.dir/f', 0o640)
+      file.write(Buffer.from('text'))
+      const stat = file.finish({ mode: 0o640, mtimeMs: 1_500_000_000_000 })
+      disk.symlink('.dir/f', inOwn('stage-1/link'))
+      expect(disk.listOwn()).toEqual(['stage-1'])
+      expect(disk.stat(inOwn('stage-1/.dir/f'))).toEqual(stat)
+      if (bench.supports?.permissions !== false) expect(stat.mode).toBe(0o640)
+      failsWith(() => disk.create('stage-1/.dir/f'), 'EEXIST')
+      failsWith(() => disk.unlink(inOwn('stage-1')), 'EISDIR', 'EPERM')
+
+      disk.rename(inOwn('stage-1'), inTree('made'))
+      expect(disk.listOwn()).toEqual([])
+      expect(bench.read(inTree('made/.dir/f'))).toBe('text')
+      expect(disk.readlink(inTree('made/link'))).toBe('.dir/f')
+      expect(disk.stat(inTree('made/.dir/f'))).toEqual(stat)
+    })
+
+    test('never take the place of anything', () => {
+      const { disk } = bench
+      disk.mkdirOwn('stage-1')
+      disk.create('stage-1/f').close()
+      disk.mkdir('empty')
+      disk.mkdir('full')
+      bench.put('full/x', 'x')
+      bench.put('file', 'f')
+      disk.symlink('empty', inTree('link'))
+      for (const taken of ['empty', 'full', 'file', 'link'])
+        failsWith(() => disk.rename(inOwn('stage-1'), inTree(taken)), 'EEXIST', 'ENOTEMPTY', 'ENOTDIR')
+      failsWith(() => disk.rename(inOwn('stage-1'), inTree('missing/x')), 'ENOENT')
+      expect(disk.stat(inOwn('stage-1/f'))?.kind).toBe('file')
+      expect(bench.read(inTree('file'))).toBe('f')
+    })
+
+    test('are removed with everything in them; nothing there is no error', () => {
+      const { disk } = bench
+      bench.put('kept', 'k')
+      disk.mkdirOwn('stage-1')
+      disk.mkdirOwn('stage-1/a')
+      disk.create('stage-1/a/f').close()
+      disk.symlink('../../../kept', inOwn('stage-1/a/link'))
+      disk.removeOwn('stage-1')
+      disk.removeOwn('stage-1')
+      expect(disk.listOwn()).toEqual([])
+      expect(bench.read(inTree('kept'))).toBe('k')
     })
   })
 
