@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream'
 import type { Clock, Timers } from '../../syncer/base/clock.ts'
-import type { UserError } from '../../syncer/base/errors.ts'
 import type { Lane } from '../../syncer/session/peer.ts'
 import type { SyncEvent, SyncSession } from '../../syncer/session/sync-port.ts'
 import type { SyncFolder } from '../manifest/manifest.ts'
+import type { DevPodNews } from '../swap/dev-pod-watcher.ts'
 import type { ForwardLine, UiEvent } from '../ui/events.ts'
 import type { PodRef } from './session-state.ts'
 
@@ -22,7 +22,7 @@ export interface SessionParts {
   /** Puts the workload back; doing it twice does nothing. */
   revertSwap(options: { signal: AbortSignal; report: Report }): Promise<void>
   /** Tells of the clone's pod for as long as `signal` allows. Rejects where the clone is gone, or somebody else's. */
-  watchPod(swap: AppliedSwap, options: { signal: AbortSignal; on: (news: PodNews) => void }): Promise<void>
+  watchPod(swap: AppliedSwap, options: { signal: AbortSignal; on: (news: DevPodNews) => void }): Promise<void>
   /** A raw connection to the agent in the pod. */
   attach(pod: PodRef, lane: Lane, signal: AbortSignal): Promise<Duplex>
   openSync(folder: SyncFolder, swap: AppliedSwap, onEvent: (event: SyncEvent) => void): SyncSession
@@ -49,10 +49,3 @@ export interface AppliedSwap {
   /** It was swapped already. */
   resumed: boolean
 }
-
-export type PodNews =
-  | { state: 'running'; pod: PodRef }
-  | { state: 'pending'; name: string; message: string }
-  | { state: 'gone'; name: string }
-  /** It cannot come up as it is. */
-  | { state: 'failed'; name: string; error: UserError }

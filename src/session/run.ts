@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Dev } from '../manifest/manifest.ts'
+import type { DevPodNews } from '../swap/dev-pod-watcher.ts'
 import type { UiEvent } from '../ui/events.ts'
 import { asUserError } from './as-user-error.ts'
 import { jittered } from './backoff.ts'
@@ -9,14 +10,15 @@ import { deadline } from './deadline.ts'
 import { DevCommand, type DevCommandOptions } from './dev-command.ts'
 import type { Link } from './link.ts'
 import { initialState, step } from './machine.ts'
-import type { AppliedSwap, BoundForwards, PodNews, SessionParts } from './parts.ts'
+import type { AppliedSwap, BoundForwards, SessionParts } from './parts.ts'
 import type { Effect, Outcome, PodRef, SessionEvent, SessionState } from './session-state.ts'
 import type { FolderSource } from './status-report.ts'
 import { SwapWork } from './swap-work.ts'
 import { SyncFolders } from './sync-folders.ts'
 import { onWake } from './wake.ts'
 
-const CALL_TIMEOUT_MS = 15_000
+/** Ending another command, which may be stubborn, and starting this one. */
+const COMMAND_TIMEOUT_MS = 35_000
 
 export interface SessionConfig {
   dev: Dev
@@ -245,7 +247,7 @@ export class Session {
     await this.#parts.watchPod(applied, { signal: this.#over.signal, on: news => this.#onPod(news) })
   }
 
-  #onPod(news: PodNews): void {
+  #onPod(news: DevPodNews): void {
     if (this.#over.signal.aborted) return
     if (news.state === 'running') {
       const isNew = news.pod.uid !== this.#state.pod?.uid
@@ -254,6 +256,10 @@ export class Session {
       return
     }
     const { state, name } = news
+    if (state === 'warning') {
+      this.#report({ type: 'warning', message: `${name}: ${news.message}` })
+      return
+    }
     const message = state === 'pending' ? news.message : state === 'failed' ? news.error.message : ''
     this.#trouble = message ? `${name}: ${message}` : `${name} is gone`
     if (state === 'failed') this.#dispatch({ type: 'pod-failed', error: news.error })
@@ -286,10 +292,11 @@ export class Session {
     const link = this.#connection.of(attempt)
     if (!link) return
     try {
-      using late = deadline(this.#parts.timers, CALL_TIMEOUT_MS, link.signal)
-      const { started, seen } = await this.#command.ensure(link.agent, pod, late.signal)
+      using late = deadline(this.#parts.timers, COMMAND_TIMEOUT_MS, link.signal)
+      const { started, seen, replaced } = await this.#command.ensure(link.agent, pod, late.signal)
       this.#runIsSame = seen
-      if (!seen) this.#report({ type: 'command-started', command: this.#config.command.argv, already: !started })
+      const { argv: command } = this.#config.command
+      if (!seen) this.#report({ type: 'command-started', command, already: !started, ...(replaced && { replaced }) })
       this.#dispatch({ type: 'command-started', attempt })
     } catch (error) {
       if (link.signal.aborted) return

@@ -8,6 +8,7 @@ import type { AppliedSwap, SessionParts } from './parts.ts'
 import type { FolderSource } from './status-report.ts'
 
 const PROGRESS_INTERVAL_MS = 200
+const COUNTED_PATIENCE_MS = 2_000
 
 const LIVE: SyncStatus['state'][] = ['first-sync', 'syncing', 'ready']
 
@@ -69,6 +70,7 @@ export class SyncFolders {
         this.#open.map(async ({ folder, session }) => {
           await this.#live(folder, session, signal)
           await session.flush(signal)
+          await this.#counted(folder, session, signal)
         }),
       )
     } finally {
@@ -106,6 +108,28 @@ export class SyncFolders {
       if (LIVE.includes(session.status().state)) return resolve()
       this.#listeners.add(listen)
       signal.addEventListener('abort', abort)
+    })
+  }
+
+  /**
+   * What was flushed is in step; that the session has said so is worth a moment, or the line comes after what follows
+   * from it. In a folder that never rests it may take longer than that.
+   */
+  #counted(folder: SyncFolder, session: SyncSession, signal: AbortSignal): Promise<void> {
+    return new Promise(resolve => {
+      const settle = () => {
+        cancel()
+        this.#listeners.delete(listen)
+        signal.removeEventListener('abort', settle)
+        resolve()
+      }
+      const listen = (of: SyncFolder) => {
+        if (of === folder && session.status().state !== 'first-sync') settle()
+      }
+      const cancel = this.#timers.after(COUNTED_PATIENCE_MS, settle)
+      this.#listeners.add(listen)
+      signal.addEventListener('abort', settle)
+      listen(folder)
     })
   }
 

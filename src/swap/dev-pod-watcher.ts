@@ -30,6 +30,8 @@ export type DevPodNews =
   | { state: 'gone'; name: string }
   /** It cannot come up as it is; told once for each cause. It may still come up when somebody mends it. */
   | { state: 'failed'; name: string; error: UserError }
+  /** Something to know of it; whether it runs is told apart from this. */
+  | { state: 'warning'; name: string; message: string }
 
 export interface WatchDevPodOptions {
   signal: AbortSignal
@@ -223,7 +225,7 @@ export class DevPodWatcher {
     this.#target.adapt(seen, this.#signal).catch(error => {
       if (this.#signal.aborted) return
       const message = `a LimitRange limits the pod, and that cannot be raised: ${oneLine(String(error?.message))}`
-      this.#tell({ state: 'pending', name: pod.metadata.name ?? '', message })
+      this.#on({ state: 'warning', name: pod.metadata.name ?? '', message })
     })
   }
 }

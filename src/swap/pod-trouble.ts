@@ -1,3 +1,4 @@
+import { agentPartName } from '../agent/pod-parts.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 
 /** Why a pod does not run yet, in the cluster's words, on one line. */
@@ -59,14 +60,25 @@ function initTrouble(pod: KubeObject): PodTrouble | undefined {
   for (const status of (pod.status?.initContainerStatuses ?? []) as ContainerStatus[]) {
     const trouble = containerTrouble(status)
     // theirs may wait for a database by failing until it is there
-    if (trouble) return { ...trouble, patience: isOurs(status) || !isCrash(trouble) ? trouble.patience : 'long' }
+    if (!trouble) continue
+    if (isOurs(status)) return isOfImage(trouble) ? { ...trouble, hint: agentImageHint } : trouble
+    return { ...trouble, patience: isCrash(trouble) ? 'long' : trouble.patience }
   }
   return undefined
 }
 
 function isOurs({ name }: ContainerStatus): boolean {
-  return name.startsWith('podswap-')
+  return name === agentPartName
 }
+
+function isOfImage({ reason }: PodTrouble): boolean {
+  return reason.includes('Image')
+}
+
+/** Our init container's image is not the manifest's `image`. */
+const agentImageHint =
+  'this is the image of Node that brings the agent: set PODSWAP_AGENT_IMAGE, or `initContainer.image` in the manifest, ' +
+  'to one that the cluster can pull'
 
 function isCrash({ log }: PodTrouble): boolean {
   return log !== undefined

@@ -34,7 +34,7 @@ export function eventLines(event: UiEvent): Line[] {
     case 'transfer':
       return [{ tone: 'busy', text: transferText(event.transfer) }]
     case 'command-started':
-      return [{ tone: 'good', text: commandText(event.command, event.already) }]
+      return [{ tone: 'good', text: commandText(event) }]
     case 'command-exited':
       return [exitLine(event)]
     case 'ready':
@@ -174,9 +174,9 @@ export function commandLine(command: string[]): string {
   return command.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ')
 }
 
-function commandText(command: string[], already: boolean): string {
-  // What runs may have been started with other words than these.
-  return already ? 'the command still runs' : `${commandLine(command)} started`
+function commandText({ command, already, replaced }: Extract<UiEvent, { type: 'command-started' }>): string {
+  if (already) return 'the command still runs'
+  return `${commandLine(command)} started${replaced ? ' in place of the command that ran before' : ''}`
 }
 
 function exitLine(event: Extract<UiEvent, { type: 'command-exited' }>): Line {

@@ -36,7 +36,8 @@ export type UiEvent =
   | { type: 'sync'; folder: string; event: SyncEvent }
   /** Shown while it lasts, not kept. */
   | { type: 'transfer'; transfer: Transfer }
-  | { type: 'command-started'; command: string[]; already: boolean }
+  /** `replaced`: another command ran, and was ended for this one. */
+  | { type: 'command-started'; command: string[]; already: boolean; replaced?: boolean }
   | { type: 'command-exited'; code: number; signal?: string; error?: string }
   | { type: 'ready'; dev: string; elapsedMs: number; forwards: ForwardLine[]; terminal: boolean }
   | { type: 'connection-lost'; reason: string }

@@ -8,15 +8,24 @@ export interface CommandRecord {
   /** {@link startTicks} of that process; the number alone may be somebody else's by now. */
   startTicks: number
   startedAtMs: number
+  /** Absent where an older agent started it. */
+  argv?: string[]
+  cwd?: string
 }
 
 /** undefined where there is none, or none that can be read. */
 export function readCommandRecord(file: string): CommandRecord | undefined {
   try {
     const record: Partial<CommandRecord> = JSON.parse(readIfThere(file)?.toString() ?? '{}')
-    const { pid, startTicks, startedAtMs } = record
+    const { pid, startTicks, startedAtMs, argv, cwd } = record
     if (typeof pid !== 'number' || typeof startTicks !== 'number' || typeof startedAtMs !== 'number') return undefined
-    return { pid, startTicks, startedAtMs }
+    return {
+      pid,
+      startTicks,
+      startedAtMs,
+      ...(Array.isArray(argv) && { argv: argv.map(String) }),
+      ...(typeof cwd === 'string' && { cwd }),
+    }
   } catch {
     return undefined
   }

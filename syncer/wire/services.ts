@@ -89,6 +89,9 @@ export interface CommandState {
   pid?: number
   /** Wall clock of the pod, milliseconds since the epoch. */
   startedAtMs?: number
+  /** What was started, and where it was asked to; absent where an older agent did. */
+  argv?: string[]
+  cwd?: string
   /** As a shell would give it. Unknown (absent) where the terminal's holder was killed. */
   exitCode?: number
 }

@@ -66,9 +66,9 @@ export class DevCommand {
 
   get state(): CommandState {
     if (!this.record) return { state: 'none' }
-    const { pid, startedAtMs } = this.record
-    if (!this.exit) return { state: 'running', pid, startedAtMs }
-    return { state: 'exited', pid, startedAtMs, ...(this.exitCode !== undefined && { exitCode: this.exitCode }) }
+    const { startTicks: _ofTheHolder, ...known } = this.record
+    if (!this.exit) return { state: 'running', ...known }
+    return { state: 'exited', ...known, ...(this.exitCode !== undefined && { exitCode: this.exitCode }) }
   }
 
   /** Leaves a command that runs alone. Throws {@link StreamError} `no-folder`, or the system's error code. */
@@ -139,6 +139,8 @@ export class DevCommand {
       pid: holder.pid,
       startTicks: startTicks(holder.pid) ?? 0,
       startedAtMs: this.context.clock.now(),
+      argv,
+      ...(cwd !== undefined && { cwd }),
     }
     this.exit = this.exitCode = undefined
     this.output = new Scrollback()

@@ -1,8 +1,9 @@
 import type { Duplex } from 'node:stream'
 import type { Dev, SyncFolder } from '../../../src/manifest/manifest.ts'
-import type { Dial, PodNews, SessionParts } from '../../../src/session/parts.ts'
+import type { Dial, SessionParts } from '../../../src/session/parts.ts'
 import type { SessionConfig } from '../../../src/session/run.ts'
 import type { PodRef } from '../../../src/session/session-state.ts'
+import type { DevPodNews } from '../../../src/swap/dev-pod-watcher.ts'
 import { UserError } from '../../../syncer/base/errors.ts'
 import type { SyncEvent, SyncSession, SyncStatus } from '../../../syncer/session/sync-port.ts'
 import { FakeTime } from '../../syncer/wire/fake-time.ts'
@@ -98,6 +99,10 @@ export class FakeSync implements SyncSession {
   /** Both ends hold the same. */
   inStep(): void {
     if (this.current.state !== 'ready') this.turn('ready')
+    this.endFlushes()
+  }
+
+  endFlushes(): void {
     for (const done of this.#flushes) done()
     this.#flushes.clear()
   }
@@ -122,7 +127,7 @@ export class FakeParts implements SessionParts {
   readonly pod = new FakePod(this.clock)
   readonly syncs: FakeSync[] = []
   dial: Dial | null = null
-  tell: (news: PodNews) => void = () => {}
+  tell: (news: DevPodNews) => void = () => {}
   loseClone: (error: UserError) => void = () => {}
   /** How the swap goes. */
   resumed = false

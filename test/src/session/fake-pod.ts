@@ -116,9 +116,13 @@ export class FakePod {
     switch (call.method) {
       case 'start-command': {
         const started = this.command.state !== 'running'
-        if (started) this.command = { state: 'running', pid: 7, startedAtMs: this.#time.now() }
+        const { argv, cwd } = call
+        if (started) this.command = { state: 'running', pid: 7, startedAtMs: this.#time.now(), argv, cwd }
         return { ...this.command, started }
       }
+      case 'stop-command':
+        this.command = { ...this.command, state: 'exited' }
+        return this.command
       case 'command-state':
         return this.command
       case 'probe-tcp':

@@ -86,6 +86,63 @@ describe('the way to ready', () => {
     await expectClosed(begun)
   })
 
+  test('a command that runs already goes on; another one than is wanted now is ended for it', async () => {
+    const wanted = { argv: ['node', 'server.js'], cwd: '/app' }
+    const runs = async (before: { argv?: string[]; cwd?: string }) => {
+      const begun = begin({}, parts => {
+        parts.resumed = true
+        parts.pod.command = { state: 'running', pid: 3, ...before }
+      })
+      await toReady(begun)
+      begun.session.leave()
+      await begun.session.done
+      const { calls, command } = begun.parts.pod
+      return { calls, command, told: begun.events.find(event => event.type === 'command-started') }
+    }
+    for (const same of [wanted, {}]) {
+      expect(await runs(same)).toMatchObject({ calls: ['start-command'], command: { pid: 3 }, told: { already: true } })
+    }
+    for (const other of [
+      { ...wanted, argv: ['node', 'old.js'] },
+      { ...wanted, cwd: '/elsewhere' },
+    ]) {
+      expect(await runs(other)).toMatchObject({
+        calls: ['start-command', 'stop-command', 'start-command'],
+        command: { pid: 7, ...wanted },
+        told: { already: false, replaced: true },
+      })
+    }
+  })
+
+  test('the line that says in step comes before the one that says ready', async () => {
+    const begun = begin()
+    await toSync(begun)
+    begun.sync().turn('first-sync')
+    await settle()
+    begun.sync().endFlushes()
+    await settle()
+    expect(begun.phase()).toBe('first-sync')
+    begun.sync().turn('ready')
+    await expect.poll(begun.phase).toBe('ready')
+    begun.session.leave()
+    await begun.session.done
+    await expectClosed(begun)
+  })
+
+  test('a folder that never rests is not waited for', async () => {
+    const begun = begin()
+    await toSync(begun)
+    begun.sync().turn('first-sync')
+    await settle()
+    begun.sync().endFlushes()
+    await settle()
+    await begun.parts.clock.advance(2_000)
+    await expect.poll(begun.phase).toBe('ready')
+    begun.session.leave()
+    await begun.session.done
+    await expectClosed(begun)
+  })
+
   test('the transfer is shown while it lasts', async () => {
     const begun = begin()
     await toSync(begun)

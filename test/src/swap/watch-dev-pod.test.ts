@@ -174,6 +174,21 @@ describe('a dev pod that does not start', () => {
     expect(last()).toMatchObject({ error: { message: expect.stringContaining('podswap-agent: exit code 3') } })
   })
 
+  it('names the agent’s image, not the manifest’s, where that one cannot be pulled', async () => {
+    const init = { name: 'podswap-agent', state: { waiting: { reason: 'ImagePullBackOff', message: 'no such image' } } }
+    cluster.controllers.behave = devContainer(
+      { waiting: { reason: 'PodInitializing' } },
+      { initContainerStatuses: [init] },
+    )
+    const failure = await started(await trial.up()).then(
+      () => undefined,
+      error => error,
+    )
+    expect(failure).toMatchObject({ code: 'pod-failed' })
+    expect(failure.hint).toMatch(/PODSWAP_AGENT_IMAGE.*`initContainer\.image`/)
+    expect(failure.hint).not.toContain('`image`')
+  })
+
   it('is not given up for what passes', async () => {
     cluster.controllers.behave = waiting('ErrImagePull')
     const starting = started(await trial.up(), { stuckMs: 60_000 })
@@ -277,6 +292,21 @@ describe('a LimitRange', () => {
     const { generation } = cluster.peek('Deployment', 'web-podswap')!.metadata
     expect(await trial.up()).toMatchObject({ resumed: true })
     expect(cluster.peek('Deployment', 'web-podswap')!.metadata.generation).toBe(generation)
+  })
+
+  it('that cannot be written out is a warning, and the pod runs as it did', async () => {
+    cluster.edit('Deployment', 'web', { spec: { replicas: 0 } })
+    await expect.poll(() => cluster.all('Pod').length).toBe(0)
+    cluster.controllers.admit = limited
+    const swap = await trial.up()
+    const adapt = () => Promise.reject(new Error('denied by\na webhook'))
+    const { news, states } = watched({ ...swap, adapt })
+    await expect.poll(states).toContain('warning')
+    await expect.poll(states).toContain('running')
+    expect(news.find(({ state }) => state === 'warning')).toMatchObject({
+      message: 'a LimitRange limits the pod, and that cannot be raised: denied by a webhook',
+    })
+    expect(states().lastIndexOf('pending')).toBeLessThan(states().indexOf('running'))
   })
 
   it('is learnt from the clone’s own pod where the original has none', async () => {
