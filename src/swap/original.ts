@@ -1,5 +1,5 @@
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
-import { clonesSelector } from './clone-gone.ts'
+import { clonesSelector, isDrained } from './clone-gone.ts'
 import { titleOf } from './find-workload.ts'
 import { type Topic, until } from './follow.ts'
 import { replicaFailure } from './pod-trouble.ts'
@@ -12,8 +12,18 @@ interface Awaiting {
   /** The clones' names. */
   names: string[]
   timeoutMs: number
+  /** Ends, too, where the namespace refuses its pods and only its controller's back-off is left to wait for. */
+  untilRefused: boolean
   signal: AbortSignal
   on: OnSwapEvent
+}
+
+export interface OriginalSeen {
+  isReady: boolean
+  /** Pods of the clones that are left. */
+  pods: string[]
+  /** The namespace refused its pods, and nothing of ours is in their way any more: its controller backs off. */
+  isRefused: boolean
 }
 
 /**
@@ -22,14 +32,15 @@ interface Awaiting {
  */
 export async function awaitOriginal(
   cluster: Cluster,
-  { workload, names, timeoutMs, signal, on }: Awaiting,
-): Promise<{ isReady: boolean; pods: string[] }> {
+  { workload, names, timeoutMs, untilRefused, signal, on }: Awaiting,
+): Promise<OriginalSeen> {
   const topics: Topic[] = [
     { kind: workload.kind as WorkloadKind, fieldSelector: `metadata.name=${workload.metadata.name}` },
     { kind: 'Pod', labelSelector: clonesSelector(names) },
     { kind: 'ReplicaSet', labelSelector: clonesSelector(names) },
   ]
   let isReady = false
+  let isRefused = false
   let pods: string[] = []
   let told = ''
   await until(cluster, topics, { signal, timeoutMs }, ([workloads = [], left = [], sets = []]) => {
@@ -44,16 +55,18 @@ export async function awaitOriginal(
     else if (isNews) on({ type: 'waiting-original', workload: titleOf(workload), ...progress })
     else if (progress.isReady && !isReady && pods.length > 0) on({ type: 'waiting-clone-pod', pods })
     isReady = progress.isReady
+    isRefused = progress.message !== undefined && pods.length === 0 && sets.every(isDrained)
+    if (isRefused && untilRefused) return true
     return isReady && pods.length + sets.length === 0 ? true : undefined
   })
-  return { isReady, pods }
+  return { isReady, pods, isRefused }
 }
 
 function progressOf(restored: KubeObject, current: KubeObject) {
   const { spec, status = {} } = current
   const ready: number = status.readyReplicas ?? 0
   const isObserved = (status.observedGeneration ?? 0) >= (restored.metadata.generation ?? 0)
-  const message = replicaFailure(current)?.message
+  const message = isObserved ? replicaFailure(current)?.message : undefined
   return {
     isReady: isObserved && ready >= spec.replicas,
     ready,

@@ -1,7 +1,7 @@
 import type { Cluster, KubeObject, ManagedField } from '../cluster/cluster.ts'
 import { awaitCloneGone } from './clone-gone.ts'
 import { cloneNames } from './clone-name.ts'
-import { withOwners } from './field-owners.ts'
+import { ownersOf, withOwners } from './field-owners.ts'
 import { titleOf } from './find-workload.ts'
 import { awaitOriginal } from './original.ts'
 import { sharesWithOld } from './pod-template.ts'
@@ -38,6 +38,8 @@ export interface Reverted {
 }
 
 const readyMsDefault = 120_000
+/** Of a controller that backs off. */
+const asksMax = 2
 
 /**
  * Puts a workload back, from what the cluster says alone. The clone goes to 0 first and is deleted last, so that its
@@ -183,7 +185,13 @@ interface Settling {
 /** The undo is done; what is left is to see it through and to look whether it is true. */
 async function settle(cluster: Cluster, { workload, names, title, options }: Settling): Promise<Reverted> {
   const { signal, on, readyMs = readyMsDefault } = options
-  const { isReady, pods } = await awaitOriginal(cluster, { workload, names, timeoutMs: readyMs, signal, on })
+  const awaiting = { names, timeoutMs: readyMs, signal, on }
+  let seen = await awaitOriginal(cluster, { workload, untilRefused: true, ...awaiting })
+  for (let asked = 1; seen.isRefused && asked <= asksMax; asked += 1) {
+    const asking = await askAgain(cluster, workload, options)
+    seen = await awaitOriginal(cluster, { workload: asking, untilRefused: asked < asksMax, ...awaiting })
+  }
+  const { isReady, pods } = seen
   const leftovers = pods.map(pod => `${pod} is still terminating`)
   const now = await cluster.find(workload.kind as WorkloadKind, workload.metadata.name ?? '', { signal })
   if (now?.metadata.uid !== workload.metadata.uid) leftovers.push(`${title} was deleted meanwhile`)
@@ -191,6 +199,22 @@ async function settle(cluster: Cluster, { workload, names, title, options }: Set
   if (labels.length > 0) leftovers.push(`${title} bears ${labels.join(', ')}: another session swapped it again`)
   else if (now && hasMarks(now)) leftovers.push(`managedFields of ${title} still name ${fieldManager}`)
   return { state: 'reverted', workload: title, replicas: (now ?? workload).spec.replicas, isReady, leftovers }
+}
+
+/**
+ * The controller backs off for up to 16 minutes after a quota, which the clone's pod still used up, refused a pod. A
+ * change of its replicas has it try at once; that is a swap of a moment, and undone as any other.
+ */
+async function askAgain(cluster: Cluster, workload: KubeObject, options: RevertOptions): Promise<KubeObject> {
+  const { signal } = options
+  const owners = ownersOf(workload).filter(entry => !isOurs(entry))
+  const down = await patchAfresh(cluster, workload, signal, ({ spec: { replicas } }) =>
+    replicas === 0
+      ? undefined
+      : { metadata: { labels: { [marks.undo]: undoLabel({ replicas }) } }, spec: { replicas: 0 } },
+  )
+  const restored = await restore(cluster, down, { ...options, on: () => {} })
+  return removeMarks(cluster, restored, owners, signal)
 }
 
 function hasMarks(workload: KubeObject): boolean {

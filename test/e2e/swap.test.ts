@@ -431,7 +431,8 @@ describe.skipIf(!real)('a namespace with rules', () => {
     expect(told.join()).toContain('exceeded quota')
     stop.abort()
     await watching
-    expect(await stage.trial.down()).toMatchObject({ state: 'reverted', isReady: true })
+    // the other way round: the clone's pod is in the original's way
+    expect(await stage.trial.down({ readyMs: minutes })).toMatchObject({ state: 'reverted', isReady: true })
     await expectUntouched(stage.cluster, before)
   })
 

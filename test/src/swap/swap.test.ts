@@ -154,6 +154,32 @@ describe('up and down', () => {
     expect(await down).toMatchObject({ isReady: false, leftovers: ['deployment/web was deleted meanwhile'] })
   })
 
+  it('do not wait for the controller’s back-off where the clone’s pod used up the quota', async () => {
+    const before = await seeded(fresh(webDeployment({ spec: { replicas: 1 } })))
+    await trial.up()
+    await ready(cluster, 'Deployment', 'web-podswap')
+    cluster.controllers.admit = pod => (cluster.all('Pod').length > 0 ? new Error('exceeded quota: pods=1') : pod)
+    let isHeld = true
+    cluster.controllers.holds = pod => isHeld && pod.metadata.labels?.[marks.clone] !== undefined
+    const down = trial.down()
+    await expect
+      .poll(() => trial.events)
+      .toContainEqual(expect.objectContaining({ type: 'waiting-original', message: 'exceeded quota: pods=1' }))
+    isHeld = false
+    cluster.controllers.changed()
+    expect(await down).toMatchObject({ isReady: true, leftovers: [] })
+    await expectUntouched(cluster, before)
+  })
+
+  it('ask a namespace that goes on refusing the original again, and then say so', async () => {
+    const before = await seeded(fresh(webDeployment({ spec: { replicas: 1 } })))
+    await trial.up()
+    cluster.controllers.admit = pod => (pod.metadata.labels?.[marks.clone] ? pod : new Error('exceeded quota'))
+    expect(await trial.down({ readyMs: 300 })).toMatchObject({ state: 'reverted', isReady: false, leftovers: [] })
+    expect(cluster.peek('Deployment', 'web')!.spec).toEqual(before.spec)
+    expect(JSON.stringify(cluster.peek('Deployment', 'web'))).not.toContain('podswap')
+  })
+
   it('see the clone’s pod go', async () => {
     await seeded()
     await trial.up()
