@@ -3,6 +3,8 @@ import { agentFiles, homeOfBundle } from './agent/agent-context.ts'
 import { Daemon } from './agent/daemon.ts'
 import { containerEnvironment } from './agent/environment.ts'
 import { systemClock, systemTimers } from './base/clock.ts'
+import { readMountinfo } from './disk/mounts.ts'
+import { PodRoot } from './pod/pod-root.ts'
 import { PodSyncHost } from './session/sync-host.ts'
 
 /** What the container's first process passes on, and what would otherwise open Node's inspector (SIGUSR1). */
@@ -10,11 +12,13 @@ const endingSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIG
 
 /** Runs until the process ends. This file is loaded by boot.cjs from the private folder, as `<sha256>.cjs`. */
 function main(): void {
+  const root = PodRoot.of(process.env)
   const daemon = new Daemon({
+    root,
     files: agentFiles(homeOfBundle(__filename)),
     bundle: basename(__filename, '.cjs'),
     environment: containerEnvironment(),
-    syncHost: log => new PodSyncHost(log),
+    syncHost: log => new PodSyncHost(log, () => Buffer.concat([readMountinfo(), root.mountinfo()])),
     clock: systemClock,
     timers: systemTimers,
     exit: code => process.exit(code),

@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import type { Clock, Timers } from '../base/clock.ts'
 import { podLayout } from '../base/pod-layout.ts'
 import { type PodFiles, podFiles } from '../pod/pod-files.ts'
+import type { PodRoot } from '../pod/pod-root.ts'
 import type { AgentLog } from './agent-log.ts'
 
 /** The agent's files; `devCommand*` outlive it. */
@@ -34,6 +35,8 @@ export function homeOfBundle(bundleFile: string): string {
 /** What every part of the agent works with. */
 export interface AgentContext {
   files: AgentFiles
+  /** Where the container's paths are. */
+  root: PodRoot
   /** The container's own environment. */
   environment: Record<string, string>
   clock: Clock

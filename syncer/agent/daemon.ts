@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock, Timers } from '../base/clock.ts'
 import { makePrivateFolder, writeWhole } from '../pod/pod-files.ts'
+import type { PodRoot } from '../pod/pod-root.ts'
 import { Mux } from '../wire/mux.ts'
 import type { AgentContext, AgentFiles } from './agent-context.ts'
 import { AgentLog } from './agent-log.ts'
@@ -14,6 +15,8 @@ import type { SyncHost } from './sync-host.ts'
 
 export interface DaemonOptions {
   files: AgentFiles
+  /** Where the container's paths are. */
+  root: PodRoot
   /** sha256 (hex) of the bundle that runs. */
   bundle: string
   /** The container's own environment. */
@@ -44,9 +47,9 @@ export class Daemon {
 
   constructor(options: DaemonOptions) {
     this.options = options
-    const { files, environment, clock, timers } = options
+    const { files, root, environment, clock, timers } = options
     makePrivateFolder(files)
-    this.context = { files, environment, clock, timers, log: new AgentLog(files.log, clock) }
+    this.context = { files, root, environment, clock, timers, log: new AgentLog(files.log, clock) }
     const identity = {
       bundle: options.bundle,
       pid: process.pid,

@@ -61,7 +61,8 @@ export class Mounts {
 
 const ageMsMax = 5_000
 
-function readMountinfo(): Buffer {
+/** Empty where there is no such file. */
+export function readMountinfo(): Buffer {
   try {
     return fs.readFileSync('/proc/self/mountinfo')
   } catch {

@@ -9,10 +9,17 @@ const pollIntervalMs = 250
 
 const files = podFiles(__dirname)
 makePrivateFolder(files)
+loadPreload()
 waitForBundle(bundle => {
   writeWhole(files.running, JSON.stringify({ bundle, pid: process.pid }))
   require(files.bundle(bundle))
 })
+
+/** A pod without a network of its own gets one by what is loaded here: our Node runs without NODE_OPTIONS. */
+function loadPreload(): void {
+  const { PODSWAP_ROOT, PODSWAP_PRELOAD } = process.env
+  if (PODSWAP_ROOT && PODSWAP_PRELOAD) require(PODSWAP_PRELOAD)
+}
 
 function waitForBundle(found: (bundle: string) => void): void {
   const watcher = watchPrivateFolder(look)

@@ -4,6 +4,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, wri
 import { basename, dirname, join } from 'node:path'
 import { brotliDecompressSync } from 'node:zlib'
 import { podLayout } from '../base/pod-layout.ts'
+import { PodRoot } from './pod-root.ts'
 
 /** Each brotli and base64; `init` by `process.arch`. */
 declare const programs: { init: Record<string, string>; boot: string; attach: string }
@@ -13,6 +14,8 @@ const nodeVersionMin = [20, 19] as const
 /** Loaded by name at run time, so no list names them: by the terminal's and, before glibc 2.34, by name resolution. */
 const loadedLater = ['libutil.so.1', 'libnss_dns.so.2', 'libnss_files.so.2', 'libresolv.so.2']
 
+const root = PodRoot.of(process.env)
+
 try {
   checkNode()
   fill()
@@ -20,7 +23,7 @@ try {
   const text = `podswap: cannot prepare the agent: ${error instanceof Error ? error.message : error}\n`
   process.stderr.write(text)
   try {
-    writeFileSync('/dev/termination-log', text)
+    writeFileSync(root.path('/dev/termination-log'), text)
   } catch {
     // stderr has it
   }
@@ -40,8 +43,9 @@ function fill(): void {
   const libraries = findLibraries()
   const loader = libraries.find(path => /^ld-(linux|musl)-/.test(basename(path)))
   if (loader === undefined) throw new Error(`the agent's image has a Node without a dynamic loader`)
-  mkdirSync(podLayout.libraries, { recursive: true })
-  chmodSync(podLayout.libraries, 0o755)
+  const folder = root.path(podLayout.libraries)
+  mkdirSync(folder, { recursive: true })
+  chmodSync(folder, 0o755)
   for (const path of libraries) copy(path, join(podLayout.libraries, basename(path)))
   copy(loader, podLayout.loader)
   copy(process.execPath, podLayout.node)
@@ -66,11 +70,12 @@ function copy(from: string, to: string): void {
 
 /** A file of an earlier run may be in use or another user's: it is replaced, not written into. */
 function place(to: string, write: (path: string) => void): void {
-  const fresh = `${to}.new`
+  const path = root.path(to)
+  const fresh = `${path}.new`
   rmSync(fresh, { force: true })
   write(fresh)
   chmodSync(fresh, 0o755)
-  renameSync(fresh, to)
+  renameSync(fresh, path)
 }
 
 function unpack(text: string): Buffer {

@@ -21,9 +21,12 @@ const foldersMax = 64
 export class PodSyncHost {
   private readonly folders = new Map<string, PodFolder>()
   private readonly log: (line: string) => void
+  private readonly readMountinfo: (() => Buffer) | undefined
 
-  constructor(log: (line: string) => void) {
+  /** @param readMountinfo contents of `/proc/self/mountinfo`, where they are not the whole truth */
+  constructor(log: (line: string) => void, readMountinfo?: () => Buffer) {
     this.log = log
+    this.readMountinfo = readMountinfo
   }
 
   /** Takes one lane; the second one of the same attempt starts the conversation. */
@@ -45,7 +48,7 @@ export class PodSyncHost {
     const known = this.folders.get(path)
     if (known !== undefined) return known
     if (this.folders.size >= foldersMax) throw new Error(`more than ${foldersMax} synced folders`)
-    const made = new PodFolder(path, this.log)
+    const made = new PodFolder(path, this.log, this.readMountinfo)
     this.folders.set(path, made)
     return made
   }
@@ -58,9 +61,9 @@ class PodFolder {
   private readonly engine: SyncEngine
   private half: { request: SyncRequest; stream: Duplex } | undefined
 
-  constructor(path: string, log: (line: string) => void) {
+  constructor(path: string, log: (line: string) => void, readMountinfo: (() => Buffer) | undefined) {
     fs.mkdirSync(path, { recursive: true })
-    this.disk = createNodeDisk({ root: path, privateFolder: 'in-root' })
+    this.disk = createNodeDisk({ root: path, privateFolder: 'in-root', readMountinfo })
     const replica = new Replica({ disk: this.disk, clock: systemClock, newId: newIdMaker(), owner: 'pod', trash })
     this.watcher = createNodeWatcher({
       root: this.disk.rootPath,

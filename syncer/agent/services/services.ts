@@ -4,6 +4,7 @@ import { parseOpenRequest } from '../../wire/open-request.ts'
 import type { AgentCall, AgentState, CallAnswer, ExecRequest } from '../../wire/services.ts'
 import { StreamError } from '../../wire/stream-error.ts'
 import type { AgentContext } from '../agent-context.ts'
+import { placeRequest } from '../place-request.ts'
 import type { SyncHost } from '../sync-host.ts'
 import { DevCommand } from './dev-command.ts'
 import { PipedCommand } from './piped-command.ts'
@@ -54,7 +55,7 @@ export class Services {
   }
 
   private open(value: unknown, stream: MuxStream): void {
-    const request = parseOpenRequest(value)
+    const request = placeRequest(this.context.root, parseOpenRequest(value))
     switch (request.kind) {
       case 'sync':
         stream.accept()

@@ -1,0 +1,32 @@
+import type { PodRoot } from '../pod/pod-root.ts'
+import type { AgentCall, OpenRequest } from '../wire/services.ts'
+
+/** A request with the container's paths replaced by where they are, see {@link PodRoot}. */
+export function placeRequest(root: PodRoot, request: OpenRequest): OpenRequest {
+  if (root.folder === undefined) return request
+  switch (request.kind) {
+    case 'sync':
+      return { ...request, folder: root.path(request.folder) }
+    case 'exec':
+      return { ...request, ...placeCommand(root, request) }
+    case 'call':
+      return { ...request, call: placeCall(root, request.call) }
+    case 'tcp':
+    case 'terminal':
+      return request
+  }
+}
+
+function placeCall(root: PodRoot, call: AgentCall): AgentCall {
+  return call.method === 'start-command' ? { ...call, ...placeCommand(root, call) } : call
+}
+
+function placeCommand(
+  root: PodRoot,
+  { argv, cwd }: { argv: string[]; cwd?: string },
+): { argv: string[]; cwd?: string } {
+  return {
+    argv: argv.map(argument => root.argument(argument)),
+    ...(cwd !== undefined && { cwd: root.path(cwd) }),
+  }
+}
