@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
+// A test waits for a state, and a busy machine may be slow to reach it: what never comes is told late, not what is late.
+const expect = { poll: { timeout: 30_000 } }
+
 // `unit` needs Node and npm only; `cluster` needs a Kubernetes (PODSWAP_E2E_KUBECONFIG, PODSWAP_E2E_ADMIN_KUBECONFIG).
 export default defineConfig({
   test: {
@@ -9,7 +12,9 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**', 'test/cluster/**'],
-          testTimeout: 30_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          expect,
         },
       },
       {
@@ -18,6 +23,7 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts', 'test/cluster/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          expect,
           fileParallelism: false,
         },
       },

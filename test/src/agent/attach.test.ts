@@ -213,11 +213,15 @@ describe('attaching', () => {
   })
 
   test('the deadline of the opening does not cut the open stream', async () => {
-    const exec = new ScriptedExec(self => self.push('READY\n'))
-    await attachAgent(exec.cluster(), where, { bundle, hello: null, signal: never, stepTimeoutMs: 20 })
-    const { signal } = exec.requests[0]!
-    await new Promise(resolve => setTimeout(resolve, 60))
-    expect(signal!.aborted).toBe(false)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const exec = new ScriptedExec(self => self.push('READY\n'))
+      await attachAgent(exec.cluster(), where, { bundle, hello: null, signal: never, stepTimeoutMs: 30_000 })
+      vi.advanceTimersByTime(60_000)
+      expect(exec.requests[0]!.signal!.aborted).toBe(false)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   test('a refusal of the cluster keeps its code', async () => {
@@ -272,7 +276,7 @@ describe.skipIf(initProgram === null)('with the attaching program', () => {
       io.on('data', chunk => {
         text += chunk
       })
-      await vi.waitFor(() => expect(text).toMatch(/ping$/))
+      await vi.waitFor(() => expect(text).toMatch(/ping$/), { timeout: 30_000 })
       versions.push(JSON.parse(text.split('\n')[0]!))
       io.end()
       expect(await exit).toEqual({ code: 0 })

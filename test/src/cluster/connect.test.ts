@@ -155,7 +155,8 @@ describe('no answer', () => {
   })
 
   it('because the server takes the connection and is silent', async () => {
-    const { cluster } = await serving(() => undefined, { deadlineMs: 50 })
+    // long enough for the connection to be there when it ends: without one the server would be unreachable
+    const { cluster } = await serving(() => undefined, { deadlineMs: 1_000 })
     await expect(cluster.get('Pod', 'a')).rejects.toMatchObject({ code: 'timeout' })
     await expect(cluster.watch('Pod', { signal: AbortSignal.timeout(200) }, () => {})).resolves.toBeUndefined()
   })
@@ -393,7 +394,12 @@ async function connect(cluster: object, more: { user?: object; deadlineMs?: numb
   }
   const kubeconfig = join(folder, 'config')
   await writeFile(kubeconfig, JSON.stringify(config))
-  const connected = await connectCluster({ kubeconfig, env: {}, random: () => 0, deadlineMs: more.deadlineMs ?? 5_000 })
+  const connected = await connectCluster({
+    kubeconfig,
+    env: {},
+    random: () => 0,
+    deadlineMs: more.deadlineMs ?? 30_000,
+  })
   closing.push(() => connected.close())
   return connected
 }

@@ -101,11 +101,13 @@ describe('an exec socket', () => {
     const chunk = randomBytes(256 * 1024)
     const sent = createHash('sha256')
     let sizeBytes = 0
-    for (let waits = 0; waits < 20; waits += 1) {
+    // until every buffer on the way is full: nothing more is taken, however long it is offered
+    for (let waits = 0; waits < 200; waits += 1) {
       while (stream.io.writableLength < 64 * 1024 && sizeBytes < 64 * MiB) {
         stream.io.write(chunk)
         sent.update(chunk)
         sizeBytes += chunk.length
+        waits = 0
       }
       await new Promise(resolve => setImmediate(resolve))
     }
@@ -240,7 +242,7 @@ function options(more: Partial<ExecSocketOptions> & { url: URL }): ExecSocketOpt
   return {
     headers: {},
     agent: new Agent(),
-    connectTimeoutMs: 5_000,
+    connectTimeoutMs: 30_000,
     refused: (status, body) => new UserError('rejected', `${status} ${body}`),
     failed: (_error, timedOut) => new UserError('unreachable', `failed, timed out: ${timedOut}`),
     ...more,

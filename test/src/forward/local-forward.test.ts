@@ -121,13 +121,10 @@ describe('local forward', () => {
     write()
     const counts: number[] = []
     await expect
-      .poll(
-        () => {
-          counts.push(taken)
-          return taken > 0 && counts.at(-1) === counts.at(-2) && counts.at(-2) === counts.at(-3)
-        },
-        { timeout: 10_000 },
-      )
+      .poll(() => {
+        counts.push(taken)
+        return taken > 0 && counts.at(-1) === counts.at(-2) && counts.at(-2) === counts.at(-3)
+      })
       .toBe(true)
     // kernel buffers of two connections (a few MB each) and one credit window; not the whole world
     expect(taken).toBeLessThan(40_000_000)

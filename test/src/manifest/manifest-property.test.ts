@@ -19,7 +19,7 @@ function outcome(bytes: Uint8Array | string, env: Record<string, string> = {}): 
     })
     return error
   } finally {
-    expect(performance.now() - start).toBeLessThan(2_000)
+    expect(performance.now() - start).toBeLessThan(20_000)
   }
 }
 

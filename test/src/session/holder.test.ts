@@ -224,7 +224,7 @@ describe('a held session', () => {
     const { parts, session, record, held, ready } = await hold()
     session.start()
     await ready()
-    expect(await askHolder(record, { method: 'flush', timeoutMs: 1_000 }, { signal: never })).toBeNull()
+    expect(await askHolder(record, { method: 'flush', timeoutMs: 30_000 }, { signal: never })).toBeNull()
     parts.syncs[0]?.turn('syncing')
     const late = askHolder(record, { method: 'flush', timeoutMs: 20 }, { signal: never })
     await expect(late).rejects.toMatchObject({ code: 'timeout' })

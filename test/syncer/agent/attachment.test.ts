@@ -6,7 +6,7 @@ import { Priority } from '../../../syncer/wire/frame-payload.ts'
 import { initProgram, isAlive } from '../../native/init-program.ts'
 import { type Bundle, buildAgent, RunningAgent } from './running-agent.ts'
 
-const soon = () => AbortSignal.timeout(10_000)
+const soon = () => AbortSignal.timeout(30_000)
 
 describe.skipIf(initProgram === null)('attachment', () => {
   let bundle: Bundle

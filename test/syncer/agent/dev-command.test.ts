@@ -4,7 +4,7 @@ import type { AgentCall, CommandState, StartedCommand } from '../../../syncer/wi
 import { initProgram, isAlive } from '../../native/init-program.ts'
 import { type Attached, type Bundle, buildAgent, RunningAgent } from './running-agent.ts'
 
-const soon = () => AbortSignal.timeout(25_000)
+const soon = () => AbortSignal.timeout(30_000)
 const size = { columns: 80, rows: 24 }
 
 describe.skipIf(initProgram === null)('dev command', () => {
@@ -176,7 +176,7 @@ describe.skipIf(initProgram === null)('dev command', () => {
     process.kill(agent.pid, 'SIGSTOP')
     const { writeFileSync, existsSync } = await import('node:fs')
     writeFileSync(marker, '')
-    await expect.poll(() => existsSync(`${agent.files.devCommandSocket}.exit`), { timeout: 15_000 }).toBe(true)
+    await expect.poll(() => existsSync(`${agent.files.devCommandSocket}.exit`)).toBe(true)
     await killAgent()
     attached = await agent.attach()
     expect(await state()).toMatchObject({ state: 'exited', pid, exitCode: 5 })
@@ -198,7 +198,7 @@ describe.skipIf(initProgram === null)('dev command', () => {
     await start(`seq 1 2000000; touch ${marker}; echo the end; read x`)
     const stalled = attached.client.terminal(size)
     const watching = look()
-    await expect.poll(() => existsSync(marker), { timeout: 25_000 }).toBe(true)
+    await expect.poll(() => existsSync(marker)).toBe(true)
     await watching.until('the end')
     const shown = new Shown(stalled)
     await shown.until('the end')
@@ -221,6 +221,6 @@ class Shown {
   }
 
   async until(part: string): Promise<void> {
-    await expect.poll(() => this.text, { timeout: 20_000, interval: 20 }).toContain(part)
+    await expect.poll(() => this.text, { interval: 20 }).toContain(part)
   }
 }

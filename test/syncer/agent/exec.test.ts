@@ -143,7 +143,7 @@ describe.skipIf(initProgram === null)('exec', () => {
     const process = sh('trap "" TERM HUP; echo $$; while :; do sleep 1; done')
     const [pid] = await lines(process.stdout, 1)
     process.close()
-    await expect.poll(() => isAlive(Number(pid)), { timeout: 15_000 }).toBe(false)
+    await expect.poll(() => isAlive(Number(pid))).toBe(false)
   })
 
   it('ends with its connection, and the agent goes on', async () => {
@@ -208,8 +208,8 @@ describe.skipIf(initProgram === null)('exec', () => {
       const [pid] = await lines(process.stdout, 1)
       const before = agent.pid
       globalThis.process.kill(before, 'SIGKILL')
-      await expect.poll(() => agent.pid !== before && isAlive(agent.pid), { timeout: 10_000 }).toBe(true)
-      await expect.poll(() => isAlive(Number(pid)), { timeout: 10_000 }).toBe(false)
+      await expect.poll(() => agent.pid !== before && isAlive(agent.pid)).toBe(true)
+      await expect.poll(() => isAlive(Number(pid))).toBe(false)
       attached = await agent.attach()
     })
   })
@@ -236,6 +236,6 @@ function collect(stream: Readable): { text: string } {
 
 async function lines(stream: Readable, count: number): Promise<string[]> {
   const shown = collect(stream)
-  await expect.poll(() => shown.text.split(/\r?\n/).length, { timeout: 10_000 }).toBeGreaterThan(count)
+  await expect.poll(() => shown.text.split(/\r?\n/).length).toBeGreaterThan(count)
   return shown.text.split(/\r?\n/).slice(0, count)
 }

@@ -76,7 +76,7 @@ describe('tcp', () => {
   it('waits for a port that is not open yet', async () => {
     const port = await unusedPort()
     const dialled = client().dialTcp('localhost', port, never)
-    const refused = await probeTcp(context, { host: 'localhost', port, timeoutMs: 1_000 }, never)
+    const refused = await probeTcp(context, { host: 'localhost', port, timeoutMs: 30_000 }, never)
     expect(refused).toEqual({ ok: false, error: 'ECONNREFUSED' })
     await listen(socket => socket.end('late'), '127.0.0.1', port)
     const stream = await dialled
@@ -146,7 +146,7 @@ describe('tcp', () => {
 
   it('probes once, and says how long it took', async () => {
     const port = await listen(socket => socket.end())
-    const result = await probeTcp(context, { host: 'localhost', port, timeoutMs: 1_000 }, never)
+    const result = await probeTcp(context, { host: 'localhost', port, timeoutMs: 30_000 }, never)
     expect(result).toEqual({ ok: true, elapsedMs: expect.any(Number) })
   })
 })

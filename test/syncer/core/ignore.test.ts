@@ -185,7 +185,7 @@ describe('rules', () => {
     const deep = `${'a/'.repeat(100)}${'a'.repeat(200)}`
     const start = performance.now()
     for (let i = 0; i < 100; i++) expect(rules.ignored(deep, false)).toBe(false)
-    expect(performance.now() - start).toBeLessThan(2_000)
+    expect(performance.now() - start).toBeLessThan(20_000)
   })
 })
 

@@ -8,6 +8,8 @@ import type { Watcher } from '../../../syncer/disk/watcher.ts'
 import { release, scratchFolder } from './scratch-folder.ts'
 
 const onLinux = process.platform === 'linux'
+/** How long a state may take to come. */
+const soon = { timeout: 30_000 }
 
 /** A watcher over a fresh folder, and what it told so far. */
 function watchFolder(options: Partial<NodeWatcherOptions> = {}, folders: string[] = []) {
@@ -33,12 +35,12 @@ function watchFolder(options: Partial<NodeWatcherOptions> = {}, folders: string[
     told,
     watcher,
     at,
-    until: (event: string) => vi.waitUntil(() => told.includes(event), { timeout: 10_000, interval: 1 }),
+    until: (event: string) => vi.waitUntil(() => told.includes(event), { ...soon, interval: 1 }),
     /** Resolves when all that happened before has been told. */
     async settled() {
       const mark = `mark-${++marks}`
       fs.writeFileSync(at(mark), '')
-      await vi.waitUntil(() => told.includes(`|${mark}|rename`), { timeout: 10_000, interval: 1 })
+      await vi.waitUntil(() => told.includes(`|${mark}|rename`), { ...soon, interval: 1 })
       await new Promise(resolve => setImmediate(resolve))
     },
     forget: () => told.splice(0),
@@ -136,7 +138,7 @@ describe.runIf(onLinux)('a watch for each folder', () => {
     const events = { changed: (_: string, name: string | null) => later.push(name), overflow: () => {} }
     release(createNodeWatcher({ root, events })).watch('')
     fs.writeFileSync(at('late'), '')
-    await vi.waitUntil(() => later.includes('late'))
+    await vi.waitUntil(() => later.includes('late'), soon)
     expect(told).toHaveLength(count)
   })
 
@@ -197,7 +199,7 @@ describe.runIf(onLinux)('a watch for each folder', () => {
     await vi.waitUntil(() => {
       fs.writeFileSync(at('x'), '')
       return told.includes('|x|rename')
-    })
+    }, soon)
   })
 
   test('nested folders made in one go are all seen, as each is announced', async () => {
@@ -222,7 +224,7 @@ describe.runIf(onLinux)('lost events', () => {
     const script = `process.chdir(process.argv[1]); const { renameSync: mv } = require('fs')
       for (let i = 0; i < ${limit}; i++) mv('a', 'b'), mv('b', 'a')`
     execFileSync(process.execPath, ['-e', script, root])
-    await vi.waitUntil(() => told.includes('overflow queue'), { timeout: 20_000 })
+    await vi.waitUntil(() => told.includes('overflow queue'), soon)
     expect(told.length).toBeLessThan(2 * limit)
     await settled()
     expect(told.filter(event => event === 'overflow queue')).toHaveLength(1)
@@ -295,7 +297,7 @@ describe.runIf(onLinux)('limits', () => {
     const child = path.join(import.meta.dirname, 'watch-limit-child.ts')
     const run = spawnSync('unshare', [...isolated, process.execPath, '--import', 'tsx', child, scratchFolder()], {
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 60_000,
     })
     expect(run.stderr).toBe('')
     const result: { told: string[]; early: string[] } = JSON.parse(run.stdout)
@@ -368,9 +370,9 @@ describe('one recursive watch', () => {
     system.refuses = true
     system.watches[0]!.emit('error', new Error('EPERM'))
     expect(told).toEqual(['overflow error'])
-    await vi.waitUntil(() => told.length >= 3)
+    await vi.waitUntil(() => told.length >= 3, soon)
     system.refuses = false
-    await vi.waitUntil(() => system.watches.length === 2)
+    await vi.waitUntil(() => system.watches.length === 2, soon)
     system.watches[1]!.emit('change', 'rename', 'back')
     expect(told.at(-1)).toBe('|back|rename')
     expect(new Set(told)).toEqual(new Set(['overflow error', '|back|rename']))

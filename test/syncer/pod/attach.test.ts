@@ -75,7 +75,7 @@ describe.skipIf(initProgram === null)('boot and attach', () => {
           last = taken
           return last === before
         },
-        { interval: 300, timeout: 10_000 },
+        { interval: 300, timeout: 30_000 },
       )
       expect(last).toBeLessThan(blocks / 2)
       attached.stdout.resume()

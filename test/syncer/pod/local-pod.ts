@@ -79,6 +79,8 @@ export class Attached {
   readonly #child: ChildProcess
   #held = Buffer.alloc(0)
   #wake = () => {}
+  /** It has ended, and all that it printed is here. */
+  #isOver = false
   stderr = ''
 
   constructor(child: ChildProcess, stdin: Socket, stdout: Socket) {
@@ -93,6 +95,7 @@ export class Attached {
       this.#wake()
     })
     this.ended = Promise.all([once(child, 'close'), once(stdout, 'close')]).then(([[code]]) => {
+      this.#isOver = true
       this.#wake()
       return code
     })
@@ -119,7 +122,7 @@ export class Attached {
 
   async #until(condition: () => boolean): Promise<void> {
     while (!condition()) {
-      if (this.#child.exitCode !== null) throw new Error(`it ended with ${this.#child.exitCode}: ${this.stderr}`)
+      if (this.#isOver) throw new Error(`it ended with ${this.#child.exitCode}: ${this.stderr}`)
       await new Promise<void>(resolve => {
         this.#wake = resolve
       })

@@ -50,7 +50,7 @@ export class RealPair {
 
   async inStep(): Promise<void> {
     await until(() => this.session.status().lastProbeAtMs !== undefined && this.session.status().state !== 'scanning')
-    await this.session.flush(AbortSignal.timeout(20_000))
+    await this.session.flush(AbortSignal.timeout(60_000))
   }
 
   write(side: 'laptop' | 'pod', name: string, text: string | Buffer): void {
@@ -96,7 +96,7 @@ export class RealPair {
 }
 
 /** Waits for a state, with a limit. */
-export async function until(isSo: () => boolean, limitMs = 20_000): Promise<void> {
+export async function until(isSo: () => boolean, limitMs = 60_000): Promise<void> {
   const end = performance.now() + limitMs
   while (!isSo()) {
     if (performance.now() > end) throw new Error(`not within ${limitMs} ms: ${isSo}`)

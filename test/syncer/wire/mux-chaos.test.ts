@@ -85,7 +85,7 @@ describe('Mux under chaos', () => {
       isFinishing = true
       for (const side of [...near.values(), ...far.values()]) side.finish()
       const open = () => [...near.values(), ...far.values()].filter(side => !side.stream.closed).length
-      await expect.poll(open, { timeout: 20_000 }).toBe(0)
+      await expect.poll(open).toBe(0)
       expect([laptop.ended, agent.ended]).toEqual([undefined, undefined])
       expect(tap.violations).toEqual([])
       for (const [id, side] of near) check(side, far.get(id))

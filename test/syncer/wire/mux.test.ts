@@ -200,7 +200,7 @@ describe('Mux', () => {
     write()
     const bulk = pair.laptop.open('bulk', { priority: Priority.bulk })
     bulk.end(Buffer.alloc(3_000_000))
-    await expect.poll(() => received.bulk, { timeout: 20_000 }).toBe(3_000_000)
+    await expect.poll(() => received.bulk).toBe(3_000_000)
     // and it stays the lesser of the two while both want to
     expect(received.flood).toBeGreaterThan(received.bulk)
     flood.destroy()
