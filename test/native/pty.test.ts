@@ -22,7 +22,8 @@ class Client {
     this.socket = connect(path)
     this.socket.on('error', () => {})
     this.socket.on('data', chunk => this.#chunks.push(chunk))
-    this.closed = once(this.socket, 'close')
+    // a close with keys that nobody read is an error first
+    this.closed = new Promise(resolve => this.socket.once('close', resolve))
   }
 
   get bytes(): Buffer {
