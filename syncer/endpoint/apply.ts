@@ -2,8 +2,9 @@ import { hash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { errnoOf } from '../base/errors.ts'
 import { absent, folder, hashOf, isExecutable, kindOf, linkTargetOf, type Token } from '../core/content.ts'
-import type { Path } from '../core/path.ts'
+import { type Path, parentOf } from '../core/path.ts'
 import { type Disk, inOwn, inTree, type Stat } from '../disk/disk.ts'
+import type { Graft } from './grafts.ts'
 import type { Litter } from './litter.ts'
 import type { Stage, StagedFile } from './stage.ts'
 import type { Trash } from './trash.ts'
@@ -81,6 +82,17 @@ export class Applier {
       return failure(error)
     } finally {
       if (left !== undefined) this.stage.discard(left)
+    }
+  }
+
+  /** Moves a staged subtree to a path where nothing stands; owned by the caller unless `done`. */
+  plant(path: Path, graft: Graft): Outcome {
+    try {
+      if (!this.disk.groupsAlike(parentOf(path))) return { result: 'need' }
+      this.disk.rename(inOwn(graft.name), inTree(path))
+      return done
+    } catch (error) {
+      return errnoOf(error) === 'ENOTEMPTY' ? changed : failure(error)
     }
   }
 

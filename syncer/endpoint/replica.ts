@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Path } from '../core/path.ts'
 import type { Disk } from '../disk/disk.ts'
 import { Applier } from './apply.ts'
+import { Grafts } from './grafts.ts'
 import { Litter } from './litter.ts'
 import { Looker } from './look.ts'
 import { type FileStamp, Stage } from './stage.ts'
@@ -31,6 +32,7 @@ export class Replica {
   readonly litter: Litter
   readonly looker: Looker
   readonly stage: Stage
+  readonly grafts: Grafts
   readonly trash: Trash
   readonly applier: Applier
   /** What to add to the other end's times to have ours, ms. */
@@ -46,6 +48,7 @@ export class Replica {
     this.looker = new Looker(disk, clock)
     const stamp: FileStamp = { time: (mtimeMs, live) => this.stampTime(mtimeMs, live) }
     this.stage = new Stage(disk, this.litter, stamp, owner, newId)
+    this.grafts = new Grafts(disk, this.litter, this.stage)
     this.trash = new Trash(disk, clock, this.litter, owner, newId, options.trash)
     this.applier = new Applier(disk, clock, this.litter, this.stage, this.trash)
   }
@@ -57,7 +60,18 @@ export class Replica {
 
   close(): void {
     this.looker.close()
+    this.clearStaged()
+  }
+
+  /** Drops what is on its way in: the other end numbers its transfers anew with each connection. */
+  clearStaged(): void {
     this.stage.clear()
+    this.grafts.clear()
+  }
+
+  /** After the first scan: what an earlier process was writing. */
+  removeLeftOver(): void {
+    this.stage.removeLeftOver(this.grafts.names())
   }
 
   /**

@@ -1,7 +1,7 @@
 import { createHash, type Hash, hash } from 'node:crypto'
 import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { fileToken, hashOf, isExecutable, type Token } from '../core/content.ts'
-import type { Disk, NewFile, Stat } from '../disk/disk.ts'
+import { type Disk, inOwn, type NewFile, type Stat } from '../disk/disk.ts'
 import type { Content } from '../wire/sync-message.ts'
 import type { Litter } from './litter.ts'
 
@@ -74,9 +74,20 @@ export class Stage {
 
   /** Makes a staged file of content that came inside a message. Undefined where it is not what its token says. */
   write(token: Token, bytes: Uint8Array, mtimeMs: number, live: boolean, mode?: number): StagedFile | undefined {
+    return this.writeAs(this.newName(), token, bytes, mtimeMs, live, mode)
+  }
+
+  /** {@link write} under a name in a private folder. */
+  writeAs(
+    name: string,
+    token: Token,
+    bytes: Uint8Array,
+    mtimeMs: number,
+    live: boolean,
+    mode = this.defaultMode(token),
+  ): StagedFile | undefined {
     if (hash('sha256', bytes, 'hex') !== hashOf(token)) return undefined
-    const name = this.newName()
-    const file = this.disk.create(name)
+    const file = this.disk.create(name, mode)
     try {
       file.write(bytes)
     } catch (error) {
@@ -123,19 +134,22 @@ export class Stage {
     this.litter.remove(staged.name)
   }
 
-  /** Ends what was under way: the other end numbers its transfers anew with each connection. */
+  /** Ends what was under way. */
   clear(): void {
     this.dropRunning()
     for (const staged of this.ready.values()) this.litter.remove(staged.name)
     this.ready.clear()
   }
 
-  /** At start: what an earlier process was writing. */
-  removeLeftOver(): void {
-    const current = new Set([...this.ready.values()].map(({ name }) => name))
+  /** At start: what an earlier process was writing. @param inUse names that are others' business */
+  removeLeftOver(inUse: Iterable<string> = []): void {
+    const current = new Set(inUse)
+    for (const { name } of this.ready.values()) current.add(name)
     if (this.running !== undefined) current.add(this.running.name)
     for (const name of this.disk.listOwn()) {
-      if (name.startsWith(this.prefix) && !current.has(name)) this.litter.remove(name)
+      if (!name.startsWith(this.prefix) || current.has(name)) continue
+      if (this.disk.stat(inOwn(name))?.kind === 'dir') this.litter.removeFolder(name)
+      else this.litter.remove(name)
     }
   }
 
@@ -173,11 +187,17 @@ export class Stage {
     this.running = { id: part.id, token: part.token, name, file, hash: createHash('sha256'), offset: 0 }
   }
 
-  private finish(name: string, file: NewFile, token: Token, mtimeMs: number, live: boolean, mode?: number): StagedFile {
-    const bits = mode ?? this.defaultMode(token)
+  private finish(
+    name: string,
+    file: NewFile,
+    token: Token,
+    mtimeMs: number,
+    live: boolean,
+    mode = this.defaultMode(token),
+  ): StagedFile {
     try {
-      const stat = file.finish({ mode: bits, mtimeMs: this.stamp.time(mtimeMs, live) })
-      return { name, token, mode: bits, stat }
+      const stat = file.finish({ mode, mtimeMs: this.stamp.time(mtimeMs, live) })
+      return { name, token, mode, stat }
     } catch (error) {
       this.litter.remove(name)
       throw error

@@ -4,14 +4,14 @@ import type { Path } from '../core/path.ts'
 import type { HintKind } from '../endpoint/holds.ts'
 import { Scanner } from '../endpoint/scanner.ts'
 import type { Entry } from '../endpoint/tree.ts'
-import type { Content, SyncMessage } from '../wire/sync-message.ts'
+import type { Content, GraftEnd, GraftMember, SyncMessage, Unstaged } from '../wire/sync-message.ts'
 import { Barriers } from './barriers.ts'
 import { Exchange, type ExchangeOptions } from './exchange.ts'
 import { Handshake, type HandshakeOptions, isContact } from './handshake.ts'
 import { echoMs, Hints } from './hints.ts'
 import { Intake } from './intake.ts'
 import type { Journal } from './journal.ts'
-import { Offers } from './offers.ts'
+import { Offers, type OffersOptions } from './offers.ts'
 import type { Lane, Peer } from './peer.ts'
 import { Transfers } from './transfers.ts'
 
@@ -22,7 +22,7 @@ const sweepMsMin = 60_000
 const sweepCostFactor = 300
 const recoverRetryMs = 5_000
 
-export interface EngineOptions extends Omit<ExchangeOptions, 'record'>, Omit<HandshakeOptions, 'sweep'> {
+export interface EngineOptions extends Omit<ExchangeOptions, 'record'>, Omit<HandshakeOptions, 'sweep'>, OffersOptions {
   /** Folders to watch as they are found. */
   watch(path: Path): void
   unwatch(path: Path): void
@@ -63,7 +63,7 @@ export class SyncEngine implements Peer<SyncMessage> {
       barred: (path, code) => this.barred(path, code),
     })
     this.hints = new Hints(this.exchange, this.scanner)
-    this.offers = new Offers(this.exchange, this.transfers)
+    this.offers = new Offers(this.exchange, this.transfers, options)
     this.intake = new Intake(this.exchange, this.scanner, entry => {
       options.watch(entry.path)
       this.hints.readSoon(entry, echoMs)
@@ -99,7 +99,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.transfers.reset()
     this.offers.reset()
     this.intake.reset()
-    this.options.replica.stage.clear()
+    this.options.replica.clearStaged()
     this.barriers.clear()
   }
 
@@ -222,8 +222,7 @@ export class SyncEngine implements Peer<SyncMessage> {
 
   private dispatch(lane: Lane, message: SyncMessage): void {
     const { exchange: x } = this
-    if ((message.type === 'content') !== (lane === 'bulk'))
-      throw new ProtocolError(`${message.type} on the ${lane} lane`)
+    if (isBulk(message) !== (lane === 'bulk')) throw new ProtocolError(`${message.type} on the ${lane} lane`)
     if (isContact(message)) {
       this.handshake.receive(message)
       this.handshake.advance(this.scanned)
@@ -244,11 +243,15 @@ export class SyncEngine implements Peer<SyncMessage> {
       case 'content':
         this.onContent(message)
         break
+      case 'graft':
+      case 'graft-end':
+        this.onGraft(message)
+        break
       case 'staged':
         this.onStaged(message.id)
         break
       case 'unstaged':
-        this.transfers.unstaged(message.id, message.reason)
+        this.onUnstaged(message)
         break
       case 'forget':
         this.intake.dropStaged(message.id)
@@ -280,9 +283,31 @@ export class SyncEngine implements Peer<SyncMessage> {
       this.exchange.problem('.podswap', 'stage', 'content could not be written to the private folder')
   }
 
+  private onGraft(message: GraftMember | GraftEnd): void {
+    const { exchange: x } = this
+    const { grafts } = this.options.replica
+    if (x.role === 'laptop') throw new ProtocolError('a subtree from the pod')
+    const { id } = message
+    if (message.type === 'graft') {
+      const result = grafts.add(message)
+      if (result === 'damaged') x.send('control', { type: 'unstaged', id, reason: 'damaged', path: message.path })
+    } else if (grafts.end(id) === 'staged') x.send('control', { type: 'staged', id })
+    else x.send('control', { type: 'unstaged', id, reason: 'failed' })
+  }
+
   private onStaged(id: number): void {
     const transfer = this.transfers.staged(id)
-    if (transfer !== undefined) this.offers.staged(transfer.entry, transfer.token, id, transfer.urgent)
+    if (transfer === undefined) return
+    if (transfer.members === undefined) this.offers.staged(transfer.entry, transfer.token, id, transfer.urgent)
+    else this.offers.graftStaged(transfer, transfer.members)
+  }
+
+  private onUnstaged({ id, reason, path }: Unstaged): void {
+    if (path !== undefined) this.transfers.leaveOut(id, path)
+    else {
+      const transfer = this.transfers.unstaged(id, reason)
+      if (transfer?.members !== undefined) this.offers.graftFailed(transfer.entry, transfer.members)
+    }
   }
 
   private scan(isOver: () => boolean): void {
@@ -314,14 +339,15 @@ export class SyncEngine implements Peer<SyncMessage> {
 
   /** Once after start: what an earlier process grabbed and could not put back, and its left-over temps. */
   private recover(): void {
-    const { tree, trash, stage, clock } = this.options.replica
+    const { replica } = this.options
+    const { tree, trash, clock } = replica
     this.recoverDueMs = Number.POSITIVE_INFINITY
     const inodes = new Set<bigint>()
     for (const entry of tree.walk()) if (entry.key !== null) inodes.add(entry.key.ino)
     try {
       trash.recover(stat => inodes.has(stat.ino))
       trash.prune()
-      stage.removeLeftOver()
+      replica.removeLeftOver()
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       this.recoverDueMs = clock.monotonic() + recoverRetryMs
@@ -361,6 +387,10 @@ export class SyncEngine implements Peer<SyncMessage> {
       }
     }
   }
+}
+
+function isBulk({ type }: SyncMessage): boolean {
+  return type === 'content' || type === 'graft' || type === 'graft-end'
 }
 
 function explain(code: string): string {

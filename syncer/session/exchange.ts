@@ -21,6 +21,8 @@ export interface Flight {
   stale: boolean
   /** The path changed, or may have, since it was sent: look again when the answer is there. */
   touched: boolean
+  /** Of a subtree's PUT: what else its answer is about, each with a flight of its own. */
+  members?: Entry[]
 }
 
 /** What one end tells the program around it. */

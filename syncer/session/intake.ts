@@ -12,6 +12,7 @@ import type { Entry } from '../endpoint/tree.ts'
 import type { Put, RejReason } from '../wire/sync-message.ts'
 import { DeleteGuard } from './delete-guard.ts'
 import type { Exchange } from './exchange.ts'
+import { GraftIntake } from './graft-intake.ts'
 
 /** Applies the other end's changes: the incoming half of the state table. */
 export class Intake {
@@ -19,6 +20,7 @@ export class Intake {
   private readonly x: Exchange
   private readonly scanner: Scanner
   private readonly folderMade: (entry: Entry) => void
+  private readonly grafts: GraftIntake
   /** New files whose place turned out to be taken: the next time it is looked at first. */
   private readonly refused = new Set<Entry>()
 
@@ -27,6 +29,7 @@ export class Intake {
     this.folderMade = folderMade
     this.x = exchange
     this.scanner = scanner
+    this.grafts = new GraftIntake(exchange, folderMade)
   }
 
   reset(): void {
@@ -42,7 +45,8 @@ export class Intake {
       return
     }
     const entry = x.replica.tree.ensure(put.path)
-    if (this.isRemoval(put) && x.role === 'laptop') this.guard.add(put, x.clock.monotonic())
+    if (put.data === folder && put.staged !== undefined) this.judgeGraft(entry, put, put.staged)
+    else if (this.isRemoval(put) && x.role === 'laptop') this.guard.add(put, x.clock.monotonic())
     else this.judge(entry, put)
   }
 
@@ -98,6 +102,30 @@ export class Intake {
     }
     if (x.role === 'pod') this.judgeAtPod(entry, put, look.token)
     else this.judgeAtLaptop(entry, put, look.token)
+    this.lookAgain(entry)
+  }
+
+  /** A whole subtree, at the pod. */
+  private judgeGraft(entry: Entry, put: Put, id: number): void {
+    const { x } = this
+    const graft = x.replica.grafts.take(id)
+    if (graft === undefined || graft.path !== put.path) {
+      if (graft !== undefined) x.replica.grafts.discard(graft)
+      this.refuse(put, 'need')
+      return
+    }
+    const look = this.look(entry, put)
+    const isFree = look.state === 'known' && look.token === absent && put.base === absent && entry.agreed === absent
+    const hasPlace = isFree && (this.parentStands(entry) || x.replica.applier.ensureParents(entry).result === 'done')
+    if (!hasPlace) x.replica.grafts.discard(graft)
+    const refusal = hasPlace ? this.grafts.plant(entry, graft) : 'changed'
+    if (refusal === undefined) this.applied(entry, put)
+    else this.refuse(put, refusal)
+    this.lookAgain(entry)
+  }
+
+  private lookAgain(entry: Entry): void {
+    const { x } = this
     // What was just put there and is known to stand there needs no second look: a later change tells of itself.
     if (entry.current !== entry.agreed || (entry.key === null) !== (entry.current === absent)) x.retryNow(entry)
     else x.noRetry(entry)
@@ -180,7 +208,7 @@ export class Intake {
     this.accept(entry, put)
     x.recent.add(entry, x.clock.monotonic())
     this.queueParents(entry)
-    if (put.data === folder) this.folderMade(entry)
+    if (put.data === folder && put.staged === undefined) this.folderMade(entry)
     if (entry.racy) x.holds.later(entry, x.clock.monotonic(), granuleMs(x.replica.disk) + 1)
     x.emit({ type: 'changed', path: put.path, direction: 'in' })
   }
@@ -312,8 +340,11 @@ export class Intake {
 
   /** Content that no PUT will take. */
   dropStaged(id: number): void {
-    const staged = this.x.replica.stage.take(id)
-    if (staged !== undefined) this.x.replica.stage.discard(staged)
+    const { stage, grafts } = this.x.replica
+    const staged = stage.take(id)
+    if (staged !== undefined) stage.discard(staged)
+    const graft = grafts.take(id)
+    if (graft !== undefined) grafts.discard(graft)
   }
 }
 

@@ -7,16 +7,24 @@ import { inTree } from '../disk/disk.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { Ack, Put, Rej } from '../wire/sync-message.ts'
 import type { Exchange, Flight } from './exchange.ts'
-import type { Transfers } from './transfers.ts'
+import { collectGraft } from './readings.ts'
+import type { Member, Transfer, Transfers } from './transfers.ts'
 
 /** Content that may be under way inside PUTs at once; more goes ahead on the bulk lane. */
 const inlineBytesInFlightMax = 512 * 1024
 const flightsMax = 8_192
+/** A smaller subtree that was made just now is there sooner path by path: its content needs no answer first. */
+const urgentGraftMinDefault = 64
 /** How soon a refused change is offered again unless the other end's own change comes first (sync-findings C). */
 const refusedWaitMs = 200
 /** How soon what cannot be read is tried again. */
 const barredWaitMs = 1_000
 const barredWaitMsMax = 30_000
+
+export interface OffersOptions {
+  /** Paths of a subtree that was made just now from which on it goes as one. */
+  urgentGraftMin?: number
+}
 
 /**
  * Sends what changed here: the outgoing half of the state table. Per path at most one PUT is under way; a folder goes
@@ -25,6 +33,7 @@ const barredWaitMsMax = 30_000
 export class Offers {
   private readonly x: Exchange
   private readonly transfers: Transfers
+  private readonly urgentGraftMin: number
   private readonly inline = new Map<Entry, number>()
   private inlineBytes = 0
   /** Entries that may have changed since their content went ahead: they are looked at again when it is answered. */
@@ -33,10 +42,13 @@ export class Offers {
   private readonly awaited = new Set<Entry>()
   /** Folders that leave, with the number of children that have not left yet. */
   private readonly leaving = new Map<Entry, number>()
+  /** Folders that were not taken as a subtree: they go path by path. */
+  private readonly ungrafted = new Set<Entry>()
 
-  constructor(exchange: Exchange, transfers: Transfers) {
+  constructor(exchange: Exchange, transfers: Transfers, options: OffersOptions = {}) {
     this.x = exchange
     this.transfers = transfers
+    this.urgentGraftMin = options.urgentGraftMin ?? urgentGraftMinDefault
   }
 
   reset(): void {
@@ -45,6 +57,7 @@ export class Offers {
     this.overtaken.clear()
     this.awaited.clear()
     this.leaving.clear()
+    this.ungrafted.clear()
   }
 
   /** Offers what is queued, changes of now first, until `isOver`. */
@@ -77,21 +90,72 @@ export class Offers {
     this.put(entry, entry.path, token, { live, staged: id, touched })
   }
 
+  /**
+   * A subtree is at the other end: one PUT for all of it, if the other end still lacks it. What changed here meanwhile
+   * goes as it was, and is looked at when the answer is there.
+   */
+  graftStaged({ id, entry, urgent, rules }: Transfer, members: Member[]): void {
+    const { x } = this
+    const isLacked = members.every(member => member.entry.agreed === absent && !x.flights.has(member.entry))
+    if (entry.current !== folder || !isLacked || rules !== x.rules || !this.parentReady(entry)) {
+      x.send('control', { type: 'forget', id })
+      for (const member of members) this.requeue(member.entry)
+      return
+    }
+    const touched = this.overtaken.delete(entry)
+    const rest = members.slice(1)
+    const seq = this.put(entry, entry.path, folder, { live: urgent, staged: id, touched })
+    x.flights.get(entry)!.members = rest.map(member => member.entry)
+    for (const { entry: below, token } of rest) {
+      this.fly(below, { seq, data: token, stale: false, touched: this.overtaken.delete(below) })
+      if (token === folder) this.wakeChildren(below)
+    }
+  }
+
+  /** The other end could not stage it. */
+  graftFailed(root: Entry, members: Member[]): void {
+    this.ungrafted.add(root)
+    for (const { entry } of members) if (entry !== root) this.requeue(entry)
+  }
+
+  private requeue(entry: Entry): void {
+    this.overtaken.delete(entry)
+    this.x.queue(entry, false)
+  }
+
   onAck(message: Ack): void {
     const answered = this.answered(message)
     if (answered === undefined) return
     const { entry, flight } = answered
-    if (!flight.stale) this.x.answered(entry, flight.data)
-    this.x.emit({ type: 'changed', path: message.path, direction: 'out' })
-    if (flight.touched || entry.current !== entry.agreed) this.x.queue(entry, false)
+    this.taken(entry, flight)
+    for (const below of flight.members ?? []) {
+      const own = this.x.flights.get(below)
+      if (own?.seq !== flight.seq) continue
+      this.x.flights.delete(below)
+      this.taken(below, own)
+    }
+  }
+
+  private taken(entry: Entry, flight: Flight): void {
+    const { x } = this
+    if (!flight.stale) x.answered(entry, flight.data)
+    x.emit({ type: 'changed', path: entry.path, direction: 'out' })
+    if (flight.touched || entry.current !== entry.agreed) x.queue(entry, false)
     else this.settled(entry, entry.current)
   }
 
   onRej(message: Rej): void {
     const answered = this.answered(message)
     if (answered === undefined) return
-    const { entry } = answered
+    const { entry, flight } = answered
     this.x.unsent(entry)
+    if (flight.members !== undefined) this.ungrafted.add(entry)
+    for (const below of flight.members ?? []) {
+      if (this.x.flights.get(below)?.seq !== flight.seq) continue
+      this.x.flights.delete(below)
+      this.x.unsent(below)
+      this.x.queue(below, false)
+    }
     switch (message.reason) {
       case 'changed':
         this.x.retry(entry, refusedWaitMs, 5_000, true)
@@ -147,8 +211,31 @@ export class Offers {
       this.settled(entry, look.token)
       return
     }
+    if (look.token === folder && this.graft(entry, urgent)) return
     if (!this.parentReady(entry) || !this.childrenGone(entry, look.token)) return
     this.sendChange(entry, path, look.token, look.bytes, urgent)
+  }
+
+  /** Sends a folder that the other end lacks together with what is in it. @returns false where it goes by itself */
+  private graft(entry: Entry, urgent: boolean): boolean {
+    const { x, transfers } = this
+    const { parent } = entry
+    if (x.role === 'pod' || entry.agreed !== absent || this.ungrafted.has(entry) || parent === null) return false
+    // Its folder may be on its way in another subtree: then that one's PUT goes first.
+    if (!transfers.has(parent) && !this.parentReady(entry)) return false
+    const nowMs = x.clock.monotonic()
+    const isFree = (each: Entry) => {
+      const isUnderWay = x.flights.has(each) || x.holds.has(each) || transfers.has(each)
+      return !isUnderWay && each.sent === undefined && !x.isWaitingToRetry(each, nowMs)
+    }
+    const { members, bytes } = collectGraft(entry, isFree)
+    if (members.length < (urgent ? this.urgentGraftMin : 2)) return false
+    for (const member of members) {
+      x.urgent.delete(member.entry)
+      x.backlog.delete(member.entry)
+    }
+    transfers.addGraft(members, bytes, urgent)
+    return true
   }
 
   /** Nothing to tell: what stands here is agreed. */
@@ -204,14 +291,10 @@ export class Offers {
     path: Path,
     data: Token,
     how: { live: boolean; bytes?: Uint8Array; staged?: number; touched?: boolean },
-  ): void {
+  ): number {
     const { x } = this
     const seq = x.nextSeq()
-    if (x.role === 'laptop') {
-      entry.sent = data
-      x.record({ type: 'sent', path, token: data })
-    }
-    x.flights.set(entry, { seq, data, stale: false, touched: how.touched ?? false })
+    this.fly(entry, { seq, data, stale: false, touched: how.touched ?? false })
     const mtimeMs = entry.key === null ? 0 : Number(entry.key.mtimeNs / 1_000_000n)
     const message: Put = { type: 'put', seq, path, base: entry.agreed, data, mtimeMs, live: how.live }
     if (how.bytes !== undefined) message.bytes = how.bytes
@@ -219,6 +302,16 @@ export class Offers {
     x.send('control', message)
     if (data === folder) this.wakeChildren(entry)
     if (data === absent) this.left(entry)
+    return seq
+  }
+
+  private fly(entry: Entry, flight: Flight): void {
+    const { x } = this
+    if (x.role === 'laptop') {
+      entry.sent = flight.data
+      x.record({ type: 'sent', path: entry.path, token: flight.data })
+    }
+    x.flights.set(entry, flight)
   }
 
   /** The other end has the folder, or is told of it before. */
@@ -239,7 +332,7 @@ export class Offers {
   private wakeChildren(parent: Entry): void {
     if (!this.awaited.delete(parent) || parent.children === null) return
     for (const child of parent.children.values()) {
-      if (child.current !== child.agreed) this.x.queue(child, false)
+      if (child.current !== child.agreed && !this.x.flights.has(child)) this.x.queue(child, false)
     }
   }
 

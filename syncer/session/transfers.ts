@@ -1,30 +1,35 @@
-import { errnoOf } from '../base/errors.ts'
-import { limits } from '../base/limits.ts'
 import type { Token } from '../core/content.ts'
-import { inTree, type OpenFile, type Stat } from '../disk/disk.ts'
-import { type Entry, sameKey } from '../endpoint/tree.ts'
+import type { Path } from '../core/path.ts'
+import type { IgnoreRules } from '../endpoint/replica.ts'
+import type { Entry } from '../endpoint/tree.ts'
 import type { Exchange } from './exchange.ts'
+import { FileReading, GraftReading, openKnown, type Reading } from './readings.ts'
 
 /** Content on the bulk lane that is not answered yet. */
 const outstandingBytesMax = 32 * 1024 * 1024
-const partBytes = limits.framePayloadBytesMax - 4096
 
-interface Transfer {
+/** One path of a subtree, and what stood there when it was put together. */
+export interface Member {
+  entry: Entry
+  token: Token
+}
+
+export interface Transfer {
   id: number
   entry: Entry
   token: Token
   size: number
   urgent: boolean
+  /** Of a subtree: `entry` and what goes along. */
+  members: Member[] | undefined
+  /** What did not travel when it was put together. */
+  rules: IgnoreRules
 }
 
-interface Reading {
-  transfer: Transfer
-  file: OpenFile
-  stat: Stat
-  offset: number
-}
-
-/** Sends content ahead of its PUT on the bulk lane: small files in one message, large ones in parts, one at a time. */
+/**
+ * Sends content ahead of its PUT on the bulk lane, one transfer at a time: small files in one message, large ones in
+ * parts, and subtrees that the other end lacks.
+ */
 export class Transfers {
   doneBytes = 0
   doneFiles = 0
@@ -79,11 +84,22 @@ export class Transfers {
   }
 
   add(entry: Entry, token: Token, urgent: boolean): void {
+    this.enqueue({ entry, token, size: entry.key?.size ?? 0, urgent, members: undefined })
+  }
+
+  /** A whole subtree, its topmost folder first. */
+  addGraft(members: Member[], bytes: number, urgent: boolean): void {
+    const { entry, token } = members[0]!
+    this.enqueue({ entry, token, size: bytes, urgent, members })
+  }
+
+  private enqueue(wanted: Omit<Transfer, 'id' | 'rules'>): void {
     this.lastId += 1
-    const transfer: Transfer = { id: this.lastId, entry, token, size: entry.key?.size ?? 0, urgent }
-    this.byEntry.set(entry, transfer)
+    const transfer: Transfer = { ...wanted, id: this.lastId, rules: this.x.rules }
+    this.byEntry.set(transfer.entry, transfer)
+    for (const { entry } of transfer.members ?? []) this.byEntry.set(entry, transfer)
     this.pendingBytes += transfer.size
-    if (urgent) this.queue.splice(this.queueAt, 0, transfer)
+    if (wanted.urgent) this.queue.splice(this.queueAt, 0, transfer)
     else this.queue.push(transfer)
   }
 
@@ -97,32 +113,53 @@ export class Transfers {
   step(isOver: () => boolean): void {
     while (this.hasWork && !isOver()) {
       this.reading ??= this.openNext()
-      if (this.reading !== undefined) this.sendPart(this.reading)
+      const reading = this.reading
+      const result = reading?.step() ?? 'more'
+      if (result === 'more') continue
+      this.stopReading()
+      if (result === 'gone') this.drop(reading!.transfer)
     }
   }
 
   /** @returns the transfer whose content is at the other end now */
-  staged(id: number): { entry: Entry; token: Token; urgent: boolean } | undefined {
+  staged(id: number): Transfer | undefined {
     const transfer = this.byId.get(id)
     if (transfer === undefined) return undefined
     this.end(transfer)
     this.doneBytes += transfer.size
-    this.doneFiles += 1
+    this.doneFiles += transfer.members?.length ?? 1
     return transfer
   }
 
-  unstaged(id: number, reason: 'damaged' | 'failed'): void {
+  /** @returns the transfer that came to nothing */
+  unstaged(id: number, reason: 'damaged' | 'failed'): Transfer | undefined {
     const transfer = this.byId.get(id)
-    if (transfer === undefined) return
+    if (transfer === undefined) return undefined
     if (this.reading?.transfer === transfer) this.stopReading()
     this.end(transfer)
     if (reason === 'failed') this.x.retry(transfer.entry, 1_000, 30_000)
     else this.lookAnew(transfer.entry)
+    return transfer
+  }
+
+  /** One path of a subtree changed while it was read: it does not go along. */
+  leaveOut(id: number, path: Path): void {
+    const transfer = this.byId.get(id)
+    const entry = this.x.replica.tree.find(path)
+    const member = transfer?.members?.find(each => each.entry === entry)
+    if (transfer !== undefined && member !== undefined && entry !== transfer.entry) this.leave(transfer, member)
+  }
+
+  private leave(transfer: Transfer, member: Member): void {
+    transfer.members = transfer.members!.filter(each => each !== member)
+    this.byEntry.delete(member.entry)
+    this.lookAnew(member.entry)
   }
 
   private end(transfer: Transfer): void {
     this.byId.delete(transfer.id)
     this.byEntry.delete(transfer.entry)
+    for (const { entry } of transfer.members ?? []) this.byEntry.delete(entry)
     this.insisting.delete(transfer.entry)
     this.outstandingBytes -= transfer.size
     this.pendingBytes -= transfer.size
@@ -136,36 +173,13 @@ export class Transfers {
     }
     this.byId.set(transfer.id, transfer)
     this.outstandingBytes += transfer.size
-    try {
-      const file = this.x.replica.disk.open(inTree(transfer.entry.path))
-      const stat = file.opened
-      if (transfer.entry.key !== null && sameKey(stat, transfer.entry.key)) return { transfer, file, stat, offset: 0 }
-      file.close()
-    } catch (error) {
-      if (errnoOf(error) === undefined) throw error
-    }
+    const { members } = transfer
+    if (members !== undefined)
+      return new GraftReading(this.x, transfer, members, member => this.leave(transfer, member))
+    const file = openKnown(this.x, transfer.entry)
+    if (file !== undefined) return new FileReading(this.x, transfer, file)
     this.drop(transfer)
     return undefined
-  }
-
-  private sendPart(reading: Reading): void {
-    const { transfer, file, stat } = reading
-    let bytes: Buffer
-    try {
-      bytes = file.read(reading.offset, Math.min(partBytes, stat.size - reading.offset))
-    } catch (error) {
-      if (errnoOf(error) === undefined) throw error
-      this.stopReading()
-      this.drop(transfer)
-      return
-    }
-    const { offset } = reading
-    reading.offset += bytes.length
-    // A file that shrank meanwhile ends early: the other end finds the hash wrong and says so.
-    const last = reading.offset >= stat.size || bytes.length === 0
-    const mtimeMs = Number(stat.mtimeNs / 1_000_000n)
-    this.x.send('bulk', { type: 'content', id: transfer.id, token: transfer.token, offset, last, mtimeMs, bytes })
-    if (last) this.stopReading()
   }
 
   /** It is not what was to be sent any more. */
@@ -180,7 +194,7 @@ export class Transfers {
   }
 
   private stopReading(): void {
-    this.reading?.file.close()
+    this.reading?.close()
     this.reading = undefined
   }
 }

@@ -1,6 +1,6 @@
 import { ProtocolError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { assertToken, hashOf, isFile, type Token } from '../core/content.ts'
+import { absent, assertToken, folder, hashOf, isFile, type Token } from '../core/content.ts'
 import { assertSafePath, decodePath, encodePath, type Path } from '../core/path.ts'
 import { ByteReader } from './byte-reader.ts'
 import type { ByteWriter } from './byte-writer.ts'
@@ -26,11 +26,14 @@ const types = [
   'problem',
   'probe',
   'probed',
+  'graft',
+  'graft-end',
 ] as const satisfies SyncMessage['type'][]
 
 const rejReasons: RejReason[] = ['changed', 'need', 'failed', 'halted', 'ignored']
 const rulesBytesMax = 2 * 1024 * 1024
 const indexEntriesMax = 100_000
+const nothing = new Uint8Array(0)
 
 /** Appends one message: u8 type, then its fields, big-endian. */
 export function writeMessage(to: ByteWriter, message: SyncMessage): void {
@@ -110,10 +113,19 @@ const writers: { [T in SyncMessage['type']]: (to: ByteWriter, message: Of<T>) =>
     to.f64(m.mtimeMs)
     to.blob(m.bytes)
   },
+  graft(to, m) {
+    to.f64(m.id)
+    writePath(to, m.path)
+    writeToken(to, m.data)
+    to.f64(m.mtimeMs)
+    if (isFile(m.data)) to.blob(m.bytes ?? nothing)
+  },
+  'graft-end': (to, m) => to.f64(m.id),
   staged: (to, m) => to.f64(m.id),
   unstaged(to, m) {
     to.f64(m.id)
-    to.u8(m.reason === 'damaged' ? 0 : 1)
+    to.u8((m.reason === 'damaged' ? 0 : 1) | (m.path === undefined ? 0 : 2))
+    if (m.path !== undefined) writePath(to, m.path)
   },
   forget: (to, m) => to.f64(m.id),
   flush: (to, m) => to.f64(m.id),
@@ -163,7 +175,8 @@ const readers: { [T in SyncMessage['type']]: (from: ByteReader) => Of<T> } = {
     const message: Of<'put'> = { type: 'put', seq, path, base, data, mtimeMs, live: (flags & 1) !== 0 }
     if ((flags & 2) !== 0) message.bytes = from.blob(limits.messageBytesMax)
     if ((flags & 4) !== 0) message.staged = from.count()
-    if ((flags & 6) !== 0 && !isFile(data)) throw new ProtocolError('content for something that is no file')
+    if (((flags & 6) !== 0 && !isFile(data) && data !== folder) || ((flags & 2) !== 0 && data === folder))
+      throw new ProtocolError('content for something that is no file')
     return message
   },
   ack: from => ({ type: 'ack', seq: from.count(), path: readPath(from) }),
@@ -182,8 +195,25 @@ const readers: { [T in SyncMessage['type']]: (from: ByteReader) => Of<T> } = {
     const last = from.flag()
     return { type: 'content', id, token, offset, last, mtimeMs: from.f64(), bytes: from.blob(limits.messageBytesMax) }
   },
+  graft(from) {
+    const id = from.count()
+    const path = readPath(from)
+    const data = readToken(from)
+    if (data === absent) throw new ProtocolError('nothing as a part of a subtree')
+    const message: Of<'graft'> = { type: 'graft', id, path, data, mtimeMs: from.f64() }
+    if (isFile(data)) message.bytes = from.blob(limits.messageBytesMax)
+    return message
+  },
+  'graft-end': from => ({ type: 'graft-end', id: from.count() }),
   staged: from => ({ type: 'staged', id: from.count() }),
-  unstaged: from => ({ type: 'unstaged', id: from.count(), reason: from.flag() ? 'failed' : 'damaged' }),
+  unstaged(from) {
+    const id = from.count()
+    const flags = from.u8()
+    if (flags > 3) throw new ProtocolError('flags out of range')
+    const message: Of<'unstaged'> = { type: 'unstaged', id, reason: (flags & 1) === 0 ? 'damaged' : 'failed' }
+    if ((flags & 2) !== 0) message.path = readPath(from)
+    return message
+  },
   forget: from => ({ type: 'forget', id: from.count() }),
   flush: from => ({ type: 'flush', id: from.count() }),
   flushed: from => ({ type: 'flushed', id: from.count() }),

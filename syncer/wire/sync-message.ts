@@ -22,6 +22,8 @@ export type SyncMessage =
   | Ack
   | Rej
   | Content
+  | GraftMember
+  | GraftEnd
   | Staged
   | Unstaged
   | Forget
@@ -95,7 +97,10 @@ export interface Put {
   live: boolean
   /** Content of a small file. */
   bytes?: Uint8Array
-  /** Or the transfer that brought it; with neither, the receiver has a file of that hash at this path already. */
+  /**
+   * Or the transfer that brought it; with neither, the receiver has a file of that hash at this path already. For a
+   * folder: the subtree that was staged, which takes its place as a whole or not at all.
+   */
   staged?: number
 }
 
@@ -131,17 +136,41 @@ export interface Content {
   bytes: Uint8Array
 }
 
+/**
+ * Bulk lane: one path of a subtree that the receiver lacks, for staging. The topmost folder comes first, every other
+ * path after its folder; nothing else comes between those of one subtree and its {@link GraftEnd}.
+ */
+export interface GraftMember {
+  type: 'graft'
+  /** Number of the transfer, chosen by the sender. */
+  id: number
+  path: Path
+  data: Token
+  mtimeMs: number
+  /** Of a file: all of it. */
+  bytes?: Uint8Array
+}
+
+export interface GraftEnd {
+  type: 'graft-end'
+  id: number
+}
+
 /** The content of a transfer is in staging, checked, until a PUT takes it. */
 export interface Staged {
   type: 'staged'
   id: number
 }
 
-/** The content could not be staged: damaged (it changed while it was read) or no room. */
+/**
+ * The content could not be staged: damaged (it changed while it was read) or no room. With `path`: that one of a
+ * subtree, the rest goes on.
+ */
 export interface Unstaged {
   type: 'unstaged'
   id: number
   reason: 'damaged' | 'failed'
+  path?: Path
 }
 
 /** The sender of a finished transfer has no use for it any more. */

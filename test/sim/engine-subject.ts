@@ -130,6 +130,7 @@ function makeEngine(ports: EndPorts<SyncMessage>, role: Role): SyncEngine {
     unwatch: () => {},
     session: 'sim',
     newMarkerId: newId,
+    urgentGraftMin: 2,
   })
 }
 

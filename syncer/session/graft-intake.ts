@@ -1,0 +1,55 @@
+import { folder } from '../core/content.ts'
+import { granuleMs } from '../disk/disk.ts'
+import type { Graft, GraftNode } from '../endpoint/grafts.ts'
+import type { Entry } from '../endpoint/tree.ts'
+import type { RejReason } from '../wire/sync-message.ts'
+import type { Exchange } from './exchange.ts'
+
+/**
+ * Puts staged subtrees to their place. Only where nothing at all is known at and below the path, so that no rule of the
+ * state table has to be asked about any path but the topmost; everything else goes path by path.
+ */
+export class GraftIntake {
+  private readonly x: Exchange
+  private readonly folderMade: (entry: Entry) => void
+
+  /** @param folderMade must watch the folder and have it read soon: somebody may have been in it before the watch */
+  constructor(exchange: Exchange, folderMade: (entry: Entry) => void) {
+    this.x = exchange
+    this.folderMade = folderMade
+  }
+
+  /** Moves it to `entry`'s path, where nothing stands. @returns why it was not done; the subtree is gone in any case */
+  plant(entry: Entry, graft: Graft): RejReason | undefined {
+    const { applier, grafts } = this.x.replica
+    const isKnownBelow = entry.children !== null && entry.children.size > 0
+    const outcome = isKnownBelow ? undefined : applier.plant(graft.path, graft)
+    if (outcome?.result === 'done') {
+      this.attach(entry, graft.root)
+      return undefined
+    }
+    grafts.discard(graft)
+    // Path by path the same trouble shows again, with a name and a reason.
+    return outcome === undefined || outcome.result === 'changed' ? 'changed' : 'need'
+  }
+
+  private attach(entry: Entry, { token, stat, children }: GraftNode): void {
+    const { x } = this
+    entry.current = token
+    entry.key = stat
+    entry.shadow = false
+    x.agree(entry, token)
+    if (token === folder) this.folderMade(entry)
+    else {
+      // Where our own time could not be set, a write of the same moment would show the same one.
+      entry.racy = stat.mtimeNs + x.replica.disk.timestampGranuleNs >= stat.ctimeNs
+      if (entry.racy) x.holds.later(entry, x.clock.monotonic(), granuleMs(x.replica.disk) + 1)
+    }
+    if (children === undefined) return
+    for (const [name, node] of children) {
+      const child = x.replica.tree.child(entry, name)
+      this.attach(child, node)
+      x.emit({ type: 'changed', path: child.path, direction: 'in' })
+    }
+  }
+}

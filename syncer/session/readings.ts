@@ -1,0 +1,153 @@
+import { errnoOf } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { folder, isFile } from '../core/content.ts'
+import { inTree, type OpenFile, type Stat } from '../disk/disk.ts'
+import { type Entry, sameKey } from '../endpoint/tree.ts'
+import type { Exchange } from './exchange.ts'
+import type { Member, Transfer } from './transfers.ts'
+
+/** Content in one message. */
+export const partBytes = limits.framePayloadBytesMax - 4096
+
+/** A transfer whose content is being read and sent, in steps of one message. */
+export interface Reading {
+  readonly transfer: Transfer
+  /**
+   * - `more`  there is more to send
+   * - `done`  everything was sent
+   * - `gone`  it is not what was to be sent any more; nothing more of it is sent
+   */
+  step(): 'more' | 'done' | 'gone'
+  close(): void
+}
+
+/** Opens a file that still is what was looked at; undefined where it is another by now. */
+export function openKnown(x: Exchange, entry: Entry): OpenFile | undefined {
+  try {
+    const file = x.replica.disk.open(inTree(entry.path))
+    if (entry.key !== null && sameKey(file.opened, entry.key)) return file
+    file.close()
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+  }
+  return undefined
+}
+
+/** A file, in parts. */
+export class FileReading implements Reading {
+  readonly transfer: Transfer
+  private readonly x: Exchange
+  private readonly file: OpenFile
+  private readonly stat: Stat
+  private offset = 0
+
+  constructor(exchange: Exchange, transfer: Transfer, file: OpenFile) {
+    this.x = exchange
+    this.transfer = transfer
+    this.file = file
+    this.stat = file.opened
+  }
+
+  step(): 'more' | 'done' | 'gone' {
+    const { offset, stat, transfer } = this
+    let bytes: Buffer
+    try {
+      bytes = this.file.read(offset, Math.min(partBytes, stat.size - offset))
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      return 'gone'
+    }
+    this.offset += bytes.length
+    // A file that shrank meanwhile ends early: the other end finds the hash wrong and says so.
+    const last = this.offset >= stat.size || bytes.length === 0
+    const mtimeMs = Number(stat.mtimeNs / 1_000_000n)
+    this.x.send('bulk', { type: 'content', id: transfer.id, token: transfer.token, offset, last, mtimeMs, bytes })
+    return last ? 'done' : 'more'
+  }
+
+  close(): void {
+    this.file.close()
+  }
+}
+
+/** A subtree, path by path. What changed meanwhile is left out; the other end finds files that do so just now. */
+export class GraftReading implements Reading {
+  readonly transfer: Transfer
+  private readonly x: Exchange
+  private readonly members: readonly Member[]
+  private readonly left: (member: Member) => void
+  private at = 0
+
+  /** @param left told of a member that is not sent */
+  constructor(exchange: Exchange, transfer: Transfer, members: readonly Member[], left: (member: Member) => void) {
+    this.x = exchange
+    this.transfer = transfer
+    this.members = [...members]
+    this.left = left
+  }
+
+  step(): 'more' | 'done' {
+    const { id } = this.transfer
+    const member = this.members[this.at++]
+    if (member === undefined) {
+      this.x.send('bulk', { type: 'graft-end', id })
+      return 'done'
+    }
+    const { entry, token } = member
+    const mtimeMs = entry.key === null ? 0 : Number(entry.key.mtimeNs / 1_000_000n)
+    if (!isFile(token)) {
+      this.x.send('bulk', { type: 'graft', id, path: entry.path, data: token, mtimeMs })
+      return 'more'
+    }
+    const bytes = this.read(entry)
+    if (bytes === undefined) this.left(member)
+    else this.x.send('bulk', { type: 'graft', id, path: entry.path, data: token, mtimeMs, bytes })
+    return 'more'
+  }
+
+  close(): void {}
+
+  private read(entry: Entry): Buffer | undefined {
+    const file = openKnown(this.x, entry)
+    if (file === undefined) return undefined
+    try {
+      return file.read(0, file.opened.size)
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      return undefined
+    } finally {
+      file.close()
+    }
+  }
+}
+
+/** Paths and bytes of one subtree: what is seen at once, what a cut costs, and how long its PUT holds up the rest. */
+const membersMax = 2_000
+const graftBytesMax = 8 * 1024 * 1024
+const memberBytesMax = 512 * 1024
+
+/**
+ * What goes along when `root` is sent as a subtree: itself, and below it what the other end lacks too, folders before
+ * what is in them, up to a limit; the rest follows by itself.
+ * @param isFree nothing about the entry is under way
+ */
+export function collectGraft(root: Entry, isFree: (entry: Entry) => boolean): { members: Member[]; bytes: number } {
+  const members: Member[] = [{ entry: root, token: folder }]
+  const folders = [root]
+  let bytes = 0
+  for (let at = folders.pop(); at !== undefined; at = folders.pop()) {
+    if (at.children === null) continue
+    for (const entry of at.children.values()) {
+      if (members.length >= membersMax || bytes >= graftBytesMax) return { members, bytes }
+      const { current, key } = entry
+      if (key === null || entry.agreed !== '' || current === '' || entry.racy || !isFree(entry)) continue
+      if (isFile(current)) {
+        if (key.size > memberBytesMax) continue
+        bytes += key.size
+      }
+      members.push({ entry, token: current })
+      if (current === folder) folders.push(entry)
+    }
+  }
+  return { members, bytes }
+}
