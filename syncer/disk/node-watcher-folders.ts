@@ -31,6 +31,8 @@ export class FolderWatcher implements Watcher {
   /** Announced folders without a handle. */
   readonly #unwatched = new Set<Watched>()
   #poll: NodeJS.Timeout | undefined
+  /** The limit that was told and holds. */
+  #limit: 'ENOSPC' | 'EMFILE' | undefined
   #eventsInTurn = 0
   #closed = false
 
@@ -74,7 +76,10 @@ export class FolderWatcher implements Watcher {
       if (code === undefined) throw error
       // Gone, or not ours to read: the engine finds that out when it reads the folder itself.
       if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') this.#giveUp(node)
-      else this.#wait(node)
+      else {
+        this.#wait(node)
+        if (code === 'ENOSPC' || code === 'EMFILE') this.#limited(code)
+      }
       return
     }
     node.handle = handle
@@ -106,6 +111,15 @@ export class FolderWatcher implements Watcher {
     }
   }
 
+  /** Not from within `watch` either. */
+  #limited(code: 'ENOSPC' | 'EMFILE'): void {
+    if (this.#limit !== undefined) return
+    this.#limit = code
+    setImmediate(() => {
+      if (!this.#closed) this.#settings.events.limited?.(code)
+    })
+  }
+
   #retry(): void {
     for (const node of [...this.#unwatched]) {
       this.#open(node)
@@ -114,6 +128,8 @@ export class FolderWatcher implements Watcher {
     if (this.#unwatched.size === 0) {
       clearInterval(this.#poll)
       this.#poll = undefined
+      if (this.#limit !== undefined) this.#settings.events.limited?.(null)
+      this.#limit = undefined
     }
     this.#settings.events.overflow('limit')
   }

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import type { NativePath } from './native-path.ts'
 import { FolderWatcher } from './node-watcher-folders.ts'
 import { RecursiveWatcher } from './node-watcher-recursive.ts'
-import type { WatchEvents, Watcher } from './watcher.ts'
+import { pollIntervalMs, type WatchEvents, type Watcher } from './watcher.ts'
 
 export interface NodeWatcherOptions {
   /** Absolute real path of the folder. */
@@ -27,7 +27,7 @@ export function createNodeWatcher(options: NodeWatcherOptions): Watcher {
   const watch = {
     root: options.root,
     events: options.events,
-    pollIntervalMs: options.pollIntervalMs ?? 2_000,
+    pollIntervalMs: options.pollIntervalMs ?? pollIntervalMs,
     openWatch: options.openWatch ?? openWatch,
   }
   if ((options.platform ?? process.platform) !== 'linux') return new RecursiveWatcher(watch)

@@ -1,5 +1,8 @@
 import type { Path } from '../core/path.ts'
 
+/** While something cannot be watched, `overflow('limit')` asks for a sweep this often. */
+export const pollIntervalMs = 2_000
+
 /**
  * Tells that something may have changed below a root. Hints only: what changed is always read from the disk, and a
  * hint may be missing, late or double.
@@ -17,4 +20,10 @@ export interface WatchEvents {
   changed(dir: Path, name: string | null, kind: 'rename' | 'change'): void
   /** Events were lost, or cannot be had at all: sweep everything. */
   overflow(reason: 'queue' | 'limit' | 'error'): void
+  /**
+   * The system grants no more watches; the rest is swept every {@link pollIntervalMs}. Told once, and with null when
+   * everything is watched again.
+   * @param code ENOSPC (watches) or EMFILE (instances), as inotify says it
+   */
+  limited?(code: 'ENOSPC' | 'EMFILE' | null): void
 }

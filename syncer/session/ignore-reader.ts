@@ -3,19 +3,24 @@ import { compileIgnore, type IgnoreRules } from '../core/ignore.ts'
 import { type CollectedIgnore, collectIgnore, isIgnoreFile, type RuleFiles } from '../core/ignore-collect.ts'
 import { parseIgnoreSpec, serializeIgnoreSpec } from '../core/ignore-spec.ts'
 import { decodePath, joinPath, type Path } from '../core/path.ts'
-import { type Disk, inTree } from '../disk/disk.ts'
+import { type Disk, type EntryKind, inTree } from '../disk/disk.ts'
 
 const ruleFileBytesMax = 1024 * 1024
 const summaryFoldersMax = 20
+/** Folders that are looked through for ignore files in one that appeared; a larger one is met folder by folder. */
+const foldersBelowMax = 1_000
 
 /** Reads the ignore files of the laptop's folder; both ends follow what it finds. */
 export class IgnoreReader {
   private readonly disk: Disk
   private collected: CollectedIgnore
+  /** Ignore file → its text when it was read. */
+  private texts: Map<Path, string>
 
   constructor(disk: Disk) {
     this.disk = disk
     this.collected = this.collect()
+    this.texts = textsOf(this.collected)
   }
 
   get rules(): IgnoreRules {
@@ -37,9 +42,32 @@ export class IgnoreReader {
     return isIgnoreFile(path, this.collected.spec)
   }
 
+  /** True where the folder has an ignore file of its own that was not read, or no longer has the one that was. */
+  hasNewsIn(dir: Path): boolean {
+    if (dir === '' || this.collected.found === '.stignore') return false
+    const path = joinPath(dir, this.collected.found ?? '.gitignore')
+    const known = this.texts.get(path)
+    if (known === undefined && !this.isFile(path)) return false
+    return readText(this.disk, path) !== (known ?? null)
+  }
+
+  /** The same for a folder and all those in it that are not left out; false where the path is no folder. */
+  hasNewsBelow(path: Path): boolean {
+    if (!this.isFolder(path)) return false
+    const open = [path]
+    for (let looked = 0; open.length > 0 && looked < foldersBelowMax; looked++) {
+      const dir = open.pop()!
+      if (this.rules.ignored(dir, true)) continue
+      if (this.hasNewsIn(dir)) return true
+      for (const name of foldersIn(this.disk, dir)) open.push(joinPath(dir, name))
+    }
+    return false
+  }
+
   /** Reads the files again. */
   refresh(): void {
     this.collected = this.collect()
+    this.texts = textsOf(this.collected)
   }
 
   /** Folders at the top that are left out, and by which rule. */
@@ -50,6 +78,14 @@ export class IgnoreReader {
       if (reason !== null && folders.length < summaryFoldersMax) folders.push({ folder, rule: reason.rule })
     }
     return { source: this.collected.found ?? 'defaults', folders }
+  }
+
+  private isFile(path: Path): boolean {
+    return kindOf(this.disk, path) === 'file'
+  }
+
+  private isFolder(path: Path): boolean {
+    return kindOf(this.disk, path) === 'dir'
   }
 
   private collect(): CollectedIgnore {
@@ -67,6 +103,21 @@ export function compileRules(text: string): IgnoreRules {
     return compileIgnore(parseIgnoreSpec(text))
   } catch (error) {
     throw new ProtocolError(`malformed ignore rules: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
+function textsOf({ spec }: CollectedIgnore): Map<Path, string> {
+  return new Map(spec.sources.map(({ file, text }) => [file, text]))
+}
+
+/** Of the entry itself; a mount is none of ours. */
+function kindOf(disk: Disk, path: Path): EntryKind | undefined {
+  try {
+    const stat = disk.stat(inTree(path))
+    return stat === null || stat.mount === true ? undefined : stat.kind
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return undefined
   }
 }
 

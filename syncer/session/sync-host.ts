@@ -4,6 +4,7 @@ import { systemClock } from '../base/clock.ts'
 import { joinPath } from '../core/path.ts'
 import { createNodeDisk, type NodeDisk } from '../disk/node-disk.ts'
 import { createNodeWatcher } from '../disk/node-watcher.ts'
+import { privateFolderName } from '../disk/private-folder.ts'
 import type { Watcher } from '../disk/watcher.ts'
 import { MarkerFile } from '../endpoint/marker-file.ts'
 import { Replica } from '../endpoint/replica.ts'
@@ -12,6 +13,7 @@ import { SyncEngine } from './engine.ts'
 import { compileRules } from './ignore-reader.ts'
 import { newIdMaker } from './new-id.ts'
 import { SyncLoop } from './sync-loop.ts'
+import { watchLimitCode, watchLimitMessage } from './watch-limit.ts'
 
 /** In the pod replaced files stay only for the looks that find late writes. */
 const trash = { keepMs: 60_000, bytesMax: 1024 ** 3 }
@@ -59,6 +61,8 @@ class PodFolder {
   private readonly watcher: Watcher
   private readonly loop: SyncLoop
   private readonly engine: SyncEngine
+  /** What the laptop should know of how this folder is watched; '' where all is well. */
+  private limit = ''
   private half: { request: SyncRequest; stream: Duplex } | undefined
 
   constructor(path: string, log: (line: string) => void, readMountinfo: (() => Buffer) | undefined) {
@@ -77,6 +81,11 @@ class PodFolder {
           this.engine.sweep()
           this.loop.wake()
         },
+        limited: code => {
+          log(`sync of ${path}: ${code === null ? 'everything is watched again' : `no more watches: ${code}`}`)
+          this.limit = code === null ? '' : watchLimitMessage(code, 'pod')
+          if (this.engine.live) this.tellLimit()
+        },
       },
     })
     this.loop = new SyncLoop(systemClock, {
@@ -93,6 +102,7 @@ class PodFolder {
       writable: lane => this.loop.writable(lane),
       on: event => {
         if (event.type === 'flush-asked') void this.flush(event.id)
+        if (event.type === 'live' && this.limit !== '') this.tellLimit()
       },
       watch: dir => this.watcher.watch(dir),
       unwatch: dir => this.watcher.unwatch(dir),
@@ -116,6 +126,12 @@ class PodFolder {
     this.half = undefined
     const [control, bulk] = request.lane === 'control' ? [stream, half.stream] : [half.stream, stream]
     this.loop.attach({ control, bulk })
+  }
+
+  private tellLimit(): void {
+    const { exchange } = this.engine
+    exchange.send('control', { type: 'problem', path: privateFolderName, code: watchLimitCode, message: this.limit })
+    this.loop.wake()
   }
 
   /** Events of what was written before are queued in the kernel: two turns of the loop drain them. */

@@ -17,12 +17,14 @@ function watchFolder(options: Partial<NodeWatcherOptions> = {}, folders: string[
   fs.mkdirSync(root)
   for (const folder of folders) fs.mkdirSync(path.join(root, folder), { recursive: true })
   const told: string[] = []
+  const limits: (string | null)[] = []
   const watcher: Watcher = release(
     createNodeWatcher({
       root,
       events: {
         changed: (dir, name, kind) => told.push(`${dir}|${name}|${kind}`),
         overflow: reason => told.push(`overflow ${reason}`),
+        limited: code => limits.push(code),
       },
       ...options,
     }),
@@ -33,6 +35,7 @@ function watchFolder(options: Partial<NodeWatcherOptions> = {}, folders: string[
   return {
     root,
     told,
+    limits,
     watcher,
     at,
     until: (event: string) => vi.waitUntil(() => told.includes(event), { ...soon, interval: 1 }),
@@ -258,11 +261,13 @@ describe.runIf(onLinux)('limits', () => {
   test.each(['ENOSPC', 'EMFILE'])('%s: what is watched stays so, the rest is polled until it can be', async code => {
     const grants = { left: 2, code }
     const folders = ['a', 'b', 'c', 'c/d']
-    const { at, until, told, forget } = watchFolder({ openWatch: rationed(grants) }, folders)
+    const { at, until, told, limits, forget } = watchFolder({ openWatch: rationed(grants) }, folders)
     expect(told).toEqual([])
+    expect(limits).toEqual([])
     await until('overflow limit')
     expect(told).toEqual(['overflow limit'])
     vi.advanceTimersByTime(6_000)
+    expect(limits).toEqual([code])
     expect(told).toEqual(Array(4).fill('overflow limit'))
     fs.writeFileSync(at('a/x'), '')
     await until('a|x|rename')
@@ -271,6 +276,7 @@ describe.runIf(onLinux)('limits', () => {
     vi.advanceTimersByTime(2_000)
     expect(grants.left).toBe(7)
     expect(told.at(-1)).toBe('overflow limit')
+    expect(limits).toEqual([code, null])
     forget()
     vi.advanceTimersByTime(60_000)
     expect(told).toEqual([])
@@ -303,6 +309,7 @@ describe.runIf(onLinux)('limits', () => {
     const result: { told: string[]; early: string[] } = JSON.parse(run.stdout)
     expect(result.early).toEqual([])
     expect(result.told).toContain('overflow limit')
+    expect(result.told.filter(event => event.startsWith('limited'))).toEqual(['limited ENOSPC'])
     expect(result.told).toContain('d3|x|rename')
     expect(result.told.filter(event => event.startsWith('d40|'))).toEqual([])
   })
@@ -324,9 +331,10 @@ describe.runIf(onLinux)('limits', () => {
   })
 
   test('a folder that may not be read is left alone', () => {
-    const { told } = watchFolder({ openWatch: rationed({ left: 0, code: 'EACCES' }) }, ['a'])
+    const { told, limits } = watchFolder({ openWatch: rationed({ left: 0, code: 'EACCES' }) }, ['a'])
     vi.advanceTimersByTime(60_000)
     expect(told).toEqual([])
+    expect(limits).toEqual([])
   })
 })
 

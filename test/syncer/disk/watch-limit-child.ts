@@ -11,6 +11,7 @@ const watcher = createNodeWatcher({
   events: {
     changed: (dir, name, kind) => told.push(`${dir}|${name}|${kind}`),
     overflow: reason => told.push(`overflow ${reason}`),
+    limited: code => told.push(`limited ${code}`),
   },
 })
 for (let i = 0; i < 60; i++) fs.mkdirSync(path.join(root, `d${i}`))

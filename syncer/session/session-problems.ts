@@ -1,0 +1,82 @@
+import { UserError } from '../base/errors.ts'
+import type { SyncConflict, SyncEvent, SyncProblem } from './sync-port.ts'
+import { watchLimitCode } from './watch-limit.ts'
+
+const conflictsKept = 1_000
+const problemsKept = 10_000
+const haltKey = 'halt'
+
+/** What a person should know of a folder: conflicts, what cannot be synced at either end, and a halt. */
+export class SessionProblems {
+  readonly conflicts: SyncConflict[] = []
+  halted = false
+  private readonly problems = new Map<string, SyncProblem>()
+  /** Limit of the pod that was told: it is said once, however often the pod says it after a reconnect. */
+  private podLimitTold = ''
+  private readonly onEvent: (event: SyncEvent) => void
+
+  constructor(onEvent: (event: SyncEvent) => void) {
+    this.onEvent = onEvent
+  }
+
+  get list(): SyncProblem[] {
+    return [...this.problems.values()]
+  }
+
+  conflict(conflict: SyncConflict): void {
+    if (this.conflicts.length < conflictsKept) this.conflicts.push(conflict)
+    this.onEvent({ type: 'conflict', conflict })
+  }
+
+  /** Takes a problem of either end; one without a code is over. */
+  take({ side, path, code, message }: SyncProblem): void {
+    if (code === watchLimitCode) this.takeLimit(side, message)
+    else if (code === '') this.problems.delete(`${side} ${path}`)
+    else if (this.problems.size < problemsKept) this.tell(`${side} ${path}`, { side, path, code, message })
+  }
+
+  /** The connection is gone: the pod says anew what is wrong with its folder as a whole. */
+  podGone(): void {
+    this.problems.delete('pod ')
+    this.problems.delete(`pod ${watchLimitCode}`)
+  }
+
+  /** @returns whether it is news */
+  halt(deletes: number): boolean {
+    if (this.halted) return false
+    this.halted = true
+    this.problems.set(haltKey, { side: 'pod', path: '', code: 'halted', message: haltedError().message })
+    this.onEvent({
+      type: 'halted',
+      reason: `${deletes} files vanished at once in the pod; nothing was deleted here`,
+      hint: 'put them back in the pod, or delete them here too; `podswap down` and `up` fill the pod anew',
+    })
+    return true
+  }
+
+  resume(): void {
+    this.halted = false
+    this.problems.delete(haltKey)
+  }
+
+  /** Beside other problems of the folder; one without a message is over. */
+  private takeLimit(side: SyncProblem['side'], message: string): void {
+    const key = `${side} ${watchLimitCode}`
+    const problem = { side, path: '', code: watchLimitCode, message }
+    if (message === '') this.problems.delete(key)
+    else if (side === 'pod' && this.podLimitTold === message) this.problems.set(key, problem)
+    else this.tell(key, problem)
+    if (side === 'pod') this.podLimitTold = message
+  }
+
+  private tell(key: string, problem: SyncProblem): void {
+    this.problems.set(key, problem)
+    this.onEvent({ type: 'problem', problem })
+  }
+}
+
+export function haltedError(): UserError {
+  return new UserError('sync-halted', 'sync is halted: many files vanished at once in the pod', {
+    hint: 'put them back in the pod, or delete them here too',
+  })
+}

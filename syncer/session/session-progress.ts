@@ -1,0 +1,76 @@
+import type { Clock } from '../base/clock.ts'
+import { isFile } from '../core/content.ts'
+import type { Tree } from '../endpoint/tree.ts'
+import type { SyncEvent, SyncStatus } from './sync-port.ts'
+
+/** Where a session stands, as its parts say it. */
+export interface Standing {
+  attached: boolean
+  halted: boolean
+  live: boolean
+  /** Paths that differ or are under way, here and in the pod. */
+  pendingHere: number
+  pendingInPod: number
+  bytesSent: number
+}
+
+/** How far a session is: its state, its first sync, its files. */
+export class SessionProgress {
+  state: SyncStatus['state'] = 'paused'
+  firstSyncSeconds: number | undefined
+  private readonly clock: Clock
+  private readonly tree: Tree
+  private readonly onEvent: (event: SyncEvent) => void
+  private firstSync: { startedMs: number; bytes: number } | undefined
+  private wasInStep = false
+  private counted = { files: 0, entries: -1, untilMs: 0 }
+
+  constructor(clock: Clock, tree: Tree, onEvent: (event: SyncEvent) => void) {
+    this.clock = clock
+    this.tree = tree
+    this.onEvent = onEvent
+  }
+
+  /** A connection is there. @param bytesSent so far */
+  attached(bytesSent: number): void {
+    if (this.firstSync === undefined) this.firstSync = { startedMs: this.clock.monotonic(), bytes: bytesSent }
+  }
+
+  /** Tells what is new. */
+  update(standing: Standing): void {
+    this.noticeFirstSync(standing)
+    const state = this.stateOf(standing)
+    if (state === this.state) return
+    this.state = state
+    this.onEvent({ type: 'state', state })
+  }
+
+  /** Files of the folder. Counted at most once a second in a large one: somebody may ask often. */
+  files(): number {
+    const nowMs = this.clock.monotonic()
+    const { tree, counted } = this
+    if (counted.entries === tree.size && counted.files > 5_000 && nowMs < counted.untilMs) return counted.files
+    let files = 0
+    for (const { current } of tree.walk()) if (isFile(current)) files += 1
+    this.counted = { files, entries: tree.size, untilMs: nowMs + 1_000 }
+    return files
+  }
+
+  private stateOf({ attached, halted, live, pendingHere, pendingInPod }: Standing): SyncStatus['state'] {
+    if (!attached) return 'paused'
+    if (halted) return 'halted'
+    if (!live) return 'scanning'
+    if (!this.wasInStep) return 'first-sync'
+    return pendingHere + pendingInPod === 0 ? 'ready' : 'syncing'
+  }
+
+  /** The first time that nothing differs; from then on only changes move. */
+  private noticeFirstSync({ live, pendingHere, bytesSent }: Standing): void {
+    if (this.wasInStep || this.firstSync === undefined || !live || pendingHere > 0) return
+    this.wasInStep = true
+    const seconds = (this.clock.monotonic() - this.firstSync.startedMs) / 1000
+    this.firstSyncSeconds = seconds
+    const bytes = bytesSent - this.firstSync.bytes
+    this.onEvent({ type: 'first-sync-done', files: this.files(), bytes, seconds })
+  }
+}
