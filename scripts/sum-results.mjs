@@ -54,10 +54,14 @@ function linesOf(failures) {
 
 function linesOfMessage(message) {
   const lines = stripVTControlCharacters(message).split(/\r?\n/)
-  return lines
-    .filter(line => line.trim() !== '')
-    .slice(0, messageLinesMax)
-    .map(cut)
+  return (
+    lines
+      .filter(line => line.trim() !== '' && !/^\s+at .*\/node_modules\//.test(line))
+      // a test that ran into its time limit has vitest's placeholder for a message
+      .map(line => (line === 'Error: STACK_TRACE_ERROR' ? 'Error: timed out' : line))
+      .slice(0, messageLinesMax)
+      .map(cut)
+  )
 }
 
 /** On one line, and not longer than somebody reads. */

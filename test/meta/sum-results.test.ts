@@ -77,6 +77,16 @@ it('names what failed, with file, name and message, right before the count', () 
   })
 })
 
+it('leaves out what the test runner adds', () => {
+  const message = 'Error: STACK_TRACE_ERROR\n    at task (file:///a/node_modules/b.js:1:2)\n    at /a/test.ts:3:4'
+  expect(sum({ 'test/a.test.ts': [failed('a', message)] }).lines).toEqual([
+    'FAILED test/a.test.ts: a',
+    '    Error: timed out',
+    '        at /a/test.ts:3:4',
+    '0 passed, 1 failed',
+  ])
+})
+
 it('counts a file that could not be loaded, and results that are not there, as a failure each', () => {
   expect(sum({ 'test/a.test.ts': 'SyntaxError: no', 'test/b.test.ts': [passed] })).toEqual({
     lines: ['FAILED test/a.test.ts: the file as a whole', '    SyntaxError: no', '1 passed, 1 failed'],

@@ -138,7 +138,7 @@ describe.skipIf(initProgram === null)('init boot', () => {
     await vi.waitFor(() => expect(isAlive(Number(/up (\d+)/.exec(seen.out)![1]))).toBe(false), soon)
   })
 
-  describe.skipIf(!canUnshare())('as process 1', () => {
+  describe.skipIf(!canUnshare())('as process 1 (needs unshare and user namespaces)', () => {
     const before = ['unshare', '-Urpf', '--mount-proc', '--kill-child']
 
     test('signals all processes of the namespace once', async () => {

@@ -47,6 +47,12 @@ class Client {
   }
 }
 
+/** The number by which the kernel knows `/dev/pts/N`: Unix98 terminals have the majors from 136 on, 256 in each. */
+function terminalDevice(path: string): number {
+  const index = Number(path.slice('/dev/pts/'.length))
+  return (136 + (index >> 8)) * 256 + (index & 255)
+}
+
 function message(type: number, payload: Buffer): Buffer {
   return Buffer.concat([Buffer.of(type, payload.length >> 8, payload.length & 255), payload])
 }
@@ -120,14 +126,17 @@ describe.skipIf(initProgram === null)('init pty', () => {
 
   test('has its own session, terminal and first size, and the environment as given', async () => {
     const env = { LD_LIBRARY_PATH: '/some/where', NODE_OPTIONS: '--inspect', TERM: 'xterm-256color' }
-    await shell('stty size; tty; ps -o pid=,sid=,pgid=,tty= -p $$; env; echo end', env)
+    await shell('stty size; tty; read -r stat </proc/$$/stat; echo "$stat"; env; echo end', env)
     const client = await attach()
     await client.closed
-    const [size, tty, ps] = client.bytes.toString().split('\r\n')
+    const [size, tty, stat] = client.bytes.toString().split('\r\n')
     expect(size).toBe('24 80')
     expect(tty).toMatch(/^\/dev\/pts\/\d+$/)
-    const [pid, session, group, shown] = ps!.trim().split(/\s+/)
-    expect([session, group, shown]).toEqual([pid, pid, tty!.slice('/dev/'.length)])
+    // pid (name) state parent group session terminal …, see proc(5)
+    const [pid] = stat!.split(' ')
+    const [, , group, session, device] = stat!.slice(stat!.lastIndexOf(')') + 2).split(' ')
+    expect([session, group]).toEqual([pid, pid])
+    expect(Number(device)).toBe(terminalDevice(tty!))
     for (const [name, value] of Object.entries(env)) expect(client.bytes.toString()).toContain(`${name}=${value}\r\n`)
   })
 
