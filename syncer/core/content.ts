@@ -8,6 +8,8 @@ import { ProtocolError } from '../base/errors.ts'
  * - `f<sha256 hex>` a file, `x<sha256 hex>` a file that its owner may execute
  * - `l<target>`     a symbolic link
  *
+ * One more is for one end's own use and never travels: {@link unreadFile}.
+ *
  * Two ends agree about a path exactly when their tokens are equal. Owner, group, times and the other permission bits
  * do not travel: a container's user could not set most of them.
  */
@@ -15,6 +17,9 @@ export type Token = string
 
 export const absent: Token = ''
 export const folder: Token = 'd'
+
+/** A file whose content was not read yet: differs from everything. */
+export const unreadFile: Token = 'f'
 
 export type ContentKind = 'absent' | 'dir' | 'file' | 'link'
 

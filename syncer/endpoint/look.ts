@@ -1,7 +1,7 @@
 import { createHash, type Hash, hash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { errnoOf } from '../base/errors.ts'
-import { absent, fileToken, folder, linkToken, type Token } from '../core/content.ts'
+import { absent, fileToken, folder, linkToken, type Token, unreadFile } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
 import { type Disk, inTree, type OpenFile, type Stat } from '../disk/disk.ts'
 import { type Entry, sameKey } from './tree.ts'
@@ -65,7 +65,8 @@ export class Looker {
         case 'link':
           return this.lookAtLink(entry, path, stat)
         case 'file':
-          if (entry.key !== null && !entry.racy && sameKey(entry.key, stat)) return known(entry.current)
+          if (entry.current !== unreadFile && entry.key !== null && !entry.racy && sameKey(entry.key, stat))
+            return known(entry.current)
           return stat.size > wholeReadBytesMax
             ? this.lookInSlices(entry, path, stat)
             : this.lookWhole(entry, path, wantBytes)
@@ -77,6 +78,11 @@ export class Looker {
       if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EINVAL' || code === 'ELOOP') return { state: 'busy' }
       return barred(error)
     }
+  }
+
+  /** Takes note of a file without reading it: {@link unreadFile}. */
+  note(entry: Entry, stat: Stat): void {
+    this.learn(entry, unreadFile, stat)
   }
 
   /** Frees what a look in slices holds. */

@@ -2,6 +2,7 @@ import { errnoOf } from '../base/errors.ts'
 import { absent, folder } from '../core/content.ts'
 import { joinPath, type Path } from '../core/path.ts'
 import type { ListedStat } from '../disk/disk.ts'
+import type { Look } from './look.ts'
 import type { IgnoreRules, Replica } from './replica.ts'
 import type { Entry } from './tree.ts'
 
@@ -33,15 +34,18 @@ export class Scanner {
   private readonly replica: Replica
   private readonly events: ScanEvents
   private readonly rules: () => IgnoreRules
+  private readonly readsLater: () => boolean
   private readonly waiting = new Map<Entry, boolean>()
   private reading: Reading | undefined
   /** Milliseconds spent in reading since the start; the sweep's interval follows from it. */
   spentMs = 0
 
-  constructor(replica: Replica, rules: () => IgnoreRules, events: ScanEvents) {
+  /** @param readsLater whether files of which nothing is known need no reading before they are offered */
+  constructor(replica: Replica, rules: () => IgnoreRules, events: ScanEvents, readsLater = () => false) {
     this.replica = replica
     this.rules = rules
     this.events = events
+    this.readsLater = readsLater
   }
 
   get idle(): boolean {
@@ -114,11 +118,19 @@ export class Scanner {
     const isNew = reading.entry.children?.get(listed.name) === undefined
     const entry = this.replica.tree.child(reading.entry, listed.name)
     const wasFolder = entry.current === folder && !isNew
-    const look = this.replica.looker.lookFrom(entry, path, listed)
+    const look = this.lookAt(entry, path, listed)
     if (look.state === 'busy') this.events.busy(entry)
     else if (look.state === 'barred') this.events.barred(path, look.code)
     else this.events.looked(entry, path)
     if (isDir && (reading.deep || !wasFolder)) this.add(entry, true)
+  }
+
+  private lookAt(entry: Entry, path: Path, listed: ListedStat): Look {
+    const { looker } = this.replica
+    const isUnknown = entry.current === absent && entry.agreed === absent && entry.sent === undefined
+    if (!isUnknown || listed.kind !== 'file' || !this.readsLater()) return looker.lookFrom(entry, path, listed)
+    looker.note(entry, listed)
+    return { state: 'known', token: entry.current }
   }
 
   private finish(reading: Reading): void {

@@ -2,7 +2,7 @@ import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { absent } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
 import type { HintKind } from '../endpoint/holds.ts'
-import { Scanner } from '../endpoint/scanner.ts'
+import { type ScanEvents, Scanner } from '../endpoint/scanner.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { Content, GraftEnd, GraftMember, SyncMessage, Unstaged } from '../wire/sync-message.ts'
 import { Barriers } from './barriers.ts'
@@ -56,12 +56,15 @@ export class SyncEngine implements Peer<SyncMessage> {
     const record = journal && { record: journal.append.bind(journal) }
     this.exchange = new Exchange({ ...options, ...record })
     this.transfers = new Transfers(this.exchange)
-    this.scanner = new Scanner(replica, () => this.exchange.rules, {
+    const scanEvents: ScanEvents = {
       folder: path => options.watch(path),
       looked: entry => this.looked(entry),
       busy: entry => this.exchange.holds.later(entry, this.nowMs(), 5),
       barred: (path, code) => this.barred(path, code),
-    })
+    }
+    // A first sync reads each file once, when it is sent.
+    const readsLater = () => this.handshake.isNew
+    this.scanner = new Scanner(replica, () => this.exchange.rules, scanEvents, readsLater)
     this.hints = new Hints(this.exchange, this.scanner)
     this.offers = new Offers(this.exchange, this.transfers, options)
     this.intake = new Intake(this.exchange, this.scanner, entry => {

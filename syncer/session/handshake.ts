@@ -139,6 +139,13 @@ export class Handshake {
     this.x.send('control', { type: 'epoch', marker: raised })
   }
 
+  /** Nothing was ever agreed with any pod: whatever its folder holds, no hash of ours is needed to settle it. */
+  get isNew(): boolean {
+    return (
+      this.x.role === 'laptop' && this.incarnation.confirmed === undefined && this.incarnation.raising === undefined
+    )
+  }
+
   load(record: Extract<JournalRecord, { type: 'raising' | 'epoch' }>): void {
     const marker = { id: record.id, epoch: record.epoch }
     if (record.type === 'raising') this.incarnation.raising = marker

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { errnoOf, ProtocolError } from '../base/errors.ts'
-import { isFile } from '../core/content.ts'
+import { isFile, unreadFile } from '../core/content.ts'
 import type { Stat } from '../disk/disk.ts'
 import type { Tree } from '../endpoint/tree.ts'
 import { ByteReader } from '../wire/byte-reader.ts'
@@ -19,7 +19,7 @@ export function saveIndex(file: string, tree: Tree): void {
   const to = new ByteWriter()
   to.u8(version)
   for (const entry of tree.walk()) {
-    if (entry.key === null || entry.racy || !isFile(entry.current)) continue
+    if (entry.key === null || entry.racy || !isFile(entry.current) || entry.current === unreadFile) continue
     writePath(to, entry.path)
     writeToken(to, entry.current)
     to.i64(entry.key.mtimeNs)

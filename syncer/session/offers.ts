@@ -194,6 +194,12 @@ export class Offers {
     if (flight !== undefined || x.holds.has(entry) || goesAhead) return
     const nowMs = x.clock.monotonic()
     if (x.isWaitingToRetry(entry, nowMs)) return
+    const { parent } = entry
+    if (parent !== null && this.transfers.has(parent) && entry.current !== folder) {
+      // Its folder's PUT wakes it.
+      this.awaited.add(parent)
+      return
+    }
     const path = entry.path
     if (x.rules.ignored(path, entry.current === folder)) return
     const look = x.replica.looker.look(entry, path, true)

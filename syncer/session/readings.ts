@@ -1,6 +1,7 @@
 import { errnoOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { folder, isFile } from '../core/content.ts'
+import { absent, folder, isFile, unreadFile } from '../core/content.ts'
+import type { Path } from '../core/path.ts'
 import { inTree, type OpenFile, type Stat } from '../disk/disk.ts'
 import { type Entry, sameKey } from '../endpoint/tree.ts'
 import type { Exchange } from './exchange.ts'
@@ -93,21 +94,32 @@ export class GraftReading implements Reading {
       this.x.send('bulk', { type: 'graft-end', id })
       return 'done'
     }
-    const { entry, token } = member
+    const { entry } = member
+    const path = entry.path
     const mtimeMs = entry.key === null ? 0 : Number(entry.key.mtimeNs / 1_000_000n)
-    if (!isFile(token)) {
-      this.x.send('bulk', { type: 'graft', id, path: entry.path, data: token, mtimeMs })
+    if (!isFile(member.token)) {
+      this.x.send('bulk', { type: 'graft', id, path, data: member.token, mtimeMs })
       return 'more'
     }
-    const bytes = this.read(entry)
+    const bytes = member.token === unreadFile ? this.readFirst(member, path) : this.readAgain(entry)
     if (bytes === undefined) this.left(member)
-    else this.x.send('bulk', { type: 'graft', id, path: entry.path, data: token, mtimeMs, bytes })
+    else this.x.send('bulk', { type: 'graft', id, path, data: member.token, mtimeMs, bytes })
     return 'more'
   }
 
   close(): void {}
 
-  private read(entry: Entry): Buffer | undefined {
+  /** Reads and hashes in one. A file that changes just now goes by itself, when it has come to rest. */
+  private readFirst(member: Member, path: Path): Buffer | undefined {
+    const { entry } = member
+    if (entry.key === null) return undefined
+    const look = this.x.replica.looker.lookFrom(entry, path, entry.key, true)
+    if (look.state !== 'known' || entry.racy) return undefined
+    member.token = look.token
+    return look.bytes
+  }
+
+  private readAgain(entry: Entry): Buffer | undefined {
     const file = openKnown(this.x, entry)
     if (file === undefined) return undefined
     try {
@@ -140,7 +152,7 @@ export function collectGraft(root: Entry, isFree: (entry: Entry) => boolean): { 
     for (const entry of at.children.values()) {
       if (members.length >= membersMax || bytes >= graftBytesMax) return { members, bytes }
       const { current, key } = entry
-      if (key === null || entry.agreed !== '' || current === '' || entry.racy || !isFree(entry)) continue
+      if (key === null || entry.agreed !== absent || current === absent || entry.racy || !isFree(entry)) continue
       if (isFile(current)) {
         if (key.size > memberBytesMax) continue
         bytes += key.size
