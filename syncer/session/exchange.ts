@@ -71,6 +71,8 @@ export class Exchange {
   readonly history = new EpochHistory()
   readonly problems = new Map<Path, string>()
   rules: IgnoreRules
+  /** Raised whenever the rules change. */
+  rulesVersion = 0
   /** True between the exchange of agreements and the end of the connection: changes may be sent. */
   live = false
   private readonly options: ExchangeOptions

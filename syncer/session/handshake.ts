@@ -253,6 +253,7 @@ export class Handshake {
     this.rulesText = text
     const rules = this.options.compileRules(text)
     this.x.rules = rules
+    this.x.rulesVersion += 1
     for (const entry of [...this.x.replica.tree.walk()]) {
       if (!rules.ignored(entry.path, entry.current === folder || entry.agreed === folder)) continue
       this.x.agree(entry, absent)

@@ -94,10 +94,10 @@ export class Offers {
    * A subtree is at the other end: one PUT for all of it, if the other end still lacks it. What changed here meanwhile
    * goes as it was, and is looked at when the answer is there.
    */
-  graftStaged({ id, entry, urgent, rules }: Transfer, members: Member[]): void {
+  graftStaged({ id, entry, urgent, rulesVersion }: Transfer, members: Member[]): void {
     const { x } = this
     const isLacked = members.every(member => member.entry.agreed === absent && !x.flights.has(member.entry))
-    if (entry.current !== folder || !isLacked || rules !== x.rules || !this.parentReady(entry)) {
+    if (entry.current !== folder || !isLacked || rulesVersion !== x.rulesVersion || !this.parentReady(entry)) {
       x.send('control', { type: 'forget', id })
       for (const member of members) this.requeue(member.entry)
       return

@@ -133,9 +133,12 @@ export class GraftReading implements Reading {
   }
 }
 
-/** Paths and bytes of one subtree: what is seen at once, what a cut costs, and how long its PUT holds up the rest. */
-const membersMax = 2_000
-const graftBytesMax = 8 * 1024 * 1024
+/**
+ * Paths and bytes of one subtree: what is seen at once, what a cut costs, and how long its PUT holds up the rest. No
+ * folder is begun beyond the first pair; one that was begun may go on up to the second.
+ */
+const soft = { members: 2_000, bytes: 8 * 1024 * 1024 }
+const hard = { members: 8_000, bytes: 32 * 1024 * 1024 }
 const memberBytesMax = 512 * 1024
 
 /**
@@ -144,21 +147,20 @@ const memberBytesMax = 512 * 1024
  * @param isFree nothing about the entry is under way
  */
 export function collectGraft(root: Entry, isFree: (entry: Entry) => boolean): { members: Member[]; bytes: number } {
-  const members: Member[] = [{ entry: root, token: folder }]
+  const members: Member[] = []
   const folders = [root]
   let bytes = 0
   for (let at = folders.pop(); at !== undefined; at = folders.pop()) {
-    if (at.children === null) continue
-    for (const entry of at.children.values()) {
-      if (members.length >= membersMax || bytes >= graftBytesMax) return { members, bytes }
+    if (members.length >= soft.members || bytes >= soft.bytes) break
+    members.push({ entry: at, token: folder })
+    for (const entry of at.children?.values() ?? []) {
       const { current, key } = entry
       if (key === null || entry.agreed !== absent || current === absent || entry.racy || !isFree(entry)) continue
-      if (isFile(current)) {
-        if (key.size > memberBytesMax) continue
+      if (current === folder) folders.push(entry)
+      else if (key.size <= memberBytesMax && members.length < hard.members && bytes < hard.bytes) {
+        members.push({ entry, token: current })
         bytes += key.size
       }
-      members.push({ entry, token: current })
-      if (current === folder) folders.push(entry)
     }
   }
   return { members, bytes }

@@ -1,6 +1,5 @@
 import type { Token } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
-import type { IgnoreRules } from '../endpoint/replica.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { Exchange } from './exchange.ts'
 import { FileReading, GraftReading, openKnown, type Reading } from './readings.ts'
@@ -22,8 +21,8 @@ export interface Transfer {
   urgent: boolean
   /** Of a subtree: `entry` and what goes along. */
   members: Member[] | undefined
-  /** What did not travel when it was put together. */
-  rules: IgnoreRules
+  /** {@link Exchange.rulesVersion} when it was put together. */
+  rulesVersion: number
 }
 
 /**
@@ -93,9 +92,9 @@ export class Transfers {
     this.enqueue({ entry, token, size: bytes, urgent, members })
   }
 
-  private enqueue(wanted: Omit<Transfer, 'id' | 'rules'>): void {
+  private enqueue(wanted: Omit<Transfer, 'id' | 'rulesVersion'>): void {
     this.lastId += 1
-    const transfer: Transfer = { ...wanted, id: this.lastId, rules: this.x.rules }
+    const transfer: Transfer = { ...wanted, id: this.lastId, rulesVersion: this.x.rulesVersion }
     this.byEntry.set(transfer.entry, transfer)
     for (const { entry } of transfer.members ?? []) this.byEntry.set(entry, transfer)
     this.pendingBytes += transfer.size

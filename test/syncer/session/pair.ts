@@ -42,6 +42,8 @@ export class Pair {
   ignored: (path: Path, isDir: boolean) => boolean = () => false
   initial: 'mirror' | 'keep' = 'mirror'
   sent: SyncMessage[] = []
+  /** Messages whose content does not arrive as it was. */
+  damage: ((message: SyncMessage) => boolean) | undefined
 
   constructor() {
     const { clock } = this
@@ -68,20 +70,32 @@ export class Pair {
     this.laptop.disconnect()
   }
 
+  /** The pod's process is gone, without a chance to clean up. */
+  cutWithoutGoodbye(): void {
+    this.queue = []
+    this.laptop.disconnect()
+  }
+
   /** Runs both ends and moves the clock until both are idle. */
   settle(stepsMax = 20_000): void {
     for (let step = 0; step < stepsMax; step++) {
-      const next = this.queue.shift()
-      if (next !== undefined) this[next.to].receive(next.lane, next.message)
-      else if (this.laptop.idle() && this.pod.idle()) return
-      else {
-        const due = Math.min(this.laptop.due(), this.pod.due())
-        if (due > this.clock.ms && Number.isFinite(due)) this.clock.ms = Math.ceil(due)
-        this.laptop.tick()
-        this.pod.tick()
-      }
+      if (this.queue.length === 0 && this.laptop.idle() && this.pod.idle()) return
+      this.step()
     }
     throw new Error('the pair did not come to rest')
+  }
+
+  /** One message arrives, or both ends do what is due next. */
+  step(): void {
+    const next = this.queue.shift()
+    if (next !== undefined) {
+      this[next.to].receive(next.lane, next.message)
+      return
+    }
+    const due = Math.min(this.laptop.due(), this.pod.due())
+    if (due > this.clock.ms && Number.isFinite(due)) this.clock.ms = Math.ceil(due)
+    this.laptop.tick()
+    this.pod.tick()
   }
 
   /** Tells both ends that everything may have changed. */
@@ -108,7 +122,7 @@ export class Pair {
       rules,
       send: (lane, message) => {
         this.sent.push(message)
-        this.queue.push({ to: other, lane, message })
+        this.queue.push({ to: other, lane, message: this.damage?.(message) ? damaged(message) : message })
       },
       writable: () => true,
       on: event => this.events.push(event),
@@ -132,4 +146,8 @@ export class Pair {
         : {}),
     }
   }
+}
+
+function damaged(message: SyncMessage): SyncMessage {
+  return 'bytes' in message ? { ...message, bytes: Buffer.from('not what was sent') } : message
 }
