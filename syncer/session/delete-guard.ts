@@ -3,6 +3,12 @@ import type { Put } from '../wire/sync-message.ts'
 
 /** How long the stream of removals must pause before they are judged together, in ms. */
 const burstPauseMs = 50
+/** Then one more look, so long after, in ms: whatever had arrived by the first has been read by then. */
+const lastLookMs = 5
+/** A look that is later than this, in ms, says that this process stood still, not that nothing came. */
+const lateMs = 5
+/** Such looks in a row; a machine that is always late must get there too. */
+const lateLooksMax = 20
 /** More removals at once than this, and than the share below, stop: the pod's folder was emptied, not edited. */
 const deletesMax = 50
 const deletesShareMax = 0.3
@@ -16,6 +22,8 @@ const haltedForMs = 12_000
 export class DeleteGuard {
   private held = new Map<Path, Put>()
   private untilMs = Number.POSITIVE_INFINITY
+  private isLastLook = false
+  private lateLooks = 0
   private haltedUntilMs = Number.NEGATIVE_INFINITY
 
   get size(): number {
@@ -29,11 +37,14 @@ export class DeleteGuard {
   reset(): void {
     this.held = new Map()
     this.untilMs = Number.POSITIVE_INFINITY
+    this.isLastLook = false
+    this.lateLooks = 0
   }
 
   add(put: Put, nowMs: number): void {
     this.held.set(put.path, put)
     this.untilMs = nowMs + burstPauseMs
+    this.isLastLook = false
   }
 
   /** The change of one path that is held back, for judgement now. */
@@ -56,11 +67,21 @@ export class DeleteGuard {
 
   /** @param entries how many paths are in step @returns the burst and whether it may be applied */
   take(nowMs: number, entries: number): { puts: Put[]; allowed: boolean } | undefined {
-    if (nowMs < this.untilMs) return undefined
+    if (nowMs < this.untilMs || this.mayBeMore(nowMs)) return undefined
     const puts = [...this.held.values()]
     this.reset()
     const allowed = puts.length <= Math.max(deletesMax, entries * deletesShareMax)
     if (!allowed) this.haltedUntilMs = nowMs + haltedForMs
     return { puts, allowed }
+  }
+
+  /** Time is up; but timers come before what was received while this process stood still. */
+  private mayBeMore(nowMs: number): boolean {
+    const isLate = nowMs > this.untilMs + lateMs && this.lateLooks < lateLooksMax
+    if (this.isLastLook && !isLate) return false
+    if (isLate) this.lateLooks += 1
+    this.isLastLook = !isLate
+    this.untilMs = nowMs + (isLate ? burstPauseMs : lastLookMs)
+    return true
   }
 }
