@@ -36,7 +36,8 @@ describe.skipIf(initProgram === null)('attachment', () => {
   })
 
   it('keeps its socket, token and log to itself', async () => {
-    await agent.attach()
+    const { client } = await agent.attach()
+    await client.call({ method: 'agent-state' }, soon())
     for (const file of [agent.files.socket, agent.files.token, agent.files.log]) {
       expect(statSync(file).mode & 0o777).toBe(0o600)
     }
@@ -96,12 +97,13 @@ describe.skipIf(initProgram === null)('attachment', () => {
     const { mux, process } = await agent.attach()
     // a frame that cannot be: this side's own carrier is written past the multiplexer
     const { carrier } = mux as unknown as { carrier: Socket }
+    const gone = once(process, 'exit')
     carrier.write(Buffer.alloc(64, 0xff))
     const end = await mux.closed
     expect(end.code).toBe('goodbye')
     expect(end.message).toMatch(/frame/)
-    await once(process, 'exit')
-    expect(agent.log).toContain('protocol')
+    await gone
+    await expect.poll(() => agent.log).toContain('protocol')
   })
 
   it.each([
