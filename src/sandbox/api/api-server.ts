@@ -1,0 +1,176 @@
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer } from 'ws'
+import type { Certificate } from '../certificate.ts'
+import { ApiError, badRequest } from '../store/api-error.ts'
+import type { User } from './access.ts'
+import { serveExec } from './exec-connection.ts'
+import { checkExec, isTrue } from './pod-access.ts'
+import { attemptOf, authenticate, authorize, callOf, PageNotFound, pathOf, type RouteParts, route } from './route.ts'
+
+export interface ApiServerParts extends RouteParts {
+  certificate: Certificate
+  tokens: ReadonlyMap<string, User>
+  /** Told of each request before it is answered. */
+  onRequest?: (request: SeenRequest) => void
+}
+
+export interface SeenRequest {
+  user: string
+  method: string
+  /** With its query. */
+  url: string
+  headers: IncomingMessage['headers']
+}
+
+const execProtocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io']
+/** A message to a command's stdin; ours are at most a frame, kubectl's 32 KiB. */
+const stdinMessageBytesMax = 4 * 1024 * 1024
+const connectionsMax = 1_000
+const acceptable = ['*/*', 'application/*', 'application/json']
+
+/** The Kubernetes API over HTTPS on the loopback interface. */
+export class ApiServer {
+  readonly #parts: ApiServerParts
+  readonly #server: Server
+  readonly #sockets: WebSocketServer
+  readonly #open = new Set<Duplex>()
+
+  private constructor(parts: ApiServerParts) {
+    this.#parts = parts
+    const { certificate, key } = parts.certificate
+    this.#server = createServer({ cert: certificate, key, ALPNProtocols: ['http/1.1'] })
+    this.#server.maxConnections = connectionsMax
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      perMessageDeflate: false,
+      maxPayload: stdinMessageBytesMax,
+      handleProtocols: offered => execProtocols.find(protocol => offered.has(protocol)) ?? false,
+    })
+    this.#server.on('secureConnection', socket => {
+      this.#open.add(socket)
+      socket.once('close', () => this.#open.delete(socket))
+    })
+    this.#server.on('request', (request, response) => void this.#answer(request, response))
+    this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
+  }
+
+  /** On a free port of 127.0.0.1, or the given one. */
+  static async start(parts: ApiServerParts, port = 0): Promise<ApiServer> {
+    const server = new ApiServer(parts)
+    await new Promise<void>((resolve, reject) => {
+      server.#server.once('error', reject)
+      server.#server.listen(port, '127.0.0.1', resolve)
+    })
+    return server
+  }
+
+  get url(): string {
+    return `https://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** Cuts every connection. */
+  async close(): Promise<void> {
+    const closed = new Promise(resolve => this.#server.close(resolve))
+    for (const client of this.#sockets.clients) client.terminate()
+    for (const socket of this.#open) socket.destroy()
+    await closed
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    request.on('error', () => {})
+    response.on('error', () => {})
+    try {
+      const user = this.#identify(request)
+      checkAccept(request)
+      const answer = await route(this.#parts, request, user)
+      if (typeof answer === 'function') answer(response)
+      else send(response, answer.code, answer.body, answer.warnings)
+    } catch (error) {
+      refuse(response, error)
+      // what was not read of a body would be taken for the next request
+      if (!request.complete) response.once('finish', () => request.destroy())
+    }
+  }
+
+  #identify(request: IncomingMessage): User {
+    const user = authenticate(this.#parts.tokens, request)
+    const { method = '', url = '', headers } = request
+    this.#parts.onRequest?.({ user: user.name, method, url, headers })
+    return user
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy())
+    try {
+      const { run, order } = this.#execOf(request)
+      this.#sockets.handleUpgrade(request, socket, head, client => void serveExec(client, run, order))
+    } catch (error) {
+      const response = new ServerResponse(request)
+      response.assignSocket(socket as Socket)
+      response.once('finish', () => socket.end())
+      response.setHeader('Connection', 'close')
+      refuse(response, error)
+    }
+  }
+
+  #execOf(request: IncomingMessage) {
+    const user = this.#identify(request)
+    const url = new URL(request.url ?? '/', 'https://sandbox')
+    const path = pathOf(url)
+    if (path?.plural !== 'pods' || path.subresource !== 'exec') throw badRequest('nothing to upgrade here')
+    authorize(this.#parts.access, user, attemptOf(path, url.searchParams, request.method ?? ''))
+    const { pod, container, command } = checkExec(callOf(this.#parts, request, user, url, path))
+    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map(name => name.trim())
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket' || !offered.some(name => execProtocols.includes(name))) {
+      throw new ApiError(
+        501,
+        'NotImplemented',
+        `the podswap sandbox serves exec over ${execProtocols.join(' and ')} only`,
+      )
+    }
+    const { searchParams } = url
+    const [stdin, stdout, stderr] = ['stdin', 'stdout', 'stderr'].map(name => isTrue(searchParams.get(name)))
+    const order = { container, command, stdin: stdin!, stdout: stdout!, stderr: stderr! }
+    return { run: this.#parts.runs.running(pod.metadata.uid ?? '', container), order }
+  }
+}
+
+function checkAccept({ headers }: IncomingMessage): void {
+  const wanted = (headers.accept ?? '*/*').split(',').map(part => part.split(';')[0]!.trim())
+  if (wanted.some(type => acceptable.includes(type))) return
+  const message = '406: Not Acceptable\n\nAvailable representations: application/json, application/json;stream=watch'
+  throw new ApiError(406, 'NotAcceptable', message, {})
+}
+
+function send(response: ServerResponse, code: number, body: object, warnings: string[] = []): void {
+  if (response.headersSent || response.destroyed) return
+  const text = `${JSON.stringify(body)}\n`
+  response.setHeader('Content-Type', 'application/json')
+  response.setHeader('Cache-Control', 'no-cache, private')
+  if (warnings.length > 0)
+    response.setHeader(
+      'Warning',
+      warnings.map(each => `299 - ${JSON.stringify(each)}`),
+    )
+  response.writeHead(code, { 'Content-Length': Buffer.byteLength(text) })
+  response.end(text)
+}
+
+function refuse(response: ServerResponse, error: unknown): void {
+  if (error instanceof PageNotFound) {
+    response.writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8' })
+    response.end('404 page not found\n')
+    return
+  }
+  if (error instanceof ApiError) {
+    const seconds = error.details?.retryAfterSeconds
+    if (seconds !== undefined && !response.headersSent) response.setHeader('Retry-After', seconds)
+    send(response, error.code, error.status())
+    return
+  }
+  const message = `Internal error occurred: ${error instanceof Error ? error.message : String(error)}`
+  send(response, 500, new ApiError(500, 'InternalError', message, { causes: [] }).status())
+}
