@@ -38,7 +38,7 @@ export async function tracesIn(kubectl: Kubectl): Promise<string[]> {
 
 /** No process, no listening port, no temp file, no socket of ours on the laptop, nothing half-written in the folder. */
 export async function expectLaptopClean(laptop: Laptop, ports: number[], folders: string[]): Promise<void> {
-  await eventually(() => expect(laptop.processes()).toEqual([]), { deadlineMs: 10_000 })
+  await eventually(() => expect(laptop.processes()).toEqual([]))
   for (const port of ports) expect(await isListening(port), `port ${port} still listens`).toBe(false)
   expect(filesBelow(laptop.temp)).toEqual([])
   expect(filesBelow(laptop.state).filter(file => statSync(file).isSocket() || /\.(pid|tmp|sock)$/.test(file))).toEqual(
