@@ -5,7 +5,8 @@ import { depthOf, isWithin, type Path, parentOf } from '../../syncer/core/path.t
 import type { Disk } from '../../syncer/disk/disk.ts'
 import type { Lane, Peer } from '../../syncer/session/peer.ts'
 import { ModelFiles } from './model-files.ts'
-import type { Message } from './model-message.ts'
+import { collectMembers, isFresh } from './model-graft.ts'
+import type { Member, Message } from './model-message.ts'
 import type { Rule } from './model-rules.ts'
 import { ModelView } from './model-view.ts'
 import type { EndPorts } from './subject.ts'
@@ -19,6 +20,8 @@ export interface Line {
   fly: { seq: number; token: Token; stale: boolean } | undefined
   staging: { id: number; token: Token } | undefined
   staged: { id: number; token: Token } | undefined
+  /** Those two are about a subtree that the path is in. */
+  inGraft: boolean
   dirty: boolean
   retryAtMs: number
 }
@@ -39,10 +42,13 @@ export abstract class ModelEnd implements Peer<Message> {
   /** BASES are through: both may send. */
   protected live = false
   protected connected = false
+  /** Missing folders go with what is in them. */
+  protected readonly sendsGrafts: boolean = false
   /** Work of a connection that could not be done yet, and when it is tried again. */
   protected greetAtMs = Number.POSITIVE_INFINITY
   readonly #send: (lane: Lane, message: Message) => void
   readonly #ignored: (path: Path) => boolean
+  readonly #random: () => number
   #seq = 0
 
   constructor(ports: EndPorts<Message>, without: ReadonlySet<Rule>) {
@@ -51,6 +57,7 @@ export abstract class ModelEnd implements Peer<Message> {
     this.without = without
     this.#send = ports.send
     this.#ignored = ports.ignored
+    this.#random = ports.random
     this.view = new ModelView(ports, without, path => this.lines.get(path)?.base === folder)
     this.files = new ModelFiles(ports, without, this.view, path => this.touch(path))
   }
@@ -58,6 +65,7 @@ export abstract class ModelEnd implements Peer<Message> {
   /** First things of a connection; a system error means: again soon. */
   protected abstract greet(): void
   protected abstract answerPut(put: Put, line: Line, now: Token): 'ack' | 'rej' | 'need'
+  protected abstract answerGraft(put: Put, id: number, now: Token): 'ack' | 'rej'
   protected abstract receiveOther(message: Message): void
   protected abstract agree(path: Path, line: Line, token: Token): void
   protected abstract aboutToSend(path: Path, line: Line, token: Token): void
@@ -88,6 +96,9 @@ export abstract class ModelEnd implements Peer<Message> {
         break
       case 'content':
         this.send({ type: 'staged', id: message.id, ok: this.files.stage(message) })
+        break
+      case 'graft':
+        this.send({ type: 'staged', id: message.id, ok: this.files.stageGraft(message) })
         break
       case 'staged':
         this.#receiveStaged(message.id, message.ok)
@@ -145,6 +156,7 @@ export abstract class ModelEnd implements Peer<Message> {
         fly: undefined,
         staging: undefined,
         staged: undefined,
+        inGraft: false,
         dirty: true,
         retryAtMs: 0,
       }
@@ -199,6 +211,7 @@ export abstract class ModelEnd implements Peer<Message> {
     const token = this.view.look(path)
     if (token === undefined) line.retryAtMs = now + busyMs
     else if (token === line.base) line.dirty = false
+    else if (token === folder && line.base === absent && this.sendsGrafts && this.#sendGraft(path, line)) return
     else if (token === absent || line.base === folder) last.push(() => this.#sendNow(path, line, token))
     else this.#sendNow(path, line, token)
   }
@@ -209,7 +222,7 @@ export abstract class ModelEnd implements Peer<Message> {
   }
 
   #sendFile(path: Path, line: Line): void {
-    const staged = line.staged
+    const staged = line.inGraft ? undefined : line.staged
     line.staged = undefined
     const content = this.view.read(path)
     if (content === undefined) {
@@ -218,8 +231,45 @@ export abstract class ModelEnd implements Peer<Message> {
       this.#sendPut(path, line, staged.token)
     } else if (content.bytes.length > inlineBytesMax) {
       line.staging = { id: ++this.#seq, token: content.token }
+      line.inGraft = false
       this.send({ type: 'content', path, ...line.staging, bytes: content.bytes }, 'bulk')
     } else this.#sendPut(path, line, content.token, content.bytes)
+  }
+
+  /** A folder with what is in it, in one go: staged first, then one PUT for all. @returns false where it goes by itself */
+  #sendGraft(path: Path, line: Line): boolean {
+    const id = line.staged?.id
+    if (line.inGraft && id !== undefined) return this.#sendStagedGraft(path, id)
+    if (this.#random() < 0.3) return false
+    const now = this.clock.monotonic()
+    const isFree = (below: Path) => isFresh(this.lines.get(below)) && (this.lines.get(below)?.retryAtMs ?? 0) <= now
+    let members: Member[] = []
+    if (!quietly(() => (members = collectMembers(this.view, path, isFree))) || members.length < 2) return false
+    const staging = { id: ++this.#seq }
+    for (const member of members) {
+      const below = this.line(member.path)
+      below.staging = { ...staging, token: member.token }
+      below.staged = undefined
+      below.inGraft = true
+    }
+    this.send({ type: 'graft', ...staging, members }, 'bulk')
+    return true
+  }
+
+  #sendStagedGraft(path: Path, id: number): boolean {
+    const members = [...this.lines].filter(([, { inGraft, staged }]) => inGraft && staged?.id === id)
+    const isLacked = members.every(([, line]) => isFresh(line))
+    const seq = ++this.#seq
+    for (const [below, line] of members) {
+      const { token } = line.staged!
+      line.staged = undefined
+      if (!isLacked) continue
+      this.aboutToSend(below, line, token)
+      line.fly = { seq, token, stale: false }
+      line.dirty = false
+    }
+    if (isLacked) this.send({ type: 'put', seq, path, base: absent, data: folder, graft: id })
+    return isLacked
   }
 
   #sendPut(path: Path, line: Line, token: Token, bytes?: Buffer): void {
@@ -234,7 +284,12 @@ export abstract class ModelEnd implements Peer<Message> {
   #receivePut(put: Put): void {
     const line = this.line(put.path)
     const now = this.live && !this.#ignored(put.path) ? this.view.look(put.path) : undefined
-    const answer = now === undefined ? 'rej' : this.answerPut(put, line, now)
+    const answer =
+      now === undefined
+        ? 'rej'
+        : put.graft === undefined
+          ? this.answerPut(put, line, now)
+          : this.answerGraft(put, put.graft, now)
     this.files.dropStage(put.path)
     // A folder that could not go has something in it that we may not know of.
     if (now === folder && put.data !== folder) this.#hintBelow(put.path)

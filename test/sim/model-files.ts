@@ -4,7 +4,8 @@ import { errnoOf } from '../../syncer/base/errors.ts'
 import { absent, folder, isExecutable, kindOf, linkTargetOf, type Token } from '../../syncer/core/content.ts'
 import type { Path } from '../../syncer/core/path.ts'
 import { type Disk, inOwn, inTree, type Stat } from '../../syncer/disk/disk.ts'
-import type { Message } from './model-message.ts'
+import { buildGraft } from './model-graft.ts'
+import type { Member, Message } from './model-message.ts'
 import type { Rule } from './model-rules.ts'
 import { contentAt, copyPath, ModelTrash, makeParents } from './model-trash.ts'
 import type { ModelView } from './model-view.ts'
@@ -24,6 +25,7 @@ export class ModelFiles {
   readonly #stages = new Map<Path, { name: string; token: Token; sinceMs: number }>()
   /** Private files that the system did not let us remove yet. */
   readonly #undiscarded = new Set<string>()
+  readonly #grafts = new Map<number, { name: string; members: Member[]; sinceMs: number }>()
   #recovered = false
 
   /** @param touched told of paths that were changed on our own account */
@@ -46,7 +48,8 @@ export class ModelFiles {
 
   due(): number {
     let due = this.#undiscarded.size > 0 ? this.#clock.monotonic() + 200 : this.trash.due()
-    for (const stage of this.#stages.values()) due = Math.min(due, stage.sinceMs + stageLifeMs)
+    for (const staged of [...this.#stages.values(), ...this.#grafts.values()])
+      due = Math.min(due, staged.sinceMs + stageLifeMs)
     return due
   }
 
@@ -57,6 +60,11 @@ export class ModelFiles {
       this.#discard(name)
     }
     for (const [path, stage] of this.#stages) if (stage.sinceMs + stageLifeMs <= nowMs) this.dropStage(path)
+    for (const [id, graft] of this.#grafts) {
+      if (graft.sinceMs + stageLifeMs > nowMs) continue
+      this.#grafts.delete(id)
+      this.#discardFolder(graft.name)
+    }
   }
 
   /** Keeps content that came ahead; false where it is damaged or there is no room. */
@@ -74,6 +82,40 @@ export class ModelFiles {
     }
   }
 
+  /** Builds a subtree in private; false where it cannot be. */
+  stageGraft({ id, members }: Extract<Message, { type: 'graft' }>): boolean {
+    const name = `stage-${this.#freshId()}`
+    try {
+      buildGraft(this.#disk, name, members, (own, token, bytes) => this.#write(own, token, bytes))
+      this.#grafts.set(id, { name, members, sinceMs: this.#clock.monotonic() })
+      return true
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      this.#discardFolder(name)
+      return false
+    }
+  }
+
+  /** Moves a subtree to its place, where nothing stands. @returns what it brought; undefined where it did not */
+  plant(id: number, path: Path): Member[] | undefined {
+    const graft = this.#grafts.get(id)
+    if (graft === undefined) return undefined
+    this.#grafts.delete(id)
+    try {
+      makeParents(this.#disk, path)
+      if (this.#without.has('subtrees replace nothing') && this.#disk.stat(inTree(path))?.kind === 'dir') {
+        this.#removeBelow(path)
+        this.#disk.rmdir(path)
+      }
+      this.#disk.rename(inOwn(graft.name), inTree(path))
+      return graft.members
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      this.#discardFolder(graft.name)
+      return undefined
+    }
+  }
+
   dropStage(path: Path): void {
     const stage = this.#stages.get(path)
     if (stage === undefined) return
@@ -83,6 +125,8 @@ export class ModelFiles {
 
   dropStages(): void {
     for (const path of [...this.#stages.keys()]) this.dropStage(path)
+    for (const { name } of this.#grafts.values()) this.#discardFolder(name)
+    this.#grafts.clear()
   }
 
   /** Content that came ahead; undefined where it did not, or is gone or damaged. */
@@ -244,9 +288,21 @@ export class ModelFiles {
     }
   }
 
+  #discardFolder(name: string): void {
+    this.#quietlyDiscard(name, () => this.#disk.removeOwn(name))
+  }
+
   #discard(name: string): void {
+    this.#quietlyDiscard(name, () => {
+      const stat = this.#disk.stat(inOwn(name))
+      if (stat?.kind === 'dir') this.#disk.removeOwn(name)
+      else if (stat !== null) this.#disk.unlink(inOwn(name))
+    })
+  }
+
+  #quietlyDiscard(name: string, removal: () => void): void {
     try {
-      if (this.#disk.stat(inOwn(name)) !== null) this.#disk.unlink(inOwn(name))
+      removal()
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       this.#undiscarded.add(name)

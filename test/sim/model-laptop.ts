@@ -11,6 +11,7 @@ const checkpointMs = 30_000
 
 /** The laptop's end: it owns the ancestors and takes the decisions. */
 export class ModelLaptop extends ModelEnd {
+  protected override readonly sendsGrafts = true
   readonly #state: ModelState
   readonly #ports: LaptopPorts<Message>
   #index: Index | undefined
@@ -72,6 +73,10 @@ export class ModelLaptop extends ModelEnd {
     }
     this.agree(path, line, data)
     return 'ack'
+  }
+
+  protected answerGraft(): never {
+    throw new Error('a subtree for the laptop')
   }
 
   protected agree(path: Path, line: Line, token: Token): void {

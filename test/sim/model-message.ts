@@ -13,15 +13,24 @@ export interface Said {
   base: Token | undefined
 }
 
+/** One path of a subtree; `bytes` of files and links. */
+export interface Member {
+  path: Path
+  token: Token
+  bytes: Buffer | undefined
+}
+
 export type Message =
   | { type: 'index'; entries: Said[]; marker: Marker | undefined; knowsBases: boolean }
   | { type: 'bases'; entries: { path: Path; agreed: Token }[]; marker: Marker }
   | { type: 'epoch'; marker: Marker }
   | { type: 'epoch-done'; epoch: number }
-  | { type: 'put'; seq: number; path: Path; base: Token; data: Token; bytes?: Buffer }
+  | { type: 'put'; seq: number; path: Path; base: Token; data: Token; bytes?: Buffer; graft?: number }
   | { type: 'ack'; seq: number }
   | { type: 'rej'; seq: number; need: boolean }
   | { type: 'content'; id: number; path: Path; token: Token; bytes: Buffer }
+  /** A whole subtree, its topmost folder first. */
+  | { type: 'graft'; id: number; members: Member[] }
   | { type: 'staged'; id: number; ok: boolean }
 
 export function tell(message: Message): string {

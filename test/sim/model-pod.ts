@@ -1,7 +1,8 @@
 import { absent, type Token } from '../../syncer/core/content.ts'
-import type { Path } from '../../syncer/core/path.ts'
+import { isWithin, type Path } from '../../syncer/core/path.ts'
 import { inOwn } from '../../syncer/disk/disk.ts'
 import { type Line, ModelEnd, type Put, quietly } from './model-end.ts'
+import { isFresh } from './model-graft.ts'
 import type { Marker, Message, Said } from './model-message.ts'
 import { contentAt } from './model-trash.ts'
 
@@ -53,6 +54,20 @@ export class ModelPod extends ModelEnd {
     }
     line.base = put.data
     if (line.fly !== undefined) line.fly.stale = true
+    return 'ack'
+  }
+
+  /** Only where nothing is known at and below the path: there no rule has to be asked path by path. */
+  protected answerGraft({ path }: Put, id: number, now: Token): 'ack' | 'rej' {
+    const isFree = [...this.lines].every(([below, line]) => !isWithin(below, path) || isFresh(line))
+    if ((now !== absent || !isFree) && !this.without.has('subtrees replace nothing')) return 'rej'
+    const planted = this.files.plant(id, path)
+    if (planted === undefined) return 'rej'
+    for (const member of planted) {
+      const line = this.line(member.path)
+      line.base = member.token
+      line.dirty = true
+    }
     return 'ack'
   }
 

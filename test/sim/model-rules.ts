@@ -27,6 +27,7 @@ export const rules = {
   'full folders win': 'the laptop refuses to delete a folder that is not empty',
   'shells are absent': 'a folder that stands only for ignored files counts like any other',
   'look again after staging': 'a PUT names the content that was staged, whatever stands there now',
+  'subtrees replace nothing': 'a staged subtree takes the place of whatever stands there',
   'copy before ACK': 'the conflict copy is written after the ACK and the log',
   'copies are synced': 'a conflict copy is not synced',
   'void after a power cut': 'the ancestors stay valid after a power cut',

@@ -69,7 +69,7 @@ export class ModelTrash {
   /** What an earlier process left. @param isInTree whether an inode has a name in the tree */
   recover(isInTree: (ino: bigint) => boolean, nowMs: number): void {
     for (const name of this.#disk.listOwn()) {
-      if (name.startsWith('temp-') || name.startsWith('stage-')) this.#disk.unlink(inOwn(name))
+      if (name.startsWith('temp-') || name.startsWith('stage-')) this.#removeLeftOver(name)
       if (!name.startsWith('trash-') || this.#entries.some(entry => entry.name === name)) continue
       const stat = this.#disk.stat(inOwn(name))
       if (stat === null) continue
@@ -79,6 +79,11 @@ export class ModelTrash {
         this.lookNow(name, nowMs)
       }
     }
+  }
+
+  #removeLeftOver(name: string): void {
+    if (this.#disk.stat(inOwn(name))?.kind === 'dir') this.#disk.removeOwn(name)
+    else this.#disk.unlink(inOwn(name))
   }
 
   #lookAt(entry: Entry, nowMs: number): void {
