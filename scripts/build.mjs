@@ -1,9 +1,9 @@
-// Builds dist/podswap.cjs (the CLI, one file), dist/agent.cjs (what runs in the pod, one file) and dist/start.cjs (the
-// init container's script, with the small programs in it).
+// Builds dist/podswap.cjs (the CLI, one file), dist/agent.cjs (what runs in the pod, one file), dist/start.cjs (the init
+// container's script, with the small programs in it) and dist/sandbox/ (programs of the embedded cluster's pods).
 // CommonJS: client-node's dependencies use dynamic require, which esbuild's ESM output cannot serve.
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { build } from 'esbuild'
-import { buildStartScript } from './pod-programs.mjs'
+import { buildSandboxProgram, buildStartScript } from './pod-programs.mjs'
 
 const common = {
   bundle: true,
@@ -21,8 +21,9 @@ const common = {
   define: { 'import.meta.dirname': '__dirname' },
 }
 
-mkdirSync('dist', { recursive: true })
+mkdirSync('dist/sandbox', { recursive: true })
 writeFileSync('dist/start.cjs', await buildStartScript())
+for (const name of ['preload', 'watchdog']) writeFileSync(`dist/sandbox/${name}.cjs`, await buildSandboxProgram(name))
 
 await build({ ...common, entryPoints: ['syncer/agent.ts'], outfile: 'dist/agent.cjs' })
 await build({

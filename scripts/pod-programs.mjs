@@ -24,6 +24,11 @@ export function buildPodProgram(name) {
   return bundle(`syncer/pod/${name}.ts`)
 }
 
+/** One of the small programs of the embedded cluster's pods, as one CommonJS file. */
+export function buildSandboxProgram(name) {
+  return bundle(`src/sandbox/runtime/programs/${name}.ts`)
+}
+
 function nativeProgram(arch) {
   return readFileSync(`${root}/native/built/init-${arch}`)
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { closeSync, constants, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
-import type { AgentContext } from './agent-context.ts'
+import type { Timers } from '../base/clock.ts'
 
 /** Three pipes between this process and a program that it starts. */
 export interface ChildPipes {
@@ -14,6 +14,13 @@ export interface ChildPipes {
   stderr: Readable
 }
 
+/** The part of the agent's context that makes pipes. */
+export interface PipeMaker {
+  files: { init: string }
+  timers: Timers
+  log: { write(text: string): void }
+}
+
 const makerTimeoutMs = 2_000
 
 /**
@@ -21,7 +28,7 @@ const makerTimeoutMs = 2_000
  * `> /dev/stderr` and `< /dev/stdin` fail on them (ENXIO). Undefined where `init pipes` does not work, or another
  * process's pipes may not be opened.
  */
-export async function makeChildPipes(context: AgentContext): Promise<ChildPipes | undefined> {
+export async function makeChildPipes(context: PipeMaker): Promise<ChildPipes | undefined> {
   const maker = spawn(context.files.init, ['pipes', '3'], { stdio: ['pipe', 'pipe', 'ignore'] })
   // it goes when it is let go, whatever became of it
   maker.stdin.on('error', () => {})

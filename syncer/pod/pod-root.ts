@@ -44,7 +44,7 @@ export class PodRoot {
     if (existsSync(path)) return withoutLinks(path)
     if (existsSync(text)) return text
     for (let above = posix.dirname(path); above.length > this.#folder.length; above = posix.dirname(above)) {
-      if (existsSync(above)) return path
+      if (existsSync(above)) return realpathSync(above) + path.slice(above.length)
     }
     return text
   }

@@ -62,6 +62,7 @@ describe('a pod with a folder', () => {
     symlinkSync('program', join(folder, 'volume/alias'))
     symlinkSync(join(folder, 'volume'), join(folder, 'podswap'))
     expect(new PodRoot(folder).argument('/podswap/alias')).toBe(join(folder, 'volume/alias'))
+    expect(new PodRoot(folder).argument('/podswap/new/file')).toBe(join(folder, 'volume/new/file'))
   })
 
   it('lists its volumes as mount points', () => {
