@@ -8,7 +8,7 @@ import type { Content, GraftEnd, GraftMember, SyncMessage, Unstaged } from '../w
 import { Barriers } from './barriers.ts'
 import { Exchange, type ExchangeOptions } from './exchange.ts'
 import { Handshake, type HandshakeOptions, isContact } from './handshake.ts'
-import { echoMs, Hints } from './hints.ts'
+import { Hints } from './hints.ts'
 import { Intake } from './intake.ts'
 import type { Journal } from './journal.ts'
 import { Offers, type OffersOptions } from './offers.ts'
@@ -67,9 +67,9 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.scanner = new Scanner(replica, () => this.exchange.rules, scanEvents, readsLater)
     this.hints = new Hints(this.exchange, this.scanner)
     this.offers = new Offers(this.exchange, this.transfers, options)
-    this.intake = new Intake(this.exchange, this.scanner, entry => {
+    this.intake = new Intake(this.exchange, this.scanner, (entry, withinMs) => {
       options.watch(entry.path)
-      this.hints.readSoon(entry, echoMs)
+      this.hints.readSoon(entry, withinMs)
     })
     this.handshake = new Handshake(this.exchange, { ...options, sweep: () => this.sweep() })
     this.barriers = new Barriers(this.exchange, this.transfers)

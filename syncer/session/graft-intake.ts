@@ -5,16 +5,19 @@ import type { Entry } from '../endpoint/tree.ts'
 import type { RejReason } from '../wire/sync-message.ts'
 import type { Exchange } from './exchange.ts'
 
+/** A first sync is not slowed by reading again what it brought; a flush has it read at once. */
+const rereadMs = 3_000
+
 /**
  * Puts staged subtrees to their place. Only where nothing at all is known at and below the path, so that no rule of the
  * state table has to be asked about any path but the topmost; everything else goes path by path.
  */
 export class GraftIntake {
   private readonly x: Exchange
-  private readonly folderMade: (entry: Entry) => void
+  private readonly folderMade: (entry: Entry, withinMs: number) => void
 
   /** @param folderMade must watch the folder and have it read soon: somebody may have been in it before the watch */
-  constructor(exchange: Exchange, folderMade: (entry: Entry) => void) {
+  constructor(exchange: Exchange, folderMade: (entry: Entry, withinMs: number) => void) {
     this.x = exchange
     this.folderMade = folderMade
   }
@@ -39,7 +42,7 @@ export class GraftIntake {
     entry.key = stat
     entry.shadow = false
     x.agree(entry, token)
-    if (token === folder) this.folderMade(entry)
+    if (token === folder) this.folderMade(entry, rereadMs)
     else {
       // Where our own time could not be set, a write of the same moment would show the same one.
       entry.racy = stat.mtimeNs + x.replica.disk.timestampGranuleNs >= stat.ctimeNs
