@@ -134,7 +134,7 @@ function syncLines(folder: string, event: SyncEvent): Line[] {
       ]
     case 'problem': {
       const { side, path, code, message } = event.problem
-      return [{ tone: 'warn', text: `${folder}: ${path} on the ${side}: ${message} (${code})` }]
+      return [{ tone: 'warn', text: `${folder}: ${path || 'the folder'} on the ${side}: ${message} (${code})` }]
     }
     case 'halted':
       return withHint({ tone: 'bad', text: `${folder}: sync stopped: ${event.reason}` }, event.hint)

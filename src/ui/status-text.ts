@@ -24,7 +24,7 @@ function devText(dev: DevStatus, nowMs: number, paint: Paint): string {
     rows.push(['conflict', `${path}; the other version is ${copy}`])
   }
   for (const { side, path, message } of dev.sync.problems.slice(0, CONFLICTS_SHOWN_MAX)) {
-    rows.push(['problem', `${path} on the ${side}: ${message}`])
+    rows.push(['problem', `${path || 'the folder'} on the ${side}: ${message}`])
   }
   for (const warning of dev.warnings) rows.push(['note', warning])
   const head = `${paint('bold', printable(dev.name))}  ${stateText(dev.state, paint)}`

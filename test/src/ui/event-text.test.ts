@@ -52,6 +52,10 @@ test.each<[UiEvent, string[]]>([
     ['warning: /app: x on the pod: may not be written (EACCES)'],
   ],
   [
+    sync({ type: 'problem', problem: { side: 'laptop', path: '', code: 'watch-limit', message: 'no more' } }),
+    ['warning: /app: the folder on the laptop: no more (watch-limit)'],
+  ],
+  [
     sync({ type: 'halted', reason: 'the folder is empty', hint: 'look' }),
     ['error: /app: sync stopped: the folder is empty', 'look'],
   ],

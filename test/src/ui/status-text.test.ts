@@ -99,6 +99,19 @@ test('a session as text', () => {
 `)
 })
 
+test('problems of a path, and of the folder as a whole', () => {
+  const problems = [
+    { side: 'pod' as const, path: 'a', code: 'EACCES', message: 'may not be written' },
+    { side: 'laptop' as const, path: '', code: 'watch-limit', message: 'no more watches' },
+  ]
+  const text = statusText(
+    { devs: [{ ...dev, sync: summarize([folder({ problems })]) }] },
+    { nowMs: NOW, paint: paintFor(false) },
+  )
+  expect(text).toContain('  problem   a on the pod: may not be written\n')
+  expect(text).toContain('  problem   the folder on the laptop: no more watches\n')
+})
+
 test('a session that nobody holds as text', () => {
   const orphan: DevStatus = {
     ...dev,
