@@ -204,9 +204,10 @@ describe('a dev pod that does not start', () => {
     ]
     cluster.controllers.behave = pod =>
       pod.metadata.labels?.[marks.clone] ? { phase: 'Pending', conditions } : running(pod)
-    const { states, last } = watched(await trial.up(), { stuckMs: 1, startMs: 80 })
-    await expect.poll(last).toMatchObject({ state: 'pending', message: 'Unschedulable: 0/1 nodes are available' })
+    const { news, states, last } = watched(await trial.up(), { stuckMs: 1, startMs: 80 })
     await expect.poll(last).toMatchObject({ state: 'failed', error: { hint: expect.stringContaining('resources') } })
+    const message = 'Unschedulable: 0/1 nodes are available'
+    expect(news).toContainEqual(expect.objectContaining({ state: 'pending', message }))
     expect(states().filter(state => state === 'failed')).toHaveLength(1)
   })
 
