@@ -7,7 +7,7 @@ import { pause, unlessAborted } from './wait.ts'
 
 /** One request to the API server. */
 export interface ApiCall {
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   path: string
   query?: Record<string, string>
   body?: object
@@ -40,6 +40,8 @@ export class ApiClient {
   readonly where: Where
   readonly #credentials: Credentials
   readonly #deadlineMs: number
+  /** How far the API server's clock is ahead of ours. */
+  #aheadMs = 0
 
   constructor(where: Where, credentials: Credentials, options: ApiClientOptions) {
     this.where = where
@@ -72,6 +74,11 @@ export class ApiClient {
     return response
   }
 
+  /** See `Cluster.serverTimeMs`. */
+  serverTimeMs(): number {
+    return Date.now() + this.#aheadMs
+  }
+
   close(): void {
     this.#credentials.close()
   }
@@ -88,6 +95,7 @@ export class ApiClient {
         if (attempt >= attemptsMax || !exchange.maySendAgain(error)) throw exchange.failure(error)
       })
       if (!response) continue
+      this.#readClock(response)
       if ((response.statusCode ?? 0) < 300) return { response, exchange }
       let pauseMs = retryPauseMs(call, response, attempt)
       if (response.statusCode === 401 && !renewed) {
@@ -102,6 +110,11 @@ export class ApiClient {
       exchange.end()
       await pause(pauseMs, call.signal)
     }
+  }
+
+  #readClock(response: IncomingMessage): void {
+    const serverMs = Date.parse(response.headers.date ?? '')
+    if (!Number.isNaN(serverMs)) this.#aheadMs = serverMs - Date.now()
   }
 
   async #refusal(call: ApiCall, response: IncomingMessage, authority: Authority, exchange: Exchange): Promise<unknown> {

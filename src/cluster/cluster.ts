@@ -134,6 +134,8 @@ export interface Cluster {
   create(kind: Kind, object: KubeObject, options?: WriteOptions): Promise<Written>
   /** JSON merge patch with `fieldManager=podswap`. uid and resourceVersion in its metadata are checked by the server. */
   patch(kind: Kind, name: string, patch: object, options?: WriteOptions): Promise<Written>
+  /** Puts an object in the place of one. uid and resourceVersion in its metadata are checked: `conflict`, also where it is gone. */
+  replace(kind: Kind, object: KubeObject, options?: WriteOptions): Promise<Written>
   /** Deletes in the background, with preconditions. Already gone is not an error. */
   delete(
     kind: Kind,
@@ -154,6 +156,11 @@ export interface Cluster {
   ): Promise<string>
   /** Whether the API server serves the group; OpenShift is known by `security.openshift.io`. */
   hasApiGroup(group: string, options?: { signal?: AbortSignal }): Promise<boolean>
+  /**
+   * The API server's wall clock, in milliseconds: by the `Date` of its last answer, to a second. Before the first answer
+   * it is the laptop's.
+   */
+  serverTimeMs(): number
   /** Closes idle connections; exec streams and watches end by themselves or by their signal. */
   close(): void
 }

@@ -27,6 +27,8 @@ export interface KubeClusterParts {
   random: () => number
 }
 
+/** As a Role names them. */
+const writeVerbs = { POST: 'create', PUT: 'update', PATCH: 'patch' } as const
 /** Name under which our writes stand in `managedFields`. */
 const fieldManager = 'podswap'
 const pageItemsMax = 500
@@ -76,11 +78,16 @@ export class KubeCluster implements Cluster {
   }
 
   async create(kind: Kind, object: KubeObject, options: WriteOptions = {}): Promise<Written> {
-    return this.#write(kind, undefined, { apiVersion: apiVersionOf(kind), kind, ...object }, options)
+    return this.#send('POST', kind, undefined, { apiVersion: apiVersionOf(kind), kind, ...object }, options)
   }
 
   async patch(kind: Kind, name: string, patch: object, options: WriteOptions = {}): Promise<Written> {
-    return this.#write(kind, name, patch, options)
+    return this.#send('PATCH', kind, name, patch, options)
+  }
+
+  async replace(kind: Kind, object: KubeObject, options: WriteOptions = {}): Promise<Written> {
+    const { name = '' } = object.metadata
+    return this.#send('PUT', kind, name, { apiVersion: apiVersionOf(kind), kind, ...object }, options)
   }
 
   async delete(
@@ -178,19 +185,28 @@ export class KubeCluster implements Cluster {
     }
   }
 
+  serverTimeMs(): number {
+    return this.#client.serverTimeMs()
+  }
+
   close(): void {
     this.#client.close()
   }
 
-  async #write(kind: Kind, name: string | undefined, body: object, options: WriteOptions): Promise<Written> {
-    const verb = name === undefined ? 'create' : 'patch'
+  async #send(
+    method: keyof typeof writeVerbs,
+    kind: Kind,
+    name: string | undefined,
+    body: object,
+    options: WriteOptions,
+  ): Promise<Written> {
     const { text, warnings } = await this.#client.request({
-      method: name === undefined ? 'POST' : 'PATCH',
+      method,
       path: pathOf(kind, this.namespace, name),
       query: { fieldManager, ...(options.dryRun && { dryRun: 'All' }) },
       body,
-      contentType: name === undefined ? 'application/json' : 'application/merge-patch+json',
-      asked: asked(verb, kind, name),
+      contentType: method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
+      asked: asked(writeVerbs[method], kind, name),
       ...(options.signal && { signal: options.signal }),
     })
     return { object: JSON.parse(text) as KubeObject, warnings }

@@ -1,9 +1,12 @@
+import { randomBytes } from 'node:crypto'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { HolderRecord } from '../home/holder-record.ts'
 import { stopHolder } from '../session/find-holder.ts'
+import { undoSession } from '../swap/lease.ts'
 import { type Reverted, revertSwap } from '../swap/revert.ts'
 import { findSwapped, type Swapped } from '../swap/swapped.ts'
+import type { Undoer } from '../swap/undo-guard.ts'
 import type { Invocation } from './io.ts'
 import { holdersHere, isHolderOf, isSwapOf, several, swappedTitle } from './targets.ts'
 import { chooseDev, openWorkplace, type Workplace } from './workplace.ts'
@@ -32,7 +35,11 @@ export async function down(invocation: Invocation<{ all?: boolean }>): Promise<n
     if (scope.one) refuseSeveral(before, holders, cluster)
     for (const record of holders) await stopHolder(home, record, signal)
     const swapped = holders.length > 0 ? await find() : before
-    for (const each of swapped) await revert(workplace, each, signal)
+    const by = {
+      owner: `${invocation.io.user}@${invocation.io.host}`,
+      session: undoSession(randomBytes(4).toString('hex')),
+    }
+    for (const each of swapped) await revert(workplace, each, by, signal)
     if (swapped.length === 0) reporter.report({ type: 'done', message: `nothing to do: ${scope.nothing}` })
     return 0
   } finally {
@@ -48,16 +55,27 @@ function refuseSeveral(swapped: Swapped[], holders: HolderRecord[], cluster: Clu
   if (names.length > 1) throw several(names, cluster)
 }
 
-async function revert({ cluster, reporter }: Workplace, swapped: Swapped, signal: AbortSignal): Promise<void> {
+async function revert(workplace: Workplace, swapped: Swapped, by: Undoer, signal: AbortSignal): Promise<void> {
+  const { cluster, reporter } = workplace
   const { kind, name } = swapped
+  const ends = endsSessionText(swapped, by.owner)
+  if (ends) reporter.report({ type: 'warning', message: ends })
   reporter.report({ type: 'undoing', workload: swappedTitle(swapped) })
   const reverted = await revertSwap(
     cluster,
     { kind, name },
-    { signal, on: event => reporter.report({ type: 'swap', event }) },
+    { by, signal, on: event => reporter.report({ type: 'swap', event }) },
   )
   for (const message of reverted.leftovers) reporter.report({ type: 'warning', message })
   reporter.report({ type: 'done', message: revertedText(reverted) })
+}
+
+/** Whose session that is, where it is not the caller's own. */
+function endsSessionText({ owner, since, lease, kind, name }: Swapped, caller: string): string | null {
+  const who = lease?.owner ?? owner
+  if (who === undefined || who === caller) return null
+  const seen = lease ? `, seen ${Math.round(lease.ageMs / 1000)} s ago` : ''
+  return `this ends the session of ${who} on ${swappedTitle({ kind, name })} (since ${lease?.since ?? since}${seen})`
 }
 
 function revertedText({ state, workload, replicas, isReady }: Reverted): string {

@@ -10,7 +10,7 @@ import type { Workplace } from './workplace.ts'
 
 /** One request that would be made. */
 export interface PlannedWrite {
-  verb: 'create' | 'patch' | 'delete'
+  verb: 'create' | 'patch' | 'replace' | 'delete'
   kind: string
   name: string
   /** The object, or the JSON merge patch. */
@@ -69,18 +69,30 @@ export async function plannedWrites(
     get(target, property) {
       if (property === 'create') return create
       if (property === 'patch') return patch
+      if (property === 'replace') return replace
       if (property === 'delete') return remove
       const value = Reflect.get(target, property)
       return typeof value === 'function' ? value.bind(target) : value
     },
   })
+  // Nothing follows from who has a Lease but that the rest is done.
+  const lease = (verb: PlannedWrite['verb'], object: KubeObject) => {
+    writes.push({ verb, kind: 'Lease', name: nameOf(object), body: object })
+    return { object, warnings: [] }
+  }
   const create: Cluster['create'] = async (kind, object, options) => {
+    if (kind === 'Lease') return lease('create', object)
     plan({ verb: 'create', kind, name: nameOf(object), body: object }, options?.dryRun)
     return cluster.create(kind, object, options)
   }
   const patch: Cluster['patch'] = async (kind, name, body, options) => {
     plan({ verb: 'patch', kind, name, body }, options?.dryRun)
     return cluster.patch(kind, name, body, options)
+  }
+  const replace: Cluster['replace'] = async (kind, object, options) => {
+    if (kind === 'Lease') return lease('replace', object)
+    plan({ verb: 'replace', kind, name: nameOf(object), body: object }, options?.dryRun)
+    return cluster.replace(kind, object, options)
   }
   const remove: Cluster['delete'] = async (kind, name) => plan({ verb: 'delete', kind, name }, false)
   try {

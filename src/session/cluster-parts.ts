@@ -8,7 +8,8 @@ import type { AgentFiles } from '../agent/bundle.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Home } from '../home/home.ts'
 import type { Dev } from '../manifest/manifest.ts'
-import { type AppliedSwap as Applied, applySwap } from '../swap/apply.ts'
+import { type AppliedSwap as Applied, applyClaim } from '../swap/apply.ts'
+import { claimSwap } from '../swap/claim.ts'
 import type { PlanOptions } from '../swap/plan.ts'
 import type { WorkloadKind } from '../swap/record.ts'
 import { revertSwap } from '../swap/revert.ts'
@@ -18,6 +19,7 @@ import { bindForwards } from './bind-forwards.ts'
 import type { AppliedSwap, SessionParts } from './parts.ts'
 
 const UNDO_READY_MS = 60_000
+const RELEASE_TIMEOUT_MS = 5_000
 /** For each step of an attach: a line that has gone dead is noticed before the person gives up. */
 const ATTACH_STEP_MS = 15_000
 
@@ -43,7 +45,8 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
     timers: systemTimers,
     random: Math.random,
     bindForwards: dial => bindForwards(dev, dial),
-    async applySwap({ signal, touching, report }) {
+    async claimSwap({ signal, report }) {
+      let touching = () => {}
       const on = (event: SwapEvent) => {
         if (event.type === 'touching') {
           target = parseTitle(event.workload)
@@ -52,15 +55,30 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
         report({ type: 'swap', event })
       }
       const plan = planOptions(options)
-      applied = await applySwap(cluster, { dev, options: plan, takeOver: options.takeOver, signal, on })
-      target = { kind: applied.kind, name: applied.name }
-      const { workload, clone, replicas, resumed } = applied
-      return { workload, clone, replicas, resumed }
+      const claim = await claimSwap(cluster, { dev, options: plan, takeOver: options.takeOver, signal, on })
+      const { keeper } = claim
+      return {
+        tookOver: claim.tookOver,
+        async apply(how) {
+          touching = how.touching
+          applied = await applyClaim(cluster, claim, how.signal)
+          target = { kind: applied.kind, name: applied.name }
+          const { workload, clone, replicas, resumed } = applied
+          return { workload, clone, replicas, resumed }
+        },
+        keep: async signal => keeper?.keep(signal),
+        renew: () => keeper?.renewNow(),
+        // a swap that was there before goes on to be this session's
+        release: async () => {
+          if (!claim.situation.clone) await keeper?.drop(AbortSignal.timeout(RELEASE_TIMEOUT_MS))
+        },
+      }
     },
     async revertSwap({ signal, report }) {
       if (!target) return
       const on = (event: SwapEvent) => report({ type: 'swap', event })
-      const { leftovers } = await revertSwap(cluster, target, { signal, on, readyMs: UNDO_READY_MS })
+      const by = { owner: options.owner, session: options.sessionId }
+      const { leftovers } = await revertSwap(cluster, target, { by, signal, on, readyMs: UNDO_READY_MS })
       for (const message of leftovers) report({ type: 'warning', message })
     },
     async watchPod(_swap, { signal, on }) {

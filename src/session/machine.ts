@@ -49,7 +49,10 @@ function living(state: SessionState, event: SessionEvent): Step {
   switch (event.type) {
     case 'start':
       assert(state.step === 'begin', 'a session starts once')
-      return { state: { ...state, step: 'forwards' }, effects: [{ type: 'bind-forwards' }] }
+      return { state: { ...state, step: 'claim' }, effects: [{ type: 'claim-swap' }] }
+    case 'swap-claimed':
+      if (state.step !== 'claim') return { state, effects: [] }
+      return { state: { ...state, step: 'forwards' }, effects: [{ type: 'bind-forwards', patient: event.tookOver }] }
     case 'forwards-bound':
       if (state.step !== 'forwards') return { state, effects: [] }
       return { state: { ...state, step: 'swap' }, effects: [{ type: 'apply-swap' }] }
@@ -101,6 +104,7 @@ function living(state: SessionState, event: SessionEvent): Step {
     case 'left':
     case 'stopped':
     case 'failed':
+    case 'swap-gone':
       return over(state, event)
     case 'reverted':
     case 'revert-failed':
@@ -108,7 +112,10 @@ function living(state: SessionState, event: SessionEvent): Step {
   }
 }
 
-type EndingEvent = Extract<SessionEvent, { type: 'command-exited' | 'interrupted' | 'left' | 'stopped' | 'failed' }>
+type EndingEvent = Extract<
+  SessionEvent,
+  { type: 'command-exited' | 'interrupted' | 'left' | 'stopped' | 'failed' | 'swap-gone' }
+>
 
 function over(state: SessionState, event: EndingEvent): Step {
   switch (event.type) {
@@ -123,11 +130,17 @@ function over(state: SessionState, event: EndingEvent): Step {
       return end(state, { kind: 'stopped' })
     case 'failed':
       return end(state, { kind: 'failed', error: event.error })
+    case 'swap-gone':
+      return finish(state, { kind: 'failed', error: event.error }, 'gone')
   }
 }
 
+function isBeforePod({ step }: SessionState): boolean {
+  return step === 'begin' || step === 'claim' || step === 'forwards' || step === 'swap'
+}
+
 function podRunning(state: SessionState, pod: PodRef): Step {
-  if (state.step === 'begin' || state.step === 'forwards' || state.step === 'swap') return { state, effects: [] }
+  if (isBeforePod(state)) return { state, effects: [] }
   const same = state.pod?.uid === pod.uid && state.pod.incarnation === pod.incarnation
   if (same && state.link !== 'waiting') return { state, effects: [] }
   const left = leaveLink(state)
@@ -136,7 +149,7 @@ function podRunning(state: SessionState, pod: PodRef): Step {
 }
 
 function podGone(state: SessionState): Step {
-  if (state.step === 'begin' || state.step === 'forwards' || state.step === 'swap') return { state, effects: [] }
+  if (isBeforePod(state)) return { state, effects: [] }
   const left = leaveLink(state)
   return { state: { ...left.state, step: 'pod', pod: null }, effects: left.effects }
 }
@@ -197,11 +210,14 @@ function leaveLink(state: SessionState): Step {
 
 /** Ends the session: undoes the swap first where that is asked for, or where a fresh start did not get to `ready`. */
 function end(state: SessionState, reason: Reason): Step {
+  if (!mustRevert(state, reason)) return finish(state, reason, state.touched ? 'swapped' : 'untouched')
   const left = leaveLink(state)
-  if (mustRevert(state, reason)) {
-    return { state: { ...left.state, step: 'undo', ending: reason }, effects: [...left.effects, { type: 'revert' }] }
-  }
-  const outcome: Outcome = { reason, cluster: state.touched ? 'swapped' : 'untouched' }
+  return { state: { ...left.state, step: 'undo', ending: reason }, effects: [...left.effects, { type: 'revert' }] }
+}
+
+function finish(state: SessionState, reason: Reason, cluster: Outcome['cluster']): Step {
+  const left = leaveLink(state)
+  const outcome: Outcome = { reason, cluster }
   return {
     state: { ...left.state, step: 'over', ending: reason },
     effects: [...left.effects, { type: 'end', outcome }],
@@ -219,18 +235,18 @@ function mustRevert(state: SessionState, reason: Reason): boolean {
 function undoing(state: SessionState, event: SessionEvent): Step {
   const reason = state.ending
   assert(reason, 'an end has a reason')
-  const finish = (outcome: Outcome): Step => ({
+  const over = (outcome: Outcome): Step => ({
     state: { ...state, step: 'over' },
     effects: [{ type: 'end', outcome }],
   })
   switch (event.type) {
     case 'reverted':
-      return finish({ reason, cluster: 'reverted' })
+      return over({ reason, cluster: 'reverted' })
     case 'revert-failed':
-      return finish({ reason, cluster: 'revert-failed', revertError: event.error })
+      return over({ reason, cluster: 'revert-failed', revertError: event.error })
     case 'interrupted':
       // The second time the person means it: nothing is waited for any more.
-      return finish({ reason: { kind: 'interrupted', signal: event.signal }, cluster: 'swapped' })
+      return over({ reason: { kind: 'interrupted', signal: event.signal }, cluster: 'swapped' })
     default:
       return { state, effects: [] }
   }
@@ -253,6 +269,7 @@ function phaseOf(state: SessionState): Phase {
   switch (state.step) {
     case 'begin':
       return 'idle'
+    case 'claim':
     case 'forwards':
       return 'starting'
     case 'swap':

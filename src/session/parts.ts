@@ -17,8 +17,11 @@ export interface SessionParts {
    * Throws `port-in-use`, and then listens nowhere.
    */
   bindForwards(dial: Dial): Promise<BoundForwards>
-  /** Swaps the workload, or finds it swapped. `touching` is called before the first write; what it throws stops it. */
-  applySwap(options: { signal: AbortSignal; touching: () => void; report: Report }): Promise<AppliedSwap>
+  /**
+   * Finds the workload and keeps it from others from here on; nothing of it is touched yet. Throws `held` where it is
+   * somebody else's.
+   */
+  claimSwap(options: { signal: AbortSignal; report: Report }): Promise<ClaimedSwap>
   /** Puts the workload back; doing it twice does nothing. */
   revertSwap(options: { signal: AbortSignal; report: Report }): Promise<void>
   /** Tells of the clone's pod for as long as `signal` allows. Rejects where the clone is gone, or somebody else's. */
@@ -37,6 +40,19 @@ export interface BoundForwards {
   /** In the order of the manifest. `host` and `port`: what the pod dials. */
   lines: (ForwardLine & { host: string; port: number })[]
   close(): Promise<void>
+}
+
+export interface ClaimedSwap {
+  /** Somebody else had it, and may still be letting go. */
+  tookOver: boolean
+  /** Swaps the workload, or finds it swapped. `touching` is called before the first write; what it throws stops it. */
+  apply(options: { signal: AbortSignal; touching: () => void; report: Report }): Promise<AppliedSwap>
+  /** Shows the others that this session lives, until aborted. Rejects with `held` when one of them has it. */
+  keep(signal: AbortSignal): Promise<void>
+  /** After sleep: shows it now. */
+  renew(): void
+  /** Gives it back, where nothing was swapped. */
+  release(): Promise<void>
 }
 
 export interface AppliedSwap {

@@ -1,4 +1,3 @@
-import type { Duplex } from 'node:stream'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import type { DevPodNews } from '../swap/dev-pod-watcher.ts'
@@ -11,6 +10,7 @@ import { DevCommand, type DevCommandOptions } from './dev-command.ts'
 import type { Link } from './link.ts'
 import { initialState, step } from './machine.ts'
 import type { AppliedSwap, BoundForwards, SessionParts } from './parts.ts'
+import { SessionForwards } from './session-forwards.ts'
 import type { Effect, Outcome, PodRef, SessionEvent, SessionState } from './session-state.ts'
 import type { FolderSource } from './status-report.ts'
 import { SwapWork } from './swap-work.ts'
@@ -58,9 +58,9 @@ export class Session {
   readonly #connection: Connection
   readonly #command: DevCommand
   readonly #swap: SwapWork
+  readonly #forwards: SessionForwards
   #draining = false
   #state: SessionState
-  #forwards: BoundForwards | null = null
   #folders: SyncFolders | null = null
   #cancelRetry = () => {}
   #stopWaking = () => {}
@@ -83,14 +83,20 @@ export class Session {
       failed: (attempt, error) => this.#troubled(error.message, { type: 'attach-failed', attempt, error }),
       lost: (attempt, upMs, reason) => this.#troubled(reason, { type: 'detached', attempt, upMs }),
     })
+    this.#forwards = new SessionForwards(parts, this.#connection, report)
     this.done = new Promise(resolve => {
       this.#finish = resolve
     })
   }
 
   start(): void {
-    this.#stopWaking = onWake(this.#parts.clock, this.#parts.timers, () => this.#dispatch({ type: 'woke' }))
+    this.#stopWaking = onWake(this.#parts.clock, this.#parts.timers, () => this.#woke())
     this.#dispatch({ type: 'start' })
+  }
+
+  #woke(): void {
+    this.#swap.woke()
+    this.#dispatch({ type: 'woke' })
   }
 
   interrupt(signal: string): void {
@@ -131,7 +137,7 @@ export class Session {
       phase: this.#state.phase,
       pod: this.#state.pod?.name ?? null,
       swap: this.#swap.applied,
-      forwards: this.#forwards?.lines ?? [],
+      forwards: this.#forwards.lines,
       folders: this.#folders?.sources() ?? [],
       trouble: this.#trouble,
     }
@@ -179,8 +185,11 @@ export class Session {
 
   #perform(effect: Effect): void {
     switch (effect.type) {
+      case 'claim-swap':
+        this.#task(this.#claimSwap())
+        break
       case 'bind-forwards':
-        this.#task(this.#bindForwards())
+        this.#task(this.#bindForwards(effect.patient))
         break
       case 'apply-swap':
         this.#task(this.#applySwap())
@@ -226,12 +235,15 @@ export class Session {
     task.catch(error => this.#dispatch({ type: 'failed', error: asUserError(error) }))
   }
 
-  async #bindForwards(): Promise<void> {
-    const forwards = await this.#parts.bindForwards((target, signal) => this.#dial(target, signal))
-    if (this.#over.signal.aborted) return forwards.close()
-    this.#forwards = forwards
-    const lines = forwards.lines.map(({ local, remote }) => ({ local, remote }))
-    if (lines.length > 0) this.#report({ type: 'forwards-bound', forwards: lines })
+  async #claimSwap(): Promise<void> {
+    const { tookOver } = await this.#swap.claim()
+    if (this.#over.signal.aborted) return
+    this.#task(this.#swap.keep())
+    this.#dispatch({ type: 'swap-claimed', tookOver })
+  }
+
+  async #bindForwards(patient: boolean): Promise<void> {
+    await this.#forwards.bind(patient, () => this.#trouble, this.#over.signal)
     this.#dispatch({ type: 'forwards-bound' })
   }
 
@@ -244,7 +256,12 @@ export class Session {
     const { applied } = this.#swap
     if (!applied) return
     this.#folders = new SyncFolders(this.#parts, this.#config.dev.sync, applied, this.#report)
-    await this.#parts.watchPod(applied, { signal: this.#over.signal, on: news => this.#onPod(news) })
+    try {
+      await this.#swap.watchPod(news => this.#onPod(news))
+    } catch (error) {
+      if (!(error instanceof UserError) || error.code !== 'not-found') throw error
+      this.#dispatch({ type: 'swap-gone', error })
+    }
   }
 
   #onPod(news: DevPodNews): void {
@@ -312,7 +329,7 @@ export class Session {
     this.#trouble = null
     if (again) this.#report({ type: 'reconnected', elapsedMs: now - this.#lostAt })
     else {
-      const forwards = (this.#forwards?.lines ?? []).map(({ local, remote }) => ({ local, remote }))
+      const forwards = this.#forwards.lines.map(({ local, remote }) => ({ local, remote }))
       const { dev, interactive } = this.#config
       const elapsedMs = now - this.#startedAt
       this.#report({ type: 'ready', dev: dev.name, elapsedMs, forwards, terminal: interactive })
@@ -344,7 +361,8 @@ export class Session {
     this.#detach()
     await this.#closing(async () => this.#folders?.close())
     await this.#swap.settled()
-    await this.#closing(async () => this.#forwards?.close())
+    await this.#closing(() => this.#forwards.close())
+    if (outcome.cluster === 'untouched') await this.#swap.release()
     const workload = this.#swap.applied?.workload ?? null
     this.#report({ type: 'ended', dev: this.#config.dev.name, workload, outcome })
     this.#finish(outcome)
@@ -357,12 +375,5 @@ export class Session {
     } catch (error) {
       this.#report({ type: 'warning', message: asUserError(error).message })
     }
-  }
-
-  /** For the forwards, which try again by themselves for as long as their own patience lasts. */
-  async #dial(target: { host: string; port: number }, signal: AbortSignal): Promise<Duplex> {
-    const { link } = this.#connection
-    if (!link) throw new UserError('unreachable', this.#trouble ?? 'there is no connection to the pod just now')
-    return link.agent.dialTcp(target.host, target.port, signal)
   }
 }

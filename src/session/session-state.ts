@@ -32,7 +32,18 @@ export interface SessionState {
   readonly options: SessionOptions
   readonly phase: Phase
   /** How far the way to `ready` is gone; `phase` says `reconnecting` for all of it after the first time. */
-  readonly step: 'begin' | 'forwards' | 'swap' | 'pod' | 'attach' | 'sync' | 'command' | 'ready' | 'undo' | 'over'
+  readonly step:
+    | 'begin'
+    | 'claim'
+    | 'forwards'
+    | 'swap'
+    | 'pod'
+    | 'attach'
+    | 'sync'
+    | 'command'
+    | 'ready'
+    | 'undo'
+    | 'over'
   /** Something in the cluster may be ours to undo. */
   readonly touched: boolean
   /** The swap was begun by this very session, so a start that fails takes it back. */
@@ -61,14 +72,15 @@ export type Reason =
 
 export interface Outcome {
   reason: Reason
-  /** What the cluster looks like now. */
-  cluster: 'untouched' | 'swapped' | 'reverted' | 'revert-failed'
+  /** What the cluster looks like now. `gone`: somebody else ended the swap. */
+  cluster: 'untouched' | 'swapped' | 'reverted' | 'revert-failed' | 'gone'
   /** Why undoing failed. */
   revertError?: UserError
 }
 
 export type SessionEvent =
   | { type: 'start' }
+  | { type: 'swap-claimed'; tookOver: boolean }
   | { type: 'forwards-bound' }
   | { type: 'swap-touched' }
   | { type: 'swap-applied'; resumed: boolean }
@@ -92,11 +104,15 @@ export type SessionEvent =
   | { type: 'stopped' }
   /** What cannot mend: binding, swapping, a lost right, a take-over, dev mode ended by somebody else. */
   | { type: 'failed'; error: UserError }
+  /** Somebody else has put the workload back, or deleted it: there is nothing to come back to. */
+  | { type: 'swap-gone'; error: UserError }
   | { type: 'reverted' }
   | { type: 'revert-failed'; error: UserError }
 
 export type Effect =
-  | { type: 'bind-forwards' }
+  | { type: 'claim-swap' }
+  /** `patient`: a port may still be on its way to be free. */
+  | { type: 'bind-forwards'; patient: boolean }
   | { type: 'apply-swap' }
   | { type: 'watch-pod' }
   | { type: 'attach'; attempt: number; pod: PodRef }

@@ -1,5 +1,7 @@
+import { UserError } from '../../syncer/base/errors.ts'
+import type { DevPodNews } from '../swap/dev-pod-watcher.ts'
 import { deadline } from './deadline.ts'
-import type { AppliedSwap, Report, SessionParts } from './parts.ts'
+import type { AppliedSwap, ClaimedSwap, Report, SessionParts } from './parts.ts'
 
 const REVERT_TIMEOUT_MS = 90_000
 
@@ -8,8 +10,10 @@ export class SwapWork {
   readonly #parts: SessionParts
   readonly #report: Report
   readonly #over: AbortSignal
+  #claim: ClaimedSwap | null = null
   #applied: AppliedSwap | null = null
-  #applying: Promise<unknown> = Promise.resolve()
+  /** What may still write. */
+  #writing: Promise<unknown> = Promise.resolve()
 
   constructor(parts: SessionParts, over: AbortSignal, report: Report) {
     this.#parts = parts
@@ -22,8 +26,26 @@ export class SwapWork {
     return this.#applied
   }
 
+  /** Whether somebody else had the workload. Throws `held`. */
+  async claim(): Promise<{ tookOver: boolean }> {
+    const claiming = this.#parts.claimSwap({ signal: this.#over, report: this.#report })
+    this.#writing = claiming
+    this.#claim = await claiming
+    return this.#claim
+  }
+
+  /** Shows the others that this session lives, to its end. Throws `held` when one of them has it. */
+  async keep(): Promise<void> {
+    await this.#claim?.keep(this.#over)
+  }
+
+  woke(): void {
+    this.#claim?.renew()
+  }
+
   async apply(touching: () => void): Promise<AppliedSwap> {
-    const applying = this.#parts.applySwap({
+    if (!this.#claim) throw new Error('nothing was claimed')
+    const applying = this.#claim.apply({
       signal: this.#over,
       touching: () => {
         // An end that came meanwhile took the cluster for untouched: then it stays so.
@@ -32,15 +54,31 @@ export class SwapWork {
       },
       report: this.#report,
     })
-    this.#applying = applying
+    this.#writing = applying
     this.#applied = await applying
     this.#report({ type: 'swapped', ...this.#applied })
     return this.#applied
   }
 
+  /** Until the session is over. Throws `not-found` where there is no swap any more, `held` where it is somebody else's. */
+  async watchPod(on: (news: DevPodNews) => void): Promise<void> {
+    if (this.#applied) await this.#parts.watchPod(this.#applied, { signal: this.#over, on })
+  }
+
   /** Resolves when nothing is written any more. */
   async settled(): Promise<void> {
-    await this.#applying.catch(() => {})
+    await this.#writing.catch(() => {})
+  }
+
+  /** Gives back a claim that came to nothing. */
+  async release(): Promise<void> {
+    await this.settled()
+    try {
+      await this.#claim?.release()
+    } catch (error) {
+      // It lapses by itself.
+      if (!(error instanceof UserError)) throw error
+    }
   }
 
   /** `name`: what to call it where it has not been found yet. */

@@ -1,24 +1,13 @@
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { clusterErrorOf } from '../cluster/refusal.ts'
-import type { Dev, Resources } from '../manifest/manifest.ts'
-import { awaitDeleted, placeClone, tryClone } from './clone.ts'
-import { findWorkload, titleOf } from './find-workload.ts'
+import type { Resources } from '../manifest/manifest.ts'
+import { claimSwap, draftSwap, type SwapClaim, type SwapDraft, type SwapRequest } from './claim.ts'
+import { awaitDeleted, placeClone } from './clone.ts'
+import { titleOf } from './find-workload.ts'
 import { awaitOldGone } from './old-pod.ts'
-import { type PlanInput, type PlanOptions, planSwap, type SwapPlan } from './plan.ts'
-import { defaultsSeen, podTemplate } from './pod-template.ts'
+import { planSwap } from './plan.ts'
 import { marks, type SwapRecord, sessionLabel, undoLabel, type WorkloadKind } from './record.ts'
-import { holderOf, podsOf, readSituation, type Situation } from './situation.ts'
-import type { OnSwapEvent } from './swap-event.ts'
-
-export interface SwapRequest {
-  dev: Dev
-  options: PlanOptions
-  /** Takes the workload from whoever holds it. */
-  takeOver?: boolean
-  signal: AbortSignal
-  on: OnSwapEvent
-}
 
 export interface AppliedSwap {
   /** `deployment/web` */
@@ -41,23 +30,25 @@ export interface AppliedSwap {
 /** A status write moves the resourceVersion; more than this is a fight. */
 const attemptsMax = 5
 
-/**
- * Swaps the dev's workload, or takes up a swap of the same session or owner; the clone's pod may still be starting then
- * (see `watchDevPod`). Stops before anything is touched where the workload is somebody else's (`held`), cannot be
- * swapped, or the cluster would refuse the clone (`rejected`). After the event `touching`, a failure or an abort leaves
- * something that `revertSwap` undoes.
- */
+/** Both steps of a swap at once; without anybody to renew it the Lease lapses. */
 export async function applySwap(cluster: Cluster, request: SwapRequest): Promise<AppliedSwap> {
-  const { dev, options, signal, on } = request
-  const claim = await claimWorkload(cluster, request, await findWorkload(cluster, dev, signal))
-  const { plan, situation } = claim
+  return applyClaim(cluster, await claimSwap(cluster, request), request.signal)
+}
+
+/**
+ * Swaps the workload that was claimed, or takes up a swap of the same session; the clone's pod may still be starting
+ * then (see `watchDevPod`). After the event `touching`, a failure or an abort leaves something that `revertSwap` undoes.
+ */
+export async function applyClaim(cluster: Cluster, claim: SwapClaim, signal: AbortSignal): Promise<AppliedSwap> {
+  const { on, options } = claim.request
+  const { workload, plan, situation, input } = await scaleDown(cluster, claim, signal)
   const { clone, stale } = situation
   if (stale) await awaitDeleted(cluster, stale, signal)
-  if (plan.waitOldGone && !clone) await awaitOldGone(cluster, claim.workload, { signal, on })
+  if (plan.waitOldGone && !clone) await awaitOldGone(cluster, workload, { signal, on })
   await placeClone(cluster, { plan, clone, signal, on })
   const { kind, name, container, replicas } = plan.record
   return {
-    workload: titleOf(claim.workload),
+    workload: titleOf(workload),
     kind,
     name,
     clone: situation.cloneName,
@@ -67,45 +58,33 @@ export async function applySwap(cluster: Cluster, request: SwapRequest): Promise
     resumed: clone !== undefined,
     record: plan.record,
     adapt: async (seen, signal) => {
-      const adapted = planSwap({ ...claim.input, workload: claim.workload, earlier: plan.record, defaults: seen })
+      const adapted = planSwap({ ...input, workload, earlier: plan.record, defaults: seen })
       const placed = await cluster.get('Deployment', situation.cloneName, { signal })
       await placeClone(cluster, { plan: adapted, clone: placed, signal, on })
     },
   }
 }
 
-interface Claim {
-  /** As it is after the patch. */
-  workload: KubeObject
-  situation: Situation
-  input: PlanInput
-  plan: SwapPlan
-}
-
 /** The original is at 0 and carries this session's record when this returns. */
-async function claimWorkload(cluster: Cluster, request: SwapRequest, found: KubeObject): Promise<Claim> {
-  const { signal, on } = request
-  let workload = found
-  let isTold = false
+async function scaleDown(cluster: Cluster, claim: SwapClaim, signal: AbortSignal): Promise<SwapDraft> {
+  const request = { ...claim.request, signal }
+  const { on } = request
+  let draft: SwapDraft = claim
   for (let attempt = 1; ; attempt += 1) {
-    const situation = await readSituation(cluster, workload, signal)
-    refuseHeld(situation, request)
-    const input = await planInput(cluster, situation, request)
-    const plan = planSwap(input)
-    if (!isTold) await tryClone(cluster, { plan, situation, signal, on })
-    isTold = true
-    if (isClaimed(workload, plan.record)) return { workload, situation, input, plan }
-    const { kind, name } = plan.record
+    const { workload, plan } = draft
+    if (isClaimed(workload, plan.record)) return draft
+    const { kind, name, replicas } = plan.record
     on({ type: 'touching', workload: titleOf(workload) })
     try {
       const { object } = await cluster.patch(kind, name, plan.scalePatch, { signal })
-      on({ type: 'scaled-down', workload: titleOf(object), replicas: plan.record.replicas })
-      return { workload: object, situation, input, plan }
+      on({ type: 'scaled-down', workload: titleOf(object), replicas })
+      return { ...draft, workload: object }
     } catch (error) {
       signal.throwIfAborted()
-      workload = await readAgain(cluster, workload, error, signal)
-      if (isClaimed(workload, plan.record)) return { workload, situation, input, plan }
+      const now = await readAgain(cluster, workload, error, signal)
+      if (isClaimed(now, plan.record)) return { ...draft, workload: now }
       if (attempt >= attemptsMax) throw error
+      draft = await draftSwap(cluster, request, now)
     }
   }
 }
@@ -134,54 +113,4 @@ async function readAgain(cluster: Cluster, workload: KubeObject, error: unknown,
   }
   if (clusterErrorOf(error)?.status === 422) throw error
   return now
-}
-
-function refuseHeld(situation: Situation, { options, takeOver, on }: SwapRequest): void {
-  const holder = holderOf(situation, options.sessionId)
-  if (!holder || holder.isMine) return
-  const { owner = `somebody else (session ${holder.session})`, since } = holder
-  const who = `${titleOf(situation.workload)} is held by ${owner}${since ? ` since ${since}` : ''}`
-  if (!takeOver) {
-    const hint = 'ask them to run `podswap down`, or take it with `podswap up --take-over`'
-    throw new UserError('held', who, { hint })
-  }
-  on({ type: 'warning', message: `${who}: taken over` })
-}
-
-async function planInput(cluster: Cluster, situation: Situation, request: SwapRequest): Promise<PlanInput> {
-  const { workload, record, cloneName, oldPods } = situation
-  const { dev, options, signal } = request
-  const [defaults, assignsUsers] = await Promise.all([
-    record ? record.defaults : readDefaults(cluster, workload, oldPods, dev, signal),
-    leavesUserOpen(workload, dev) && cluster.hasApiGroup('security.openshift.io', { signal }),
-  ])
-  return {
-    workload,
-    dev,
-    options,
-    cloneName,
-    ...(record && { earlier: record }),
-    ...(defaults && { defaults }),
-    ...(assignsUsers && { assignsUsers }),
-  }
-}
-
-async function readDefaults(
-  cluster: Cluster,
-  workload: KubeObject,
-  pods: KubeObject[],
-  dev: Dev,
-  signal: AbortSignal,
-): Promise<Resources | undefined> {
-  const [pod] = (await podsOf(cluster, workload, pods, signal)).filter(({ status }) => status?.phase !== 'Failed')
-  const container = dev.container ?? podTemplate(workload).spec.containers[0]?.name
-  return pod && container !== undefined ? defaultsSeen(podTemplate(workload), pod, container) : undefined
-}
-
-/** Only then does it matter whether the cluster assigns users by itself. */
-function leavesUserOpen(workload: KubeObject, dev: Dev): boolean {
-  const { containers, securityContext: ofPod } = podTemplate(workload).spec
-  const chosen = dev.container === undefined ? containers[0] : containers.find(({ name }) => name === dev.container)
-  const security: Record<string, unknown> = { ...ofPod, ...chosen?.securityContext, ...dev.securityContext }
-  return security.runAsNonRoot === true && security.runAsUser === undefined
 }

@@ -6,7 +6,8 @@ import type { Resources } from '../manifest/manifest.ts'
 /**
  * What is written on the cluster's objects. The original carries the two labels `undo` and `session` while it is
  * swapped and nothing else of ours: a Deployment's annotations leak into its ReplicaSets and come back with
- * `rollout undo`, its labels do not. The clone carries the label `clone` (its pods too) and the two annotations.
+ * `rollout undo`, its labels do not. The clone carries the label `clone` (its pods too) and the two annotations; the
+ * Lease beside them says who is at it.
  */
 export const marks = {
   undo: 'podswap.dev/undo',
@@ -14,6 +15,10 @@ export const marks = {
   clone: 'podswap.dev/clone',
   record: 'podswap.dev/record',
   template: 'podswap.dev/template',
+  /** On a Lease of ours: label, the holder's session. */
+  lease: 'podswap.dev/lease',
+  /** On a Lease of ours: annotation, the manifest's name for what is developed. */
+  dev: 'podswap.dev/dev',
   /** Changed to have a controller look again at once. */
   nudge: 'podswap.dev/nudge',
 } as const

@@ -3,6 +3,7 @@ import { awaitCloneGone } from './clone-gone.ts'
 import { cloneNames } from './clone-name.ts'
 import { ownersOf, withOwners } from './field-owners.ts'
 import { titleOf } from './find-workload.ts'
+import { dropLease } from './lease.ts'
 import { awaitOriginal } from './original.ts'
 import { sharesWithOld } from './pod-template.ts'
 import {
@@ -16,9 +17,11 @@ import {
   type WorkloadKind,
 } from './record.ts'
 import type { OnSwapEvent } from './swap-event.ts'
+import { guardUndo, leaseIfAllowed, type Undoer } from './undo-guard.ts'
 import { insist, patchAfresh } from './write-again.ts'
 
 export interface RevertOptions {
+  by: Undoer
   signal: AbortSignal
   on: OnSwapEvent
   /** How long the original's pods are waited for; the undo itself is done before. */
@@ -52,17 +55,38 @@ export async function revertSwap(
   target: { kind: WorkloadKind; name: string },
   options: RevertOptions,
 ): Promise<Reverted> {
-  const { signal, on } = options
+  const { signal, by } = options
   const title = `${target.kind.toLowerCase()}/${target.name}`
-  const [workload, { clones, names }] = await Promise.all([
+  const [workload, { clones, names }, lease] = await Promise.all([
     cluster.find(target.kind, target.name, { signal }),
     findClones(cluster, target, signal),
+    leaseIfAllowed(cluster, target, signal),
   ])
   if (!workload || (clones.length === 0 && !hasMarks(workload))) {
     await deleteClones(cluster, clones, options)
+    if (lease) await dropLease(cluster, target, lease.session, signal)
     const state = clones.length > 0 ? 'gone' : 'nothing'
     return { state, workload: title, replicas: workload?.spec.replicas ?? 0, isReady: true, leftovers: [] }
   }
+  const found = { workload, clones, names, title }
+  const clean = await guardUndo(cluster, { workload, lease, by, signal }, signal =>
+    undo(cluster, found, { ...options, signal }),
+  )
+  return settle(cluster, { ...found, workload: clean, options })
+}
+
+interface Found {
+  workload: KubeObject
+  clones: KubeObject[]
+  /** The clones' names. */
+  names: string[]
+  title: string
+}
+
+/** The workload as it is after that. */
+async function undo(cluster: Cluster, found: Found, options: RevertOptions): Promise<KubeObject> {
+  const { workload, clones, names } = found
+  const { signal, on } = options
   const record = clones.map(readRecord).find(record => isRecordOf(record, workload))
   const kept = await keepRecord(cluster, workload, clones, signal)
   await stopClones(cluster, clones, signal)
@@ -70,7 +94,7 @@ export async function revertSwap(
   const restored = await restore(cluster, kept, options)
   const clean = await removeMarks(cluster, restored, record?.owners ?? [], signal)
   await deleteClones(cluster, clones, options)
-  return settle(cluster, { workload: clean, names, title, options })
+  return clean
 }
 
 /** The workload's clones, and all names that their pods may bear: a clone may be gone before its pods. */
@@ -174,11 +198,7 @@ async function removeMarks(
   })
 }
 
-interface Settling {
-  workload: KubeObject
-  /** The clones' names. */
-  names: string[]
-  title: string
+interface Settling extends Found {
   options: RevertOptions
 }
 

@@ -1,7 +1,7 @@
 /** What happens during `up` and `down`, for whoever shows it. */
 export type SwapEvent =
   /** Something to know that stops nothing. */
-  | { type: 'warning'; message: string }
+  | { type: 'warning'; message: string; hint?: string }
   | { type: 'dry-run'; clone: string }
   /** From here on there is something to undo. */
   | { type: 'touching'; workload: string }

@@ -1,5 +1,7 @@
+import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { inBoth } from './find-workload.ts'
+import { type LeaseState, readLease } from './lease.ts'
 import { currentPod } from './pod-trouble.ts'
 import { marks, readRecord, readSession, readUndo, type WorkloadKind } from './record.ts'
 
@@ -18,11 +20,13 @@ export interface Swapped {
   owner?: string
   since?: string
   pod?: { name: string; phase: string }
+  /** Who is at it now; absent: nobody, or the person has no right to Leases. */
+  lease?: LeaseState
   /**
    * `no-clone`: a crash came between, or somebody deleted it. `left-over`: a clone whose original is gone, or is back
-   * already.
+   * already. `claimed`: nothing but a Lease.
    */
-  state: 'swapped' | 'no-clone' | 'left-over'
+  state: 'swapped' | 'no-clone' | 'left-over' | 'claimed'
 }
 
 /**
@@ -33,10 +37,11 @@ export async function findSwapped(
   cluster: Cluster,
   { name, signal }: { name?: string; signal: AbortSignal },
 ): Promise<Swapped[]> {
-  const [originals, clones, pods] = await Promise.all([
+  const [originals, clones, pods, leases] = await Promise.all([
     inBoth(kind => cluster.list(kind, { labelSelector: marks.undo, signal })),
     cluster.list('Deployment', { labelSelector: marks.clone, signal }),
     cluster.list('Pod', { labelSelector: marks.clone, signal }),
+    listLeases(cluster, signal),
   ])
   const found = new Map<string, Swapped>()
   for (const original of originals.flat()) {
@@ -52,8 +57,30 @@ export async function findSwapped(
       known ? { ...swapped, ...known, state: 'swapped' } : await orphan(cluster, swapped, clone, signal),
     )
   }
+  for (const lease of leases) {
+    const claimed = fromLease(lease)
+    if (claimed) found.set(claimed.uid, { ...claimed, ...found.get(claimed.uid), lease })
+  }
   const all = [...found.values()].sort((a, b) => a.name.localeCompare(b.name))
   return name === undefined ? all : all.filter(swapped => [swapped.name, swapped.dev, swapped.clone].includes(name))
+}
+
+async function listLeases(cluster: Cluster, signal: AbortSignal): Promise<LeaseState[]> {
+  try {
+    const leases = await cluster.list('Lease', { labelSelector: marks.lease, signal })
+    return leases.map(lease => readLease(lease, cluster.serverTimeMs()))
+  } catch (error) {
+    if (error instanceof UserError && error.code === 'forbidden') return []
+    throw error
+  }
+}
+
+function fromLease(lease: LeaseState): Swapped | undefined {
+  const [of] = lease.object.metadata.ownerReferences ?? []
+  if (of?.kind !== 'Deployment' && of?.kind !== 'StatefulSet') return undefined
+  const { kind, name, uid } = of
+  const { session, owner, since, dev } = lease
+  return { kind, name, uid, replicas: 0, session, owner, since, dev, state: 'claimed' }
 }
 
 function fromOriginal(original: KubeObject): Swapped {

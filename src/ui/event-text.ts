@@ -72,7 +72,7 @@ function swapLines(event: SwapEvent): Line[] {
   const busy = (text: string): Line[] => [{ tone: 'busy', text }]
   switch (event.type) {
     case 'warning':
-      return [{ tone: 'warn', text: event.message }]
+      return withHint({ tone: 'warn', text: event.message }, event.hint)
     case 'dry-run':
       return busy(`asking the cluster whether it takes ${event.clone}`)
     case 'scaled-down':
@@ -197,6 +197,8 @@ function endedLines(event: Extract<UiEvent, { type: 'ended' }>): Line[] {
   if (outcome.reason.kind === 'failed' && outcome.cluster === 'untouched') return []
   const workload = event.workload ?? dev
   switch (outcome.cluster) {
+    case 'gone':
+      break
     case 'untouched':
       lines.push({ tone: 'note', text: 'nothing was changed in the cluster' })
       break

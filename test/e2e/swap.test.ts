@@ -285,7 +285,7 @@ describe.skipIf(!real)('a swap that is broken off', () => {
     for (let at = 1; ; at += 1) {
       let writes = 0
       const faulty = new FaultyCluster(stage.cluster, ({ verb, dryRun }) => {
-        if (!['create', 'patch', 'delete'].includes(verb) || dryRun) return undefined
+        if (!['create', 'patch', 'replace', 'delete'].includes(verb) || dryRun) return undefined
         writes += 1
         return writes === at ? fault : undefined
       })

@@ -92,6 +92,41 @@ export function clusterContract(open: () => Promise<ContractSubject>): void {
     })
   })
 
+  describe('replacing', () => {
+    const lease = (name: string, renewTime = '2026-11-21T08:00:00.000000Z'): KubeObject => ({
+      metadata: { name },
+      spec: { holderIdentity: 'ann', leaseDurationSeconds: 45, renewTime },
+    })
+
+    it('puts the new one in its place, and stamps the change with its own clock', async () => {
+      const { object: made } = await cluster.create('Lease', lease('renewed'))
+      const stamp = ({ metadata }: KubeObject) => Date.parse(metadata.managedFields?.[0]?.time ?? '')
+      const wanted = { ...made, spec: { ...made.spec, renewTime: '2026-11-21T08:00:15.000000Z' } }
+      await expect.poll(() => cluster.serverTimeMs(), { timeout: 30_000 }).toBeGreaterThan(stamp(made) + 2_000)
+      const { object } = await cluster.replace('Lease', wanted)
+      expect(object).toMatchObject({ kind: 'Lease', spec: { holderIdentity: 'ann', renewTime: wanted.spec.renewTime } })
+      expect(object.metadata.uid).toBe(made.metadata.uid)
+      expect(object.metadata.resourceVersion).not.toBe(made.metadata.resourceVersion)
+      expect(stamp(object)).toBeGreaterThan(stamp(made))
+      // each is told to a second
+      expect(Math.abs(cluster.serverTimeMs() - stamp(object))).toBeLessThan(10_000)
+    })
+
+    it('refuses a stale version, another uid, and one that is gone', async () => {
+      const { object: made } = await cluster.create('Lease', lease('stale'))
+      await cluster.replace('Lease', { ...made, spec: { ...made.spec, holderIdentity: 'ben' } })
+      const conflict = { code: 'conflict', cause: { status: 409 } }
+      expect(await failure(cluster.replace('Lease', made))).toMatchObject(conflict)
+      expect((await cluster.get('Lease', 'stale')).spec.holderIdentity).toBe('ben')
+      const uid = '00000000-0000-0000-0000-000000000000'
+      const { name } = made.metadata
+      expect(await failure(cluster.replace('Lease', { ...made, metadata: { name, uid } }))).toMatchObject(conflict)
+      await cluster.delete('Lease', 'stale')
+      expect(await failure(cluster.replace('Lease', made))).toMatchObject(conflict)
+      expect(await cluster.find('Lease', 'stale')).toBeNull()
+    })
+  })
+
   describe('patching', () => {
     it('merges: null removes, other fields stay', async () => {
       await seeded('merged')

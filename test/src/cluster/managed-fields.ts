@@ -12,7 +12,7 @@ export function ownFields(
   before: KubeObject | undefined,
   after: KubeObject,
   entries: ManagedField[],
-  manager: string,
+  { manager, time }: { manager: string; time: string },
 ): ManagedField[] {
   const was = leaves(before)
   const is = leaves(after)
@@ -32,12 +32,13 @@ export function ownFields(
         manager,
         operation: 'Update',
         apiVersion: 'apps/v1',
-        time: after.metadata.creationTimestamp ?? '',
+        time,
         fieldsType: 'FieldsV1',
         fieldsV1: {},
       }
       result.push(own)
     }
+    own.time = time
     for (const path of changed) add(own.fieldsV1, path.split('\0'))
   }
   return result.filter(({ fieldsV1 }) => Object.keys(fieldsV1).length > 0)

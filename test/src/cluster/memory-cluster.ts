@@ -34,6 +34,10 @@ export class MemoryCluster implements Cluster {
   readonly apiGroups = new Set(['apps'])
   /** `Warning` headers for a write; Pod Security speaks through them. */
   warn: (kind: Kind, object: KubeObject) => string[] = () => []
+  /** How far its clock is ahead of ours. */
+  aheadMs = 0
+  /** Verb and kind of what the person has no right to. */
+  denies: (verb: string, kind: Kind) => boolean = () => false
   log: (pod: string, container: string) => string = () => ''
   readonly controllers: MemoryControllers
   readonly #objects = new Map<Kind, Map<string, KubeObject>>()
@@ -46,31 +50,31 @@ export class MemoryCluster implements Cluster {
   }
 
   async get(kind: Kind, name: string): Promise<KubeObject> {
-    await tick()
+    await this.#asked('get', kind)
     const object = this.peek(kind, name)
     if (!object) throw this.#refusal(404, 'NotFound', `${resourceOf(kind).plural} "${name}" not found`)
     return object
   }
 
   async find(kind: Kind, name: string): Promise<KubeObject | null> {
-    await tick()
+    await this.#asked('get', kind)
     return this.peek(kind, name) ?? null
   }
 
   async list(kind: Kind, options: ListOptions = {}): Promise<KubeObject[]> {
-    await tick()
+    await this.#asked('list', kind)
     return this.all(kind).filter(object => matches(object, options))
   }
 
   async create(kind: Kind, object: KubeObject, options: WriteOptions = {}): Promise<Written> {
-    await tick()
+    await this.#asked('create', kind)
     options.signal?.throwIfAborted()
     const warnings = this.warn(kind, object)
     return { object: this.put(kind, object, 'podswap', options.dryRun), warnings }
   }
 
   async patch(kind: Kind, name: string, patch: object, options: WriteOptions = {}): Promise<Written> {
-    await tick()
+    await this.#asked('patch', kind)
     options.signal?.throwIfAborted()
     const before = this.peek(kind, name)
     if (!before) throw this.#refusal(404, 'NotFound', `${resourceOf(kind).plural} "${name}" not found`)
@@ -85,12 +89,26 @@ export class MemoryCluster implements Cluster {
     return { object: this.put(kind, wanted, 'podswap', options.dryRun, before), warnings }
   }
 
+  async replace(kind: Kind, object: KubeObject, options: WriteOptions = {}): Promise<Written> {
+    await this.#asked('update', kind)
+    options.signal?.throwIfAborted()
+    const { name = '', uid, resourceVersion } = object.metadata
+    const before = this.peek(kind, name)
+    const was = before?.metadata ?? {}
+    if (!before || (uid ?? was.uid) !== was.uid || (resourceVersion ?? was.resourceVersion) !== was.resourceVersion) {
+      throw this.#refusal(409, 'Conflict', `${name}: the object has been modified`)
+    }
+    const { uid: own, resourceVersion: version, managedFields } = was
+    const wanted = { ...object, metadata: { managedFields, ...object.metadata, uid: own, resourceVersion: version } }
+    return { object: this.put(kind, wanted, 'podswap', options.dryRun, before), warnings: this.warn(kind, wanted) }
+  }
+
   async delete(
     kind: Kind,
     name: string,
     preconditions: { uid?: string; resourceVersion?: string } = {},
   ): Promise<void> {
-    await tick()
+    await this.#asked('delete', kind)
     const object = this.peek(kind, name)
     if (!object) return
     const { uid, resourceVersion } = object.metadata
@@ -101,7 +119,7 @@ export class MemoryCluster implements Cluster {
   }
 
   async watch(kind: Kind, options: WatchOptions, on: (event: WatchEvent) => void): Promise<void> {
-    await tick()
+    await this.#asked('watch', kind)
     const { signal } = options
     if (signal.aborted) return
     const watcher: Watcher = { kind, options, queue: [], wake: () => {} }
@@ -140,6 +158,10 @@ export class MemoryCluster implements Cluster {
 
   async hasApiGroup(group: string): Promise<boolean> {
     return this.apiGroups.has(group)
+  }
+
+  serverTimeMs(): number {
+    return Date.now() + this.aheadMs
   }
 
   close(): void {
@@ -198,7 +220,10 @@ export class MemoryCluster implements Cluster {
     Object.assign(after, { apiVersion: apiVersionOf(kind), kind })
     const isSpecSame = JSON.stringify(before?.spec) === JSON.stringify(after.spec)
     if (!before) this.#uids += 1
-    const fields = ownFields(before, after, object.metadata.managedFields ?? [], manager)
+    const fields = ownFields(before, after, object.metadata.managedFields ?? [], {
+      manager,
+      time: new Date(this.serverTimeMs()).toISOString(),
+    })
     after.metadata = {
       ...after.metadata,
       namespace: this.namespace,
@@ -242,6 +267,15 @@ export class MemoryCluster implements Cluster {
       watcher.wake()
     }
     this.controllers.changed()
+  }
+
+  async #asked(verb: string, kind: Kind): Promise<void> {
+    await tick()
+    if (!this.denies(verb, kind)) return
+    const { group, plural } = resourceOf(kind)
+    const where = { server: this.server, context: this.context, namespace: this.namespace }
+    const body = JSON.stringify({ reason: 'Forbidden', message: `cannot ${verb} ${plural}` })
+    throw refusalOf(403, body, { verb, group, resource: plural }, where)
   }
 
   #validate(kind: Kind, object: KubeObject): void {

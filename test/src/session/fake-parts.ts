@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Dev, SyncFolder } from '../../../src/manifest/manifest.ts'
-import type { Dial, SessionParts } from '../../../src/session/parts.ts'
+import type { ClaimedSwap, Dial, SessionParts } from '../../../src/session/parts.ts'
 import type { SessionConfig } from '../../../src/session/run.ts'
 import type { PodRef } from '../../../src/session/session-state.ts'
 import type { DevPodNews } from '../../../src/swap/dev-pod-watcher.ts'
@@ -128,10 +128,13 @@ export class FakeParts implements SessionParts {
   readonly syncs: FakeSync[] = []
   dial: Dial | null = null
   tell: (news: DevPodNews) => void = () => {}
+  loseClaim: (error: UserError) => void = () => {}
   loseClone: (error: UserError) => void = () => {}
   /** How the swap goes. */
   resumed = false
+  tookOver = false
   portTaken: UserError | null = null
+  portTakenTimes = Number.POSITIVE_INFINITY
   refusedBefore: UserError | null = null
   refusedAfter: UserError | null = null
   revertFails: UserError | null = null
@@ -140,15 +143,33 @@ export class FakeParts implements SessionParts {
 
   async bindForwards(dial: Dial) {
     this.log.push('bind')
-    if (this.portTaken) throw this.portTaken
+    if (this.portTaken && this.portTakenTimes > 0) {
+      this.portTakenTimes -= 1
+      throw this.portTaken
+    }
     this.dial = dial
     const lines = [{ local: 'localhost:8080', remote: 'localhost:8080', host: 'localhost', port: 8080 }]
     return { lines, close: async () => void this.log.push('unbind') }
   }
 
-  async applySwap({ signal, touching }: Parameters<SessionParts['applySwap']>[0]) {
-    this.log.push('apply')
+  async claimSwap(): Promise<ClaimedSwap> {
+    this.log.push('claim')
     if (this.refusedBefore) throw this.refusedBefore
+    return {
+      tookOver: this.tookOver,
+      apply: how => this.#apply(how),
+      keep: signal =>
+        new Promise((resolve, reject) => {
+          signal.addEventListener('abort', () => resolve())
+          this.loseClaim = reject
+        }),
+      renew: () => void this.log.push('renew'),
+      release: async () => void this.log.push('release'),
+    }
+  }
+
+  async #apply({ signal, touching }: Parameters<ClaimedSwap['apply']>[0]) {
+    this.log.push('apply')
     if (!this.resumed) touching()
     await this.swapGate
     signal.throwIfAborted()

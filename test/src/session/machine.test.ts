@@ -22,7 +22,11 @@ function play(events: SessionEvent[], options = foreground): { state: SessionSta
   return { state, effects }
 }
 
-const toSwap: SessionEvent[] = [{ type: 'start' }, { type: 'forwards-bound' }]
+const toSwap: SessionEvent[] = [
+  { type: 'start' },
+  { type: 'swap-claimed', tookOver: false },
+  { type: 'forwards-bound' },
+]
 const toPod: SessionEvent[] = [...toSwap, { type: 'swap-touched' }, { type: 'swap-applied', resumed: false }]
 const toAttach: SessionEvent[] = [...toPod, { type: 'pod-running', pod }]
 const toSync: SessionEvent[] = [...toAttach, { type: 'attached', attempt: 1 }]
@@ -38,7 +42,14 @@ const left = (kind: 'left' | 'stopped') => ({ type: 'end', outcome: { reason: { 
 
 describe('the way to ready', () => {
   test.each<[string, SessionEvent[], string, object[]]>([
-    ['start', [{ type: 'start' }], 'starting', [{ type: 'bind-forwards' }]],
+    ['start', [{ type: 'start' }], 'starting', [{ type: 'claim-swap' }]],
+    ['claimed', toSwap.slice(0, 2), 'starting', [{ type: 'bind-forwards', patient: false }]],
+    [
+      'claimed from somebody else',
+      [{ type: 'start' }, { type: 'swap-claimed', tookOver: true }],
+      'starting',
+      [{ type: 'bind-forwards', patient: true }],
+    ],
     ['forwards bound', toSwap, 'swapping', [{ type: 'apply-swap' }]],
     ['swap applied', toPod, 'waiting-pod', [{ type: 'watch-pod' }]],
     ['pod pending', [...toPod, { type: 'pod-pending' }], 'waiting-pod', []],
@@ -305,7 +316,7 @@ describe('the end', () => {
   test('the first attach is tried a limited number of times', () => {
     let { state, effects } = play(toAttach)
     let failures = 0
-    while (state.step !== 'undo') {
+    while (state.step !== 'undo' && failures < 100) {
       failures++
       ;({ state, effects } = step(state, { type: 'attach-failed', attempt: state.attempt, error: error('agent') }))
       if (state.link === 'waiting') ({ state, effects } = step(state, { type: 'retry-due', attempt: state.attempt }))
@@ -320,6 +331,7 @@ describe('whatever happens', () => {
   const attempt = fc.nat(4)
   const event: fc.Arbitrary<SessionEvent> = fc.oneof(
     fc.constantFrom<SessionEvent>(
+      { type: 'swap-claimed', tookOver: false },
       { type: 'forwards-bound' },
       { type: 'swap-touched' },
       { type: 'swap-applied', resumed: false },
@@ -338,6 +350,7 @@ describe('whatever happens', () => {
     ),
     code.map(of => ({ type: 'failed', error: error(of) }) as const),
     code.map(of => ({ type: 'pod-failed', error: error(of) }) as const),
+    code.map(of => ({ type: 'swap-gone', error: error(of) }) as const),
     code.map(of => ({ type: 'revert-failed', error: error(of) }) as const),
     attempt.map(of => ({ type: 'attached', attempt: of }) as const),
     attempt.map(of => ({ type: 'synced', attempt: of }) as const),
@@ -433,7 +446,15 @@ describe('whatever happens', () => {
           const ends = next.effects.find(effect => effect.type === 'end')
           const { ending } = state
           const ownFailure = ending?.kind === 'failed' && ending.error.code !== 'held'
-          if (ends && before.step !== 'undo' && before.fresh && before.touched && !before.readyOnce) {
+          // what somebody else ended has nothing left to undo
+          if (
+            ends &&
+            given.type !== 'swap-gone' &&
+            before.step !== 'undo' &&
+            before.fresh &&
+            before.touched &&
+            !before.readyOnce
+          ) {
             expect(ownFailure).toBe(false)
           }
         }

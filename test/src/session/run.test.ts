@@ -62,13 +62,15 @@ describe('the way to ready', () => {
     begun.sync().inStep()
     await expect.poll(begun.phase).toBe('ready')
     expect(parts.pod.calls).toEqual(['start-command'])
-    expect(parts.log).toEqual(
-      ['bind', 'apply', 'watch', 'attach web-podswap-1 control', 'attach web-podswap-1 bulk'].toSpliced(
-        2,
-        0,
-        'open-sync',
-      ),
-    )
+    expect(parts.log).toEqual([
+      'claim',
+      'bind',
+      'apply',
+      'open-sync',
+      'watch',
+      'attach web-podswap-1 control',
+      'attach web-podswap-1 bulk',
+    ])
     expect(parts.pod.syncs).toEqual([
       { kind: 'sync', lane: 'control', folder: '/app', session: 'sync-1', attempt: 1 },
       { kind: 'sync', lane: 'bulk', folder: '/app', session: 'sync-1', attempt: 1 },
@@ -187,20 +189,26 @@ describe('the way to ready', () => {
 
 describe('a start that does not get there', () => {
   const outcomes: [string, (parts: FakeParts) => void, ErrorCode, string, string[]][] = [
-    ['a busy port touches nothing', p => (p.portTaken = error('port-in-use')), 'port-in-use', 'untouched', ['bind']],
+    [
+      'a busy port touches nothing',
+      p => (p.portTaken = error('port-in-use')),
+      'port-in-use',
+      'untouched',
+      ['claim', 'bind', 'release'],
+    ],
     [
       'a refusal before the first write touches nothing',
       p => (p.refusedBefore = error('not-found')),
       'not-found',
       'untouched',
-      ['bind', 'apply', 'unbind'],
+      ['claim'],
     ],
     [
       'a refusal after it is undone',
       p => (p.refusedAfter = error('rejected')),
       'rejected',
       'reverted',
-      ['bind', 'apply', 'revert', 'unbind'],
+      ['claim', 'bind', 'apply', 'revert', 'unbind'],
     ],
     [
       'an undo that fails is told',
@@ -210,13 +218,42 @@ describe('a start that does not get there', () => {
       },
       'rejected',
       'revert-failed',
-      ['bind', 'apply', 'revert', 'unbind'],
+      ['claim', 'bind', 'apply', 'revert', 'unbind'],
     ],
   ]
   test.each(outcomes)('%s', async (_name, prepare, code, cluster, log) => {
     const begun = begin({}, prepare)
     expect(await begun.session.done).toMatchObject({ reason: { kind: 'failed', error: { code } }, cluster })
     expect(begun.parts.log).toEqual(log)
+    await expectClosed(begun)
+  })
+
+  test('a port that the one who was taken over from still has is waited for', async () => {
+    const begun = begin({}, parts => {
+      parts.tookOver = true
+      parts.portTaken = error('port-in-use')
+      parts.portTakenTimes = 3
+    })
+    for (let round = 0; round < 3; round++) {
+      await settle()
+      await begun.parts.clock.advance(200)
+    }
+    await expect.poll(() => begun.parts.log).toContain('apply')
+    begun.session.stop()
+    await begun.session.done
+    await expectClosed(begun)
+  })
+
+  test('but not for ever', async () => {
+    const begun = begin({}, parts => {
+      parts.tookOver = true
+      parts.portTaken = error('port-in-use')
+    })
+    for (let round = 0; round < 100 && begun.phase() !== 'ended'; round++) {
+      await settle()
+      await begun.parts.clock.advance(200)
+    }
+    expect(await begun.session.done).toMatchObject({ reason: { error: { code: 'port-in-use' } }, cluster: 'untouched' })
     await expectClosed(begun)
   })
 
@@ -249,10 +286,10 @@ describe('a start that does not get there', () => {
     await settle()
     begun.session.interrupt('SIGINT')
     await settle()
-    expect(begun.parts.log).toEqual(['bind', 'apply'])
+    expect(begun.parts.log).toEqual(['claim', 'bind', 'apply'])
     go()
     expect(await begun.session.done).toEqual({ reason: { kind: 'interrupted', signal: 'SIGINT' }, cluster: 'reverted' })
-    expect(begun.parts.log).toEqual(['bind', 'apply', 'revert', 'unbind'])
+    expect(begun.parts.log).toEqual(['claim', 'bind', 'apply', 'revert', 'unbind'])
     await expectClosed(begun)
   })
 
@@ -394,18 +431,30 @@ describe('connections come and go', () => {
     await expectClosed(begun)
   })
 
-  test('the clone is gone, or somebody else’s: the session ends and says so', async () => {
-    for (const code of ['not-found', 'held'] as const) {
-      const begun = begin()
+  test('the swap is gone, or somebody else’s: the session ends, says so and leaves it', async () => {
+    const ends: [(parts: FakeParts) => void, ErrorCode, string][] = [
+      [parts => parts.loseClone(error('not-found')), 'not-found', 'gone'],
+      [parts => parts.loseClone(error('held')), 'held', 'swapped'],
+      [parts => parts.loseClaim(error('held')), 'held', 'swapped'],
+    ]
+    for (const [lose, code, cluster] of ends) {
+      const begun = begin({ downOnExit: true })
       await toReady(begun)
-      begun.parts.loseClone(error(code))
-      expect(await begun.session.done).toMatchObject({
-        reason: { kind: 'failed', error: { code } },
-        cluster: 'swapped',
-      })
+      lose(begun.parts)
+      expect(await begun.session.done).toMatchObject({ reason: { kind: 'failed', error: { code } }, cluster })
       expect(begun.parts.log).not.toContain('revert')
       await expectClosed(begun)
     }
+  })
+
+  test('after sleep the others are shown at once that it lives', async () => {
+    const begun = begin()
+    await toReady(begun)
+    await begun.parts.clock.jump(60_000)
+    expect(begun.parts.log).toContain('renew')
+    begun.session.leave()
+    await begun.session.done
+    await expectClosed(begun)
   })
 
   test('an attempt under way when the session ends leaves nothing behind', async () => {

@@ -61,8 +61,11 @@ describe.each(shapes)('%s', (_name, workload) => {
         },
       )
       expect(await down()).toMatchObject({ isReady: true, leftovers: [] })
-      const cloneWasMade = faulty.calls.some(({ verb, dryRun }) => verb === 'create' && !dryRun)
-      const cloneWasLost = !cloneWasMade || (die === 'before' && faulty.calls.at(-1)?.verb === 'create')
+      const cloneWasMade = faulty.calls.some(
+        ({ verb, kind, dryRun }) => verb === 'create' && kind === 'Deployment' && !dryRun,
+      )
+      const last = faulty.calls.at(-1)
+      const cloneWasLost = !cloneWasMade || (die === 'before' && last?.verb === 'create' && last.kind === 'Deployment')
       await expectUntouched(cluster, before, { cloneWasLost })
       expect(cluster.all('PersistentVolumeClaim')).toEqual(claims)
       cluster.close()
@@ -109,7 +112,7 @@ describe.each(shapes)('%s', (_name, workload) => {
       const { cluster, before, up, down } = await start(workload)
       let writes = 0
       const once = (call: { verb: string; dryRun: boolean }) => {
-        if (!['create', 'patch', 'delete'].includes(call.verb) || call.dryRun) return undefined
+        if (!['create', 'patch', 'replace', 'delete'].includes(call.verb) || call.dryRun) return undefined
         writes += 1
         return writes === at ? fault : undefined
       }

@@ -12,7 +12,7 @@ import type {
 /** A call of the port, counted from 1. */
 export interface Call {
   index: number
-  verb: 'get' | 'find' | 'list' | 'create' | 'patch' | 'delete' | 'watch'
+  verb: 'get' | 'find' | 'list' | 'create' | 'patch' | 'replace' | 'delete' | 'watch'
   kind: Kind
   dryRun: boolean
 }
@@ -62,6 +62,9 @@ export class FaultyCluster implements Cluster {
   patch(kind: Kind, name: string, patch: object, options?: WriteOptions) {
     return this.#meet('patch', kind, options, () => this.#inner.patch(kind, name, patch, options))
   }
+  replace(kind: Kind, object: KubeObject, options?: WriteOptions) {
+    return this.#meet('replace', kind, options, () => this.#inner.replace(kind, object, options))
+  }
   delete(kind: Kind, name: string, preconditions?: { uid?: string }, options?: { signal?: AbortSignal }) {
     return this.#meet('delete', kind, options, () => this.#inner.delete(kind, name, preconditions, options))
   }
@@ -78,6 +81,9 @@ export class FaultyCluster implements Cluster {
   }
   hasApiGroup(group: string) {
     return this.#inner.hasApiGroup(group)
+  }
+  serverTimeMs() {
+    return this.#inner.serverTimeMs()
   }
   close() {
     this.#inner.close()

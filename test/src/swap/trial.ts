@@ -1,7 +1,9 @@
 import { expect } from 'vitest'
 import type { Cluster, KubeObject } from '../../../src/cluster/cluster.ts'
-import { applySwap, type SwapRequest } from '../../../src/swap/apply.ts'
+import { applySwap } from '../../../src/swap/apply.ts'
+import type { SwapRequest } from '../../../src/swap/claim.ts'
 import { until } from '../../../src/swap/follow.ts'
+import { undoSession } from '../../../src/swap/lease.ts'
 import { marks, type WorkloadKind } from '../../../src/swap/record.ts'
 import { type Reverted, revertSwap } from '../../../src/swap/revert.ts'
 import type { SwapEvent } from '../../../src/swap/swap-event.ts'
@@ -34,7 +36,13 @@ export class Trial {
     cluster = this.cluster,
   ): Promise<Reverted> {
     const { kind = 'Deployment', name = 'web', readyMs = 20_000 } = target
-    const options = { signal: AbortSignal.timeout(60_000), on: (event: SwapEvent) => this.events.push(event), readyMs }
+    const by = { owner: 'cara@desk', session: undoSession('1') }
+    const options = {
+      by,
+      signal: AbortSignal.timeout(60_000),
+      on: (event: SwapEvent) => this.events.push(event),
+      readyMs,
+    }
     return revertSwap(cluster, { kind, name }, options)
   }
 
@@ -64,6 +72,7 @@ export async function expectUntouched(
     const left = async () => (await cluster.list(kind, { labelSelector })).map(({ metadata }) => metadata.name)
     await expect.poll(left, { timeout: 60_000, interval: 200 }).toEqual([])
   }
+  expect(await cluster.list('Lease', { labelSelector: marks.lease })).toEqual([])
   const rest = [...(await cluster.list('ReplicaSet')), ...(await cluster.list('Pod'))]
   expect(JSON.stringify(rest.map(({ metadata: { managedFields, ...metadata } }) => metadata))).not.toContain(
     'podswap.dev',

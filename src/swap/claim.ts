@@ -1,0 +1,168 @@
+import { systemTimers, type Timers } from '../../syncer/base/clock.ts'
+import { UserError } from '../../syncer/base/errors.ts'
+import type { Cluster, KubeObject } from '../cluster/cluster.ts'
+import type { Dev, Resources } from '../manifest/manifest.ts'
+import { tryClone } from './clone.ts'
+import { findWorkload, titleOf } from './find-workload.ts'
+import { dropLease, heldBy, type LeaseHolder, takeLease } from './lease.ts'
+import { LeaseKeeper } from './lease-keeper.ts'
+import { type PlanInput, type PlanOptions, planSwap, type SwapPlan, workloadKind } from './plan.ts'
+import { defaultsSeen, podTemplate } from './pod-template.ts'
+import { type Holder, holderOf, podsOf, readSituation, type Situation } from './situation.ts'
+import type { OnSwapEvent } from './swap-event.ts'
+
+export interface SwapRequest {
+  dev: Dev
+  options: PlanOptions
+  /** Takes the workload from whoever holds it. */
+  takeOver?: boolean
+  signal: AbortSignal
+  on: OnSwapEvent
+  timers?: Timers
+}
+
+/** What is to be done, from one look at the cluster. */
+export interface SwapDraft {
+  workload: KubeObject
+  situation: Situation
+  input: PlanInput
+  plan: SwapPlan
+}
+
+/** A workload that nobody else will swap, and that is not touched yet. */
+export interface SwapClaim extends SwapDraft {
+  request: SwapRequest
+  /** Renews the Lease; null where the person has no right to Leases. */
+  keeper: LeaseKeeper | null
+  /** Somebody else held it, or may have. */
+  tookOver: boolean
+}
+
+/**
+ * Finds the dev's workload, plans the swap, asks the cluster whether it would take it, and takes the workload's Lease.
+ * Fails, with nothing of the workload touched, where it is somebody else's (`held`), cannot be swapped, or the cluster
+ * would refuse the clone (`rejected`).
+ */
+export async function claimSwap(cluster: Cluster, request: SwapRequest): Promise<SwapClaim> {
+  const { dev, signal, on } = request
+  const draft = await draftSwap(cluster, request, await findWorkload(cluster, dev, signal))
+  const { plan, situation } = draft
+  const other = tellOther(situation, request)
+  await tryClone(cluster, { plan, situation, signal, on })
+  return { ...draft, request, keeper: await takeLeaseOf(cluster, draft, request), tookOver: other !== undefined }
+}
+
+/** Looks at the workload and plans. Fails with `held` where it is somebody else's. */
+export async function draftSwap(cluster: Cluster, request: SwapRequest, workload: KubeObject): Promise<SwapDraft> {
+  const situation = await readSituation(cluster, workload, request.signal)
+  refuseHeld(situation, request)
+  const input = await planInput(cluster, situation, request)
+  return { workload, situation, input, plan: planSwap(input) }
+}
+
+async function takeLeaseOf(
+  cluster: Cluster,
+  { workload, situation }: SwapDraft,
+  { dev, options, takeOver = false, signal, on, timers = systemTimers }: SwapRequest,
+): Promise<LeaseKeeper | null> {
+  const holder: LeaseHolder = { owner: options.owner, session: options.sessionId, dev: dev.name }
+  const { lease: found, leaseDenied } = situation
+  try {
+    if (leaseDenied) throw leaseDenied
+    const lease = await takeLease(cluster, { workload, holder, takeOver, signal }, found)
+    return new LeaseKeeper(cluster, { workload, holder, lease, timers })
+  } catch (error) {
+    if (signal.aborted) await dropOwn(cluster, workload, holder.session)
+    if (!(error instanceof UserError) || error.code !== 'forbidden') throw error
+    const message = `you may not use Leases in ${cluster.namespace}: others cannot see whether you are still at ${titleOf(workload)}`
+    on({ type: 'warning', message, hint: leaseRules })
+    return null
+  }
+}
+
+/** A request that was given up may have been done. */
+async function dropOwn(cluster: Cluster, workload: KubeObject, session: string): Promise<void> {
+  const signal = AbortSignal.timeout(giveUpMs)
+  const target = { kind: workloadKind(workload), name: workload.metadata.name ?? '' }
+  try {
+    await dropLease(cluster, target, session, signal)
+  } catch {
+    // it lapses by itself
+  }
+}
+
+const giveUpMs = 3_000
+
+const leaseRules =
+  'a Role must hold {apiGroups: ["coordination.k8s.io"], resources: ["leases"], ' +
+  'verbs: ["get", "list", "watch", "create", "update", "delete"]}'
+
+function refuseHeld(situation: Situation, { options, takeOver }: SwapRequest): void {
+  const holder = holderOf(situation, options.sessionId)
+  if (!holder || holder.isMine || holder.life === 'lapsed' || takeOver) return
+  if (holder.life === 'here' && situation.lease) throw heldBy(situation.workload, situation.lease)
+  throw new UserError('held', heldText(situation, holder), {
+    hint: [
+      'whether they are still there cannot be told: no Lease says so',
+      'ask them to run `podswap down`, or take it with `podswap up --take-over`',
+    ].join('\n'),
+  })
+}
+
+/** Says from whom the workload is taken, if from anybody. */
+function tellOther(situation: Situation, { options, on }: SwapRequest): Holder | undefined {
+  const holder = holderOf(situation, options.sessionId)
+  if (!holder || holder.isMine) return undefined
+  const isLapsed = holder.life === 'lapsed' && situation.lease
+  const how = isLapsed ? ` and was last there ${agoText(situation.lease?.ageMs ?? 0)} ago` : ''
+  on({ type: 'warning', message: `${heldText(situation, holder)}${how}: taken over` })
+  return holder
+}
+
+function heldText({ workload }: Situation, holder: Holder): string {
+  const { owner = `somebody else (session ${holder.session})`, since } = holder
+  return `${titleOf(workload)} is held by ${owner}${since ? ` since ${since}` : ''}`
+}
+
+function agoText(ms: number): string {
+  const minutes = Math.round(ms / 60_000)
+  return minutes < 2 ? `${Math.round(ms / 1000)} s` : minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`
+}
+
+async function planInput(cluster: Cluster, situation: Situation, request: SwapRequest): Promise<PlanInput> {
+  const { workload, record, cloneName, oldPods } = situation
+  const { dev, options, signal } = request
+  const [defaults, assignsUsers] = await Promise.all([
+    record ? record.defaults : readDefaults(cluster, workload, oldPods, dev, signal),
+    leavesUserOpen(workload, dev) && cluster.hasApiGroup('security.openshift.io', { signal }),
+  ])
+  return {
+    workload,
+    dev,
+    options,
+    cloneName,
+    ...(record && { earlier: record }),
+    ...(defaults && { defaults }),
+    ...(assignsUsers && { assignsUsers }),
+  }
+}
+
+async function readDefaults(
+  cluster: Cluster,
+  workload: KubeObject,
+  pods: KubeObject[],
+  dev: Dev,
+  signal: AbortSignal,
+): Promise<Resources | undefined> {
+  const [pod] = (await podsOf(cluster, workload, pods, signal)).filter(({ status }) => status?.phase !== 'Failed')
+  const container = dev.container ?? podTemplate(workload).spec.containers[0]?.name
+  return pod && container !== undefined ? defaultsSeen(podTemplate(workload), pod, container) : undefined
+}
+
+/** Only then does it matter whether the cluster assigns users by itself. */
+function leavesUserOpen(workload: KubeObject, dev: Dev): boolean {
+  const { containers, securityContext: ofPod } = podTemplate(workload).spec
+  const chosen = dev.container === undefined ? containers[0] : containers.find(({ name }) => name === dev.container)
+  const security: Record<string, unknown> = { ...ofPod, ...chosen?.securityContext, ...dev.securityContext }
+  return security.runAsNonRoot === true && security.runAsUser === undefined
+}
