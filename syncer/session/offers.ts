@@ -1,18 +1,19 @@
 import { hash } from 'node:crypto'
 import { errnoOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { absent, folder, hashOf, isFile, kindOf, type Token } from '../core/content.ts'
+import { absent, folder, hashOf, isFile, type Token } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
 import { inTree } from '../disk/disk.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { Ack, Put, Rej } from '../wire/sync-message.ts'
 import type { Exchange, Flight } from './exchange.ts'
+import { FolderOrder } from './folder-order.ts'
 import { collectGraft } from './readings.ts'
 import type { Member, Transfer, Transfers } from './transfers.ts'
 
 /** Content that may be under way inside PUTs at once; more goes ahead on the bulk lane. */
 const inlineBytesInFlightMax = 512 * 1024
-const flightsMax = 8_192
+const openPutsMax = 8_192
 /** A smaller subtree that was made just now is there sooner path by path: its content needs no answer first. */
 const urgentGraftMinDefault = 64
 /** How soon a refused change is offered again unless the other end's own change comes first (sync-findings C). */
@@ -33,21 +34,21 @@ export interface OffersOptions {
 export class Offers {
   private readonly x: Exchange
   private readonly transfers: Transfers
+  private readonly order: FolderOrder
   private readonly urgentGraftMin: number
+  /** PUTs without an answer. */
+  private openPuts = 0
   private readonly inline = new Map<Entry, number>()
   private inlineBytes = 0
   /** Entries that may have changed since their content went ahead: they are looked at again when it is answered. */
   private readonly overtaken = new Set<Entry>()
-  /** Folders that something below waits for. */
-  private readonly awaited = new Set<Entry>()
-  /** Folders that leave, with the number of children that have not left yet. */
-  private readonly leaving = new Map<Entry, number>()
   /** Folders that were not taken as a subtree: they go path by path. */
   private readonly ungrafted = new Set<Entry>()
 
   constructor(exchange: Exchange, transfers: Transfers, options: OffersOptions = {}) {
     this.x = exchange
     this.transfers = transfers
+    this.order = new FolderOrder(exchange)
     this.urgentGraftMin = options.urgentGraftMin ?? urgentGraftMinDefault
   }
 
@@ -55,15 +56,15 @@ export class Offers {
     this.inline.clear()
     this.inlineBytes = 0
     this.overtaken.clear()
-    this.awaited.clear()
-    this.leaving.clear()
+    this.order.reset()
+    this.openPuts = 0
     this.ungrafted.clear()
   }
 
   /** Offers what is queued, changes of now first, until `isOver`. */
   step(isOver: () => boolean): void {
     const { x } = this
-    while (x.live && !isOver() && x.flights.size < flightsMax && x.writable('control')) {
+    while (x.live && !isOver() && this.openPuts < openPutsMax && x.writable('control')) {
       const [urgent] = x.urgent
       const [entry] = urgent === undefined ? x.backlog : [urgent]
       if (entry === undefined) return
@@ -75,14 +76,14 @@ export class Offers {
 
   get hasWork(): boolean {
     const { x } = this
-    return x.live && x.urgent.size + x.backlog.size > 0 && x.flights.size < flightsMax && x.writable('control')
+    return x.live && x.urgent.size + x.backlog.size > 0 && this.openPuts < openPutsMax && x.writable('control')
   }
 
   /** The content of a transfer is at the other end: the PUT follows, if it is still what stands here. */
   staged(entry: Entry, token: Token, id: number, live: boolean): void {
     const touched = this.overtaken.delete(entry)
     const wanted = entry.current === token && token !== entry.agreed && !this.x.flights.has(entry)
-    if (!wanted || !this.parentReady(entry)) {
+    if (!wanted || !this.order.parentReady(entry)) {
       this.x.send('control', { type: 'forget', id })
       this.x.queue(entry, false)
       return
@@ -97,7 +98,7 @@ export class Offers {
   graftStaged({ id, entry, urgent, rulesVersion }: Transfer, members: Member[]): void {
     const { x } = this
     const isLacked = members.every(member => member.entry.agreed === absent && !x.flights.has(member.entry))
-    if (entry.current !== folder || !isLacked || rulesVersion !== x.rulesVersion || !this.parentReady(entry)) {
+    if (entry.current !== folder || !isLacked || rulesVersion !== x.rulesVersion || !this.order.parentReady(entry)) {
       x.send('control', { type: 'forget', id })
       for (const member of members) this.requeue(member.entry)
       return
@@ -108,7 +109,7 @@ export class Offers {
     x.flights.get(entry)!.members = rest.map(member => member.entry)
     for (const { entry: below, token } of rest) {
       this.fly(below, { seq, data: token, stale: false, touched: this.overtaken.delete(below) })
-      if (token === folder) this.wakeChildren(below)
+      if (token === folder) this.order.wakeChildren(below)
     }
   }
 
@@ -180,6 +181,7 @@ export class Offers {
     const flight = entry && this.x.flights.get(entry)
     if (entry === undefined || flight === undefined || flight.seq !== message.seq) return undefined
     this.x.flights.delete(entry)
+    this.openPuts -= 1
     this.inlineBytes -= this.inline.get(entry) ?? 0
     this.inline.delete(entry)
     return { entry, flight }
@@ -197,7 +199,7 @@ export class Offers {
     const { parent } = entry
     if (parent !== null && this.transfers.has(parent) && entry.current !== folder) {
       // Its folder's PUT wakes it.
-      this.awaited.add(parent)
+      this.order.awaits(parent)
       return
     }
     const path = entry.path
@@ -218,7 +220,7 @@ export class Offers {
       return
     }
     if (look.token === folder && this.graft(entry, urgent)) return
-    if (!this.parentReady(entry) || !this.childrenGone(entry, look.token)) return
+    if (!this.order.parentReady(entry) || !this.order.childrenGone(entry, look.token)) return
     this.sendChange(entry, path, look.token, look.bytes, urgent)
   }
 
@@ -228,7 +230,7 @@ export class Offers {
     const { parent } = entry
     if (x.role === 'pod' || entry.agreed !== absent || this.ungrafted.has(entry) || parent === null) return false
     // Its folder may be on its way in another subtree: then that one's PUT goes first.
-    if (!transfers.has(parent) && !this.parentReady(entry)) return false
+    if (!transfers.has(parent) && !this.order.parentReady(entry)) return false
     const nowMs = x.clock.monotonic()
     const isFree = (each: Entry) => {
       const isUnderWay = x.flights.has(each) || x.holds.has(each) || transfers.has(each)
@@ -247,9 +249,9 @@ export class Offers {
   /** Nothing to tell: what stands here is agreed. */
   private settled(entry: Entry, token: Token): void {
     this.x.noRetry(entry)
-    if (token === folder) this.wakeChildren(entry)
+    if (token === folder) this.order.wakeChildren(entry)
     if (token === absent) {
-      this.left(entry)
+      this.order.left(entry)
       this.x.prune(entry)
     }
   }
@@ -300,14 +302,15 @@ export class Offers {
   ): number {
     const { x } = this
     const seq = x.nextSeq()
+    this.openPuts += 1
     this.fly(entry, { seq, data, stale: false, touched: how.touched ?? false })
     const mtimeMs = entry.key === null ? 0 : Number(entry.key.mtimeNs / 1_000_000n)
     const message: Put = { type: 'put', seq, path, base: entry.agreed, data, mtimeMs, live: how.live }
     if (how.bytes !== undefined) message.bytes = how.bytes
     if (how.staged !== undefined) message.staged = how.staged
     x.send('control', message)
-    if (data === folder) this.wakeChildren(entry)
-    if (data === absent) this.left(entry)
+    if (data === folder) this.order.wakeChildren(entry)
+    if (data === absent) this.order.left(entry)
     return seq
   }
 
@@ -318,59 +321,5 @@ export class Offers {
       x.record({ type: 'sent', path: entry.path, token: flight.data })
     }
     x.flights.set(entry, flight)
-  }
-
-  /** The other end has the folder, or is told of it before. */
-  private parentReady(entry: Entry): boolean {
-    const { parent } = entry
-    if (parent === null || parent.parent === null) return true
-    const flight = this.x.flights.get(parent)
-    if ((flight?.data ?? parent.agreed) === folder) return true
-    // Below something that is gone here, a removal needs no parent: the folder's own removal waits for it.
-    if (entry.current === absent && entry.agreed !== absent && flight === undefined) return true
-    // A folder that stayed for ignored things alone has something of its own again.
-    if (entry.current !== absent) parent.shadow = false
-    this.awaited.add(parent)
-    this.x.queue(parent, this.x.urgent.has(entry))
-    return false
-  }
-
-  private wakeChildren(parent: Entry): void {
-    if (!this.awaited.delete(parent) || parent.children === null) return
-    for (const child of parent.children.values()) {
-      if (child.current !== child.agreed && !this.x.flights.has(child)) this.x.queue(child, false)
-    }
-  }
-
-  /** A folder leaves, or becomes something else, only when everything in it has left or is on its way. */
-  private childrenGone(entry: Entry, token: Token): boolean {
-    if (kindOf(entry.agreed) !== 'dir' || token === folder || entry.children === null) return true
-    let left = 0
-    for (const child of entry.children.values()) {
-      if (this.hasLeft(child)) continue
-      left += 1
-      this.x.queue(child, false)
-    }
-    if (left === 0) return true
-    this.leaving.set(entry, left)
-    return false
-  }
-
-  private hasLeft(child: Entry): boolean {
-    const flight = this.x.flights.get(child)
-    return flight === undefined ? child.agreed === absent : flight.data === absent
-  }
-
-  /** A child has left or is on its way: the last one lets the folder go. */
-  private left(entry: Entry): void {
-    const { parent } = entry
-    if (parent === null) return
-    const left = this.leaving.get(parent)
-    if (left === undefined) return
-    if (left > 1) this.leaving.set(parent, left - 1)
-    else {
-      this.leaving.delete(parent)
-      this.x.queue(parent, false)
-    }
   }
 }

@@ -1,0 +1,80 @@
+import { absent, folder, kindOf, type Token } from '../core/content.ts'
+import type { Entry } from '../endpoint/tree.ts'
+import type { Exchange } from './exchange.ts'
+
+/** In which order things of one folder are told: a folder goes before what is in it, and leaves after it. */
+export class FolderOrder {
+  private readonly x: Exchange
+  /** Folders that something below waits for. */
+  private readonly awaited = new Set<Entry>()
+  /** Folders that leave, with the number of children that have not left yet. */
+  private readonly leaving = new Map<Entry, number>()
+
+  constructor(exchange: Exchange) {
+    this.x = exchange
+  }
+
+  reset(): void {
+    this.awaited.clear()
+    this.leaving.clear()
+  }
+
+  /** Something in the folder goes when the folder's PUT has gone. */
+  awaits(parent: Entry): void {
+    this.awaited.add(parent)
+  }
+
+  /** The other end has the folder, or is told of it before. */
+  parentReady(entry: Entry): boolean {
+    const { parent } = entry
+    if (parent === null || parent.parent === null) return true
+    const flight = this.x.flights.get(parent)
+    if ((flight?.data ?? parent.agreed) === folder) return true
+    // Below something that is gone here, a removal needs no parent: the folder's own removal waits for it.
+    if (entry.current === absent && entry.agreed !== absent && flight === undefined) return true
+    // A folder that stayed for ignored things alone has something of its own again.
+    if (entry.current !== absent) parent.shadow = false
+    this.awaited.add(parent)
+    this.x.queue(parent, this.x.urgent.has(entry))
+    return false
+  }
+
+  wakeChildren(parent: Entry): void {
+    if (!this.awaited.delete(parent) || parent.children === null) return
+    for (const child of parent.children.values()) {
+      if (child.current !== child.agreed && !this.x.flights.has(child)) this.x.queue(child, false)
+    }
+  }
+
+  /** A folder leaves, or becomes something else, only when everything in it has left or is on its way. */
+  childrenGone(entry: Entry, token: Token): boolean {
+    if (kindOf(entry.agreed) !== 'dir' || token === folder || entry.children === null) return true
+    let left = 0
+    for (const child of entry.children.values()) {
+      if (this.hasLeft(child)) continue
+      left += 1
+      this.x.queue(child, false)
+    }
+    if (left === 0) return true
+    this.leaving.set(entry, left)
+    return false
+  }
+
+  private hasLeft(child: Entry): boolean {
+    const flight = this.x.flights.get(child)
+    return flight === undefined ? child.agreed === absent : flight.data === absent
+  }
+
+  /** A child has left or is on its way: the last one lets the folder go. */
+  left(entry: Entry): void {
+    const { parent } = entry
+    if (parent === null) return
+    const left = this.leaving.get(parent)
+    if (left === undefined) return
+    if (left > 1) this.leaving.set(parent, left - 1)
+    else {
+      this.leaving.delete(parent)
+      this.x.queue(parent, false)
+    }
+  }
+}
