@@ -70,6 +70,12 @@ export class Access {
     return undefined
   }
 
+  /** A path that is no resource's: what is there to be asked. */
+  mayRead(user: User, path: string): boolean {
+    if (user.groups.includes(adminGroup) || path === '/version') return true
+    return user !== anonymous && /^\/apis?(\/|$)/.test(path)
+  }
+
   rulesOf(user: User, namespace: string): Rule[] {
     const all: Rule = { verbs: ['*'], apiGroups: ['*'], resources: ['*'] }
     if (user.groups.includes(adminGroup)) return [all]

@@ -31,8 +31,10 @@ export async function review(kind: string, request: IncomingMessage, user: User,
     ...(text('name') && { name: text('name') }),
     ...(text('namespace') && { namespace: text('namespace') }),
   })
+  const named = Object.entries(resourceAttributes).filter(([, value]) => value !== '')
+  const asked = { ...spec, resourceAttributes: Object.fromEntries(named) }
   const status = reason === undefined ? { allowed: false } : { allowed: true, ...(reason && { reason }) }
-  return { code: 201, body: { ...identity, spec, status } }
+  return { code: 201, body: { ...identity, spec: asked, status } }
 }
 
 export function isReview(reviewGroup: string, version: string, plural: string): boolean {

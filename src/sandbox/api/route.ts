@@ -25,7 +25,7 @@ export interface RouteParts {
 export async function route(parts: RouteParts, request: IncomingMessage, user: User): Promise<Answer | Stream> {
   const url = new URL(request.url ?? '/', 'https://sandbox')
   const path = pathOf(url)
-  if (!path) return discovery(url.pathname, request.method ?? '')
+  if (!path) return discovery(parts.access, user, url.pathname, request.method ?? '')
   authorize(parts.access, user, attemptOf(path, url.searchParams, request.method ?? ''))
   if (isReview(path.group, path.version, path.plural)) {
     if (request.method !== 'POST' || path.name) throw notAllowed()
@@ -90,7 +90,11 @@ function verbOf(method: string, isNamed: boolean, isWatch: boolean): string {
   return isWatch ? 'watch' : 'list'
 }
 
-function discovery(path: string, method: string): Answer {
+function discovery(access: Access, user: User, path: string, method: string): Answer {
+  if (!access.mayRead(user, path)) {
+    const said = `forbidden: User ${JSON.stringify(user.name)} cannot ${method.toLowerCase()} path ${JSON.stringify(path)}`
+    throw new ApiError(403, 'Forbidden', said, {})
+  }
   const body = discoveryAt(path)
   if (!body) throw new PageNotFound()
   if (method !== 'GET' && method !== 'HEAD') throw notAllowed()

@@ -1,5 +1,6 @@
 import type { RemoveOptions } from '../registry/deletion.ts'
-import { ApiError, badRequest, invalid, notServed } from '../store/api-error.ts'
+import type { WriteOptions } from '../registry/registry.ts'
+import { ApiError, badRequest, conflict, invalid, notServed } from '../store/api-error.ts'
 import type { ApiObject } from '../store/api-object.ts'
 import { isRecord, JsonPatchError, type JsonPatchStep, jsonPatched, mergePatched } from '../store/json-merge.ts'
 import { groupVersionOf, type ResourceType } from '../store/resource-types.ts'
@@ -21,6 +22,10 @@ export async function replaceObject(call: Call, warn: Warn): Promise<Answer> {
   const { registry, type, query } = call
   const options = { manager: managerOf(call), dryRun: readDryRun(query, 'UpdateOptions') }
   const sent = await readObject(call)
+  const before = registry.store.get(type, keyOfCall(call))
+  const { uid } = sent.metadata
+  if (uid && uid !== before?.metadata.uid && (before || type.kind === 'Lease')) throw otherUid(call, uid, before)
+  if (type.kind === 'Lease' && !before) return createByReplace(call, sent, options)
   if (type.kind === 'Lease' && !sent.metadata.resourceVersion) {
     const field = 'metadata.resourceVersion'
     const message = 'Invalid value: 0: must be specified for an update'
@@ -29,6 +34,20 @@ export async function replaceObject(call: Call, warn: Warn): Promise<Answer> {
   }
   const object = registry.update(type, keyOfCall(call), () => sent, options)
   return { code: 200, body: object, warnings: warn(type, object) }
+}
+
+/** A PUT of a Lease that is not there makes it, whatever version was sent. */
+function createByReplace({ registry, type }: Call, sent: ApiObject, options: WriteOptions): Answer {
+  const { resourceVersion: _version, ...metadata } = sent.metadata
+  return { code: 201, body: registry.create(type, { ...sent, metadata }, options) }
+}
+
+/** As the storage says it: where the object is not there, its uid is empty. */
+function otherUid({ type, path }: Call, wanted: string, before: ApiObject | undefined): ApiError {
+  const key = `/registry/${type.plural}/${path.namespace}/${path.name}`
+  const uids = `UID in precondition: ${wanted}, UID in object meta: ${before?.metadata.uid ?? ''}`
+  const why = `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: ${uids}`
+  return conflict(type, path.name, why)
 }
 
 export async function patchObject(call: Call, warn: Warn): Promise<Answer> {

@@ -34,6 +34,7 @@ const alwaysThere = new Set([
   'metadata',
   'spec',
   'status',
+  'spec/resources',
   'spec/strategy',
   'spec/updateStrategy',
   'spec/template',

@@ -1,7 +1,7 @@
 import type { ManagedField } from '../../cluster/cluster.ts'
 import { ApiError } from '../store/api-error.ts'
 import type { ApiObject } from '../store/api-object.ts'
-import { compare, fieldsOf } from './compare.ts'
+import { type Comparison, compare, fieldsOf } from './compare.ts'
 import { difference, type FieldSet, fromFieldsV1, intersection, readable, toFieldsV1, union } from './field-set.ts'
 
 export interface Writer {
@@ -25,17 +25,25 @@ interface Owner {
  */
 export function ownedAfterUpdate(before: ApiObject | undefined, after: ApiObject, writer: Writer): ManagedField[] {
   const sent = after.metadata.managedFields ?? before?.metadata.managedFields ?? []
-  const { added, modified, removed } = compare(before, after)
+  const { added, modified, removed } = compared(before, after, writer)
   const taken = union(added, modified)
   const owners = read(sent)
   const own = owners.find(({ entry }) => isOf(entry, writer))
-  const others = owners.map(owner => {
-    if (owner === own) return owner
-    return changed(owner, difference(owner.fields, taken, removed), writer.time)
-  })
+  const left = owners
+    .filter(owner => owner !== own)
+    .map(({ entry, fields }) => ({ entry, fields: difference(fields, taken, removed) }))
   const fields = union(difference(own?.fields ?? new Set(), removed), taken)
-  if (own) return written(others.map(owner => (owner === own ? changed(own, fields, writer.time) : owner)))
-  return written([...others, { entry: newEntry(after, writer), fields }])
+  // who only removes fields is not seen in the time of an entry
+  const entry = own && taken.size === 0 ? own.entry : { ...own?.entry, ...newEntry(after, writer) }
+  return written([...left, { entry, fields }])
+}
+
+/** The status is written through its own subresource only: whatever else changes it owns nothing of it. */
+function compared(before: ApiObject | undefined, after: ApiObject, { subresource }: Writer): Comparison {
+  if (subresource === 'status') return compare(before, after)
+  const { status: _was, ...old } = before ?? {}
+  const { status: _is, ...next } = after
+  return compare(before && old, next)
 }
 
 /** After a server-side apply of `config`. Throws the real 409 where it changes what somebody else owns. */
@@ -47,7 +55,7 @@ export function ownedAfterApply(
 ): ManagedField[] {
   const owners = read(before?.metadata.managedFields ?? [])
   const own = owners.find(({ entry }) => isOf(entry, writer))
-  const { added, modified } = compare(before, after)
+  const { added, modified } = compared(before, after, writer)
   const applied = fieldsOf(config)
   const wanted = intersection(union(added, modified), applied)
   const others = owners.filter(owner => owner !== own)
@@ -55,8 +63,8 @@ export function ownedAfterApply(
     ? others.flatMap(({ entry, fields }) => [...intersection(fields, wanted)].map(path => ({ entry, path })))
     : []
   if (conflicts.length > 0) throw applyConflict(conflicts)
-  const mine = own ? changed(own, applied, writer.time) : { entry: newEntry(after, writer), fields: applied }
-  return written([...others, mine])
+  const isNews = !own || added.size + modified.size > 0 || !isSameSet(own.fields, applied)
+  return written([...others, { entry: isNews ? newEntry(after, writer) : own.entry, fields: applied }])
 }
 
 /** What only this apply owned and no more names. */
@@ -85,9 +93,8 @@ function read(entries: ManagedField[]): Owner[] {
     .map(entry => ({ entry, fields: fromFieldsV1(entry.fieldsV1) }))
 }
 
-function changed(owner: Owner, fields: FieldSet, time: string): Owner {
-  const isSame = fields.size === owner.fields.size && [...fields].every(path => owner.fields.has(path))
-  return isSame ? owner : { entry: { ...owner.entry, time }, fields }
+function isSameSet(a: FieldSet, b: FieldSet): boolean {
+  return a.size === b.size && [...a].every(path => b.has(path))
 }
 
 function written(owners: Owner[]): ManagedField[] {
@@ -101,7 +108,9 @@ function written(owners: Owner[]): ManagedField[] {
 }
 
 function newEntry({ apiVersion = '' }: ApiObject, { manager, operation, subresource, time }: Writer): ManagedField {
-  return { manager, operation, apiVersion, time, fieldsType: 'FieldsV1', ...(subresource && { subresource }) }
+  // the real scale subresource leaves the time out
+  const stamp = subresource === 'scale' ? {} : { time }
+  return { manager, operation, apiVersion, ...stamp, fieldsType: 'FieldsV1', ...(subresource && { subresource }) }
 }
 
 function isOf(entry: ManagedField, { manager, operation, subresource }: Writer): boolean {

@@ -1,25 +1,14 @@
 import type { ApiObject } from '../store/api-object.ts'
 import type { ResourceType } from '../store/resource-types.ts'
-import { admittedPodSpec, defaultedPodSpec, qosClassOf } from './pod-defaults.ts'
+import { defaultedPodSpec, qosClassOf } from './pod-defaults.ts'
 
-/** What an object needs of the cluster to be complete. */
-export interface Allocator {
-  /** An address for a Service that asks for none. */
-  clusterIp(): string
-}
-
-/** The object with all that the API server fills in. `before` is the stored one on an update. */
-export function defaulted(
-  type: ResourceType,
-  object: ApiObject,
-  before: ApiObject | undefined,
-  allocator: Allocator,
-): ApiObject {
+/** The object with the defaults of its kind: they belong to whoever made it. `before` is the stored one on an update. */
+export function defaulted(type: ResourceType, object: ApiObject, before: ApiObject | undefined): ApiObject {
   if (type.kind === 'Deployment') return deployment(object, before)
   if (type.kind === 'ReplicaSet') return replicaSet(object, before)
   if (type.kind === 'StatefulSet') return statefulSet(object, before)
   if (type.kind === 'Pod') return pod(object, before)
-  if (type.kind === 'Service') return service(object, before, allocator)
+  if (type.kind === 'Service') return service(object, before)
   if (type.kind === 'PersistentVolumeClaim') return claim(object, before)
   if (type.kind === 'Secret') return secret(object)
   if (type.kind === 'Namespace') return namespace(object, before)
@@ -93,30 +82,28 @@ function statefulSet(object: ApiObject, before: ApiObject | undefined): ApiObjec
 }
 
 function pod(object: ApiObject, before: ApiObject | undefined): ApiObject {
-  if (before) return { ...object, spec: { ...object.spec, ...defaultedPodSpec(object.spec ?? {}) } }
-  const spec = admittedPodSpec(object.spec ?? {})
-  return { ...object, spec, status: { phase: 'Pending', qosClass: qosClassOf(spec) } }
+  const spec = defaultedPodSpec(object.spec ?? {})
+  const enableServiceLinks = spec.enableServiceLinks ?? true
+  if (before) return { ...object, spec: { ...spec, enableServiceLinks } }
+  return { ...object, spec: { ...spec, enableServiceLinks }, status: { phase: 'Pending', qosClass: qosClassOf(spec) } }
 }
 
-function service(object: ApiObject, before: ApiObject | undefined, allocator: Allocator): ApiObject {
+function service(object: ApiObject, before: ApiObject | undefined): ApiObject {
   const spec = object.spec ?? {}
   const ports = spec.ports?.map((port: { protocol?: string; port: number; targetPort?: number | string }) => ({
     ...port,
     protocol: port.protocol ?? 'TCP',
     targetPort: port.targetPort ?? port.port,
   }))
-  const clusterIP = before?.spec.clusterIP ?? (spec.clusterIP || allocator.clusterIp())
+  const { clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy } = before?.spec ?? {}
   return {
     ...object,
     spec: {
+      ...(before && { clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy }),
       ...spec,
       ...(ports && { ports }),
-      clusterIP: spec.clusterIP || clusterIP,
-      clusterIPs: spec.clusterIPs ?? [spec.clusterIP || clusterIP],
       type: spec.type ?? 'ClusterIP',
       sessionAffinity: spec.sessionAffinity ?? 'None',
-      ipFamilies: spec.ipFamilies ?? ['IPv4'],
-      ipFamilyPolicy: spec.ipFamilyPolicy ?? 'SingleStack',
       internalTrafficPolicy: spec.internalTrafficPolicy ?? 'Cluster',
     },
     status: object.status ?? { loadBalancer: {} },
@@ -127,14 +114,7 @@ function claim(object: ApiObject, before: ApiObject | undefined): ApiObject {
   const spec = object.spec ?? {}
   return {
     ...object,
-    metadata: before
-      ? object.metadata
-      : { ...object.metadata, finalizers: [...(object.metadata.finalizers ?? []), 'kubernetes.io/pvc-protection'] },
-    spec: {
-      ...spec,
-      storageClassName: spec.storageClassName ?? 'standard',
-      volumeMode: spec.volumeMode ?? 'Filesystem',
-    },
+    spec: { ...spec, volumeMode: spec.volumeMode ?? 'Filesystem' },
     status: before ? object.status : { phase: 'Pending' },
   }
 }

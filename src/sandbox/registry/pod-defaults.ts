@@ -15,18 +15,16 @@ export function defaultedPodSpec(spec: any): any {
   }
 }
 
-/** What it adds where a pod is made: admission and the defaults of a pod alone. */
+/** What admission adds where a pod is made. */
 export function admittedPodSpec(spec: any): any {
-  const defaulted = defaultedPodSpec(spec)
   return {
-    ...defaulted,
-    ...(defaulted.initContainers && { initContainers: defaulted.initContainers.map(withRequests) }),
-    ...(defaulted.containers && { containers: defaulted.containers.map(withRequests) }),
+    ...spec,
+    ...(spec.initContainers && { initContainers: spec.initContainers.map(withRequests) }),
+    containers: spec.containers?.map(withRequests) ?? [],
     serviceAccountName: spec.serviceAccountName ?? 'default',
     serviceAccount: spec.serviceAccountName ?? 'default',
     tolerations: spec.tolerations ?? [outOf('not-ready'), outOf('unreachable')],
     priority: 0,
-    enableServiceLinks: spec.enableServiceLinks ?? true,
     preemptionPolicy: 'PreemptLowerPriority',
   }
 }

@@ -6,6 +6,7 @@ import { ApiError, alreadyExists, badRequest, invalid, modified, notFound, notSe
 import { type ApiObject, type ObjectKey, timestampOf } from '../store/api-object.ts'
 import type { ObjectStore } from '../store/object-store.ts'
 import { groupVersionOf, type ResourceType, resourceTypes } from '../store/resource-types.ts'
+import { allocated } from './allocated.ts'
 import { defaulted } from './defaults.ts'
 import { deletionOf, finalizersOf, type RemoveOptions } from './deletion.ts'
 import { problemsOf } from './validate.ts'
@@ -55,10 +56,10 @@ export class Registry {
     const name = sent.metadata.name || (generateName ? generateName + this.suffix(5) : '')
     const object = { ...sent, metadata: { ...sent.metadata, name } }
     this.#checkNamespace(type, object)
-    const next = this.#completed(type, this.#born(type, object), undefined)
-    if (this.store.get(type, { namespace: next.metadata.namespace ?? '', name })) throw alreadyExists(type, name)
-    const managedFields = ownedAfterUpdate(undefined, next, this.#writer(options))
-    return this.#stored(type, next, managedFields, options.dryRun)
+    const { owned, full } = this.#born(type, object)
+    if (this.store.get(type, { namespace: full.metadata.namespace ?? '', name })) throw alreadyExists(type, name)
+    const managedFields = ownedAfterUpdate(undefined, owned, this.#writer(options))
+    return this.#stored(type, full, managedFields, options.dryRun)
   }
 
   /**
@@ -91,8 +92,8 @@ export class Registry {
     const before = this.store.get(type, key)
     if (!before) {
       this.#checkNamespace(type, config)
-      const made = this.#completed(type, this.#born(type, config), undefined)
-      return this.#stored(type, made, ownedAfterApply(undefined, made, config, writer), options.dryRun)
+      const { owned, full } = this.#born(type, config)
+      return this.#stored(type, full, ownedAfterApply(undefined, owned, config, writer), options.dryRun)
     }
     const merged = without(applyMerged(before, config), droppedByApply(before, config, writer)) as ApiObject
     const wanted = this.#completed(type, { ...this.#kept(merged, before), ...statusOf(before) }, before)
@@ -117,9 +118,10 @@ export class Registry {
     return Array.from({ length }, letter).join('')
   }
 
-  #born(type: ResourceType, object: ApiObject): ApiObject {
+  /** Whole, and as far as it belongs to who made it. */
+  #born(type: ResourceType, object: ApiObject): { owned: ApiObject; full: ApiObject } {
     const { deletionTimestamp: _deleted, deletionGracePeriodSeconds: _grace, ...metadata } = object.metadata
-    return {
+    const born = {
       ...object,
       apiVersion: groupVersionOf(type),
       kind: type.kind,
@@ -130,6 +132,12 @@ export class Registry {
         creationTimestamp: timestampOf(this.#parts.now()),
       },
     }
+    return this.#typed(type, () => {
+      const owned = defaulted(type, born, undefined)
+      const full = allocated(type, owned, () => this.#freeClusterIp())
+      this.#check(type, full, undefined)
+      return { owned, full }
+    })
   }
 
   /** What a writer cannot change, whatever was sent. */
@@ -143,15 +151,25 @@ export class Registry {
     return { ...sent, apiVersion, kind, metadata: { ...metadata, namespace: before.metadata.namespace, uid, ...known } }
   }
 
-  #completed(type: ResourceType, object: ApiObject, before: ApiObject | undefined): ApiObject {
-    try {
-      const full = defaulted(type, object, before, { clusterIp: () => this.#freeClusterIp() })
-      const problems = problemsOf(type, full, before)
-      if (problems.length > 0) throw invalid(type, full.metadata.name ?? '', problems)
-      this.#refuseUnsupported(type, full, before)
+  #completed(type: ResourceType, object: ApiObject, before: ApiObject): ApiObject {
+    return this.#typed(type, () => {
+      const full = defaulted(type, object, before)
+      this.#check(type, full, before)
       return full
+    })
+  }
+
+  #check(type: ResourceType, object: ApiObject, before: ApiObject | undefined): void {
+    const problems = problemsOf(type, object, before)
+    if (problems.length > 0) throw invalid(type, object.metadata.name ?? '', problems)
+    this.#refuseUnsupported(type, object, before)
+  }
+
+  /** A list where a map belongs, and the like, is the sender's fault. */
+  #typed<T>(type: ResourceType, work: () => T): T {
+    try {
+      return work()
     } catch (error) {
-      // a list where a map belongs, and the like
       if (!(error instanceof TypeError)) throw error
       throw badRequest(
         `${type.kind} in version "${type.version}" cannot be handled as a ${type.kind}: ${error.message}`,

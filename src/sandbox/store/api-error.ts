@@ -72,7 +72,14 @@ export function alreadyExists(type: ResourceType, name: string): ApiError {
 }
 
 export function modified(type: ResourceType, name: string): ApiError {
-  const why = 'the object has been modified; please apply your changes to the latest version and try again'
+  return conflict(
+    type,
+    name,
+    'the object has been modified; please apply your changes to the latest version and try again',
+  )
+}
+
+export function conflict(type: ResourceType, name: string, why: string): ApiError {
   const message = `Operation cannot be fulfilled on ${resourceName(type)} "${name}": ${why}`
   return new ApiError(409, 'Conflict', message, detailsOf(type, name))
 }

@@ -24,9 +24,9 @@ export class ObjectStore {
   readonly #objects = new Map<string, Map<string, ApiObject>>()
   readonly #listeners = new Set<(change: Change) => void>()
   #history: Change[] = []
-  #version = 1
+  #version = 1_000
   /** Versions up to this one are forgotten. */
-  #forgotten = 1
+  #forgotten = 1_000
   #count = 0
 
   get version(): number {
