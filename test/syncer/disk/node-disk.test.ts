@@ -262,6 +262,30 @@ describe('what a container needs', () => {
     expect(fs.statSync(path.join(root, 'shared/linked')).gid).toBe(12_345)
   })
 
+  test.runIf(onLinux && isRoot)(
+    'what is made in private has the group of the folder it goes to, or is known not to',
+    () => {
+      const { disk, root } = openDisk()
+      disk.mkdir('shared')
+      disk.mkdir('plain')
+      fs.chownSync(path.join(root, 'shared'), 0, 12_345)
+      fs.chmodSync(path.join(root, 'shared'), 0o2775)
+      expect([disk.groupsAlike('plain'), disk.groupsAlike('shared'), disk.groupsAlike('')]).toEqual([true, false, true])
+
+      // As Kubernetes prepares a volume for fsGroup: what is in it inherits, our private folder too.
+      const volume = scratchFolder()
+      fs.chownSync(volume, 0, 12_345)
+      fs.chmodSync(volume, 0o2775)
+      const ofGroup = release(createNodeDisk({ root: volume }))
+      expect(ofGroup.groupsAlike('')).toBe(true)
+      ofGroup.mkdirOwn('stage-1')
+      ofGroup.create('stage-1/f').close()
+      ofGroup.rename(inOwn('stage-1'), inTree('made'))
+      expect(fs.statSync(path.join(volume, 'made/f')).gid).toBe(12_345)
+      expect(fs.statSync(path.join(volume, 'made')).mode & 0o2000).toBe(0o2000)
+    },
+  )
+
   test('set-user-id bits of a peer are not taken over', () => {
     const { disk } = openDisk()
     putFile(disk, 'file', 'text', { mode: 0o6755 })
