@@ -1,0 +1,66 @@
+import { hash } from 'node:crypto'
+import fs from 'node:fs'
+import { uptime } from 'node:os'
+import path from 'node:path'
+import type { Clock } from '../base/clock.ts'
+import { createNodeDisk, type NodeDisk } from '../disk/node-disk.ts'
+import { createNodeWatcher } from '../disk/node-watcher.ts'
+import type { WatchEvents, Watcher } from '../disk/watcher.ts'
+import { Replica } from '../endpoint/replica.ts'
+import { AncestorLog, bootId } from './ancestor-log.ts'
+import { IgnoreReader } from './ignore-reader.ts'
+import { loadIndex, saveIndex } from './index-cache.ts'
+import { newIdMaker } from './new-id.ts'
+
+const trash = { keepMs: 7 * 24 * 3_600_000, bytesMax: 1024 ** 3 }
+
+export interface LaptopFolderOptions {
+  /** Absolute folder on the laptop. */
+  local: string
+  /** Folder for its state; made when missing. */
+  stateFolder: string
+  sessionKey: string
+  clock: Clock
+  events: WatchEvents
+}
+
+/** The laptop's folder and what is kept about it between runs. */
+export class LaptopFolder {
+  readonly replica: Replica
+  readonly watcher: Watcher
+  readonly ignore: IgnoreReader
+  /** What both ends agreed on. */
+  readonly log: AncestorLog
+  private readonly disk: NodeDisk
+  private readonly indexFile: string
+
+  /** @throws UserError `not-found`, `state` */
+  constructor({ local, stateFolder, sessionKey, clock, events }: LaptopFolderOptions) {
+    fs.mkdirSync(stateFolder, { recursive: true, mode: 0o700 })
+    this.disk = createNodeDisk({ root: local, privateFolder: 'in-git' })
+    this.ignore = new IgnoreReader(this.disk)
+    this.replica = new Replica({ disk: this.disk, clock, newId: newIdMaker(), owner: ownerOf(sessionKey), trash })
+    this.log = new AncestorLog(path.join(stateFolder, 'ancestor.log'), bootId(uptime(), clock.now()))
+    this.indexFile = path.join(stateFolder, 'index')
+    loadIndex(this.indexFile, this.replica.tree)
+    this.watcher = createNodeWatcher({ root: this.disk.rootPath, events })
+  }
+
+  /** Writes down what a later run needs not read again. */
+  checkpoint(): void {
+    this.log.checkpoint()
+    saveIndex(this.indexFile, this.replica.tree)
+  }
+
+  close(): void {
+    saveIndex(this.indexFile, this.replica.tree)
+    this.log.close()
+    this.disk.removeEmptyPrivateFolder()
+    this.disk.close()
+  }
+}
+
+/** A name for private files: several sessions may share one folder of the laptop. */
+function ownerOf(sessionKey: string): string {
+  return hash('sha256', sessionKey, 'hex').slice(0, 12)
+}

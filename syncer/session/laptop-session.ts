@@ -1,0 +1,272 @@
+import { randomBytes } from 'node:crypto'
+import type { Duplex } from 'node:stream'
+import { type Clock, systemClock } from '../base/clock.ts'
+import { UserError } from '../base/errors.ts'
+import { joinPath, type Path } from '../core/path.ts'
+import type { WatchEvents } from '../disk/watcher.ts'
+import { SyncEngine } from './engine.ts'
+import type { EngineEvent } from './exchange.ts'
+import { FlushWaits } from './flush-waits.ts'
+import { compileRules } from './ignore-reader.ts'
+import { LaptopFolder } from './laptop-folder.ts'
+import { LiveRules } from './live-rules.ts'
+import { haltedError, SessionProblems } from './session-problems.ts'
+import { SessionProgress } from './session-progress.ts'
+import { SyncLoop } from './sync-loop.ts'
+import type { SyncEvent, SyncSession, SyncStatus } from './sync-port.ts'
+import { watchLimitCode, watchLimitMessage } from './watch-limit.ts'
+
+const checkpointMs = 30_000
+const probeMs = 5_000
+
+export interface LaptopSessionOptions {
+  /** Absolute folder on the laptop. */
+  local: string
+  initial: 'mirror' | 'keep'
+  /** Names this pairing of a laptop's folder with a workload's folder, over runs. */
+  sessionKey: string
+  /** Folder for its state; made when missing. One process at a time may have it. */
+  stateFolder: string
+  onEvent: (event: SyncEvent) => void
+  clock?: Clock
+}
+
+/** The laptop's end of a synced folder: the folder, the engine, and what a person is told of both. */
+export class LaptopSession implements SyncSession {
+  readonly id: string
+  private readonly options: LaptopSessionOptions
+  private readonly clock: Clock
+  private readonly folder: LaptopFolder
+  private readonly loop: SyncLoop
+  private readonly engine: SyncEngine
+  private readonly rules: LiveRules
+  private readonly problems: SessionProblems
+  private readonly progress: SessionProgress
+  private readonly flushes = new FlushWaits()
+  private readonly timers: NodeJS.Timeout[] = []
+  private lastChangeAtMs: number | undefined
+  /** The change after which the epoch was raised last. */
+  private raisedAfterMs: number | undefined
+  private lastProbeAtMs: number | undefined
+  private podPending = 0
+  private lastId = 0
+
+  constructor(options: LaptopSessionOptions) {
+    this.options = options
+    this.id = options.sessionKey
+    this.clock = options.clock ?? systemClock
+    this.folder = new LaptopFolder({ ...options, clock: this.clock, events: this.watchEvents() })
+    this.rules = new LiveRules(this.folder.ignore, text => {
+      this.engine.setRules(text)
+      this.loop.wake()
+    })
+    this.problems = new SessionProblems(options.onEvent)
+    this.progress = new SessionProgress(this.clock, this.folder.replica.tree, options.onEvent)
+    this.loop = new SyncLoop(this.clock, {
+      failed: reason => this.failed(reason),
+      turned: () => this.turned(),
+    })
+    this.engine = this.makeEngine()
+    this.loop.run(this.engine)
+    this.timers.push(
+      setInterval(() => this.checkpoint(), checkpointMs),
+      setInterval(() => this.probe(), probeMs),
+    )
+  }
+
+  attach(lanes: { control: Duplex; bulk: Duplex }): void {
+    this.loop.attach(lanes)
+    this.progress.attached(this.loop.bytesSent)
+    this.turned()
+  }
+
+  detach(): void {
+    this.loop.detach()
+    this.problems.podGone()
+    this.podPending = 0
+    this.turned()
+  }
+
+  status(): SyncStatus {
+    const { bytes, files } = this.engine.transfers.pending
+    const { doneBytes, doneFiles } = this.engine.transfers
+    const { state, firstSyncSeconds } = this.progress
+    return {
+      state,
+      pending: this.engine.pending() + this.podPending,
+      files: this.progress.files(),
+      conflicts: [...this.problems.conflicts],
+      problems: this.problems.list,
+      bytesSent: this.loop.bytesSent,
+      bytesReceived: this.loop.bytesReceived,
+      ...(files > 0
+        ? { transfer: { doneBytes, totalBytes: doneBytes + bytes, doneFiles, totalFiles: doneFiles + files } }
+        : {}),
+      ...(this.lastChangeAtMs === undefined ? {} : { lastChangeAtMs: this.lastChangeAtMs }),
+      ...(firstSyncSeconds === undefined ? {} : { firstSyncSeconds }),
+      ...(this.lastProbeAtMs === undefined ? {} : { lastProbeAtMs: this.lastProbeAtMs }),
+    }
+  }
+
+  async flush(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    // Events of what was written before this call are queued in the kernel: two turns of the loop drain them.
+    for (let turns = 0; turns < 2; turns++) await new Promise<void>(resolve => setImmediate(resolve))
+    if (!this.engine.live)
+      throw new UserError('sync-halted', 'sync is not connected', {
+        hint: 'try again when `podswap status` says ready',
+      })
+    if (this.problems.halted) throw haltedError()
+    this.rules.flush()
+    this.lastId += 1
+    const id = this.lastId
+    const flushed = this.flushes.add(id, signal)
+    // What is held back here goes out now; it is waited for in `flushed`, when the pod has said that its own is here:
+    // that may have become a conflict copy, which must reach the pod.
+    this.engine.flush(0)
+    this.engine.askFlush(id)
+    this.loop.wake()
+    await flushed
+  }
+
+  close(): void {
+    for (const timer of this.timers) clearInterval(timer)
+    this.rules.close()
+    this.folder.watcher.close()
+    this.loop.close()
+    this.engine.close()
+    this.folder.close()
+  }
+
+  private makeEngine(): SyncEngine {
+    const { replica, ignore, watcher, log } = this.folder
+    this.options.onEvent({ type: 'ignored', ...ignore.summary() })
+    return new SyncEngine({
+      role: 'laptop',
+      replica,
+      rules: ignore.rules,
+      rulesText: ignore.text,
+      compileRules,
+      send: (lane, message) => this.loop.send(lane, message),
+      writable: lane => this.loop.writable(lane),
+      on: event => this.on(event),
+      watch: dir => {
+        watcher.watch(dir)
+        this.rules.found(dir)
+      },
+      unwatch: dir => watcher.unwatch(dir),
+      session: this.id,
+      // With no ignore file nobody said what only the pod should have: then nothing is removed there.
+      initial: ignore.hasFiles ? this.options.initial : 'keep',
+      journal: log,
+      newMarkerId: () => randomBytes(8).toString('hex'),
+    })
+  }
+
+  private watchEvents(): WatchEvents {
+    const side = 'laptop'
+    return {
+      changed: (dir, name, kind) => this.changed(dir, name, kind),
+      overflow: () => {
+        this.engine.sweep()
+        this.loop.wake()
+      },
+      limited: code => {
+        const message = code === null ? '' : watchLimitMessage(code, side)
+        this.problems.take({ side, path: '', code: watchLimitCode, message })
+      },
+    }
+  }
+
+  private changed(dir: Path, name: string | null, kind: 'rename' | 'change'): void {
+    if (name === null) this.engine.hintFolder(dir)
+    else {
+      const path = joinPath(dir, name)
+      this.rules.changed(path, kind)
+      this.engine.hint(path, kind)
+    }
+    this.loop.wake()
+  }
+
+  private checkpoint(): void {
+    this.folder.checkpoint()
+    if (this.lastChangeAtMs !== this.raisedAfterMs) this.engine.raiseEpoch()
+    this.raisedAfterMs = this.lastChangeAtMs
+  }
+
+  private probe(): void {
+    if (!this.engine.live) return
+    this.lastId += 1
+    this.engine.probe(this.lastId)
+    this.loop.flush()
+  }
+
+  private on(event: EngineEvent): void {
+    switch (event.type) {
+      case 'conflict':
+        this.problems.conflict({ path: event.path, copy: event.copy, atMs: this.clock.now() })
+        break
+      case 'problem':
+        this.problems.take(event)
+        break
+      case 'mirror':
+        this.options.onEvent(event)
+        break
+      case 'halted':
+        if (this.problems.halt(event.deletes)) this.flushes.failAll(haltedError())
+        break
+      case 'resumed':
+        this.problems.resume()
+        break
+      case 'flushed':
+        this.flushed(event.side, event.id)
+        break
+      case 'probed':
+        this.lastProbeAtMs = this.clock.now()
+        this.podPending = event.pending
+        break
+      case 'changed':
+        this.lastChangeAtMs = this.clock.now()
+        break
+      case 'live':
+        this.lastProbeAtMs = this.clock.now()
+        // What waited when the connection went waits on the new one.
+        for (const id of this.flushes.ids) this.engine.askFlush(id)
+        break
+      case 'flush-asked':
+      case 'first-contact':
+        break
+    }
+  }
+
+  private flushed(side: 'laptop' | 'pod', id: number): void {
+    if (side === 'laptop') this.flushes.done(id)
+    else if (this.flushes.has(id)) {
+      this.engine.flush(id)
+      this.loop.wake()
+    }
+  }
+
+  private failed(reason: Error): void {
+    this.problems.podGone()
+    this.podPending = 0
+    if (reason.name === 'ProtocolError') {
+      this.options.onEvent({
+        type: 'problem',
+        problem: { side: 'pod', path: '', code: 'protocol', message: `the connection was ended: ${reason.message}` },
+      })
+    }
+    this.turned()
+  }
+
+  private turned(): void {
+    this.progress.update({
+      attached: this.loop.attached,
+      halted: this.problems.halted,
+      live: this.engine.live,
+      pendingHere: this.engine.pending(),
+      pendingInPod: this.podPending,
+      bytesSent: this.loop.bytesSent,
+    })
+  }
+}
