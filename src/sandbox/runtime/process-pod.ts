@@ -82,7 +82,7 @@ export class ProcessPod implements PodPlace {
       const { init, watchdog, clock, timers } = this.#around
       const network = this.#network
       const run = await startRun({
-        id: `sandbox://${mark.replaceAll('/', '')}`,
+        id: mark.replaceAll('/', ''),
         mark,
         argv: commandLine(image, request).map(argument => root.argument(argument)),
         cwd: root.path(workingDirOf(image, request)),
