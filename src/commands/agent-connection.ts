@@ -14,7 +14,7 @@ const POD_TIMEOUT_MS = 30_000
 
 /** A connection of this command's own to the agent of what is swapped; it needs no process that holds the session. */
 export async function connectAgent(cluster: Cluster, swapped: Swapped, signal: AbortSignal): Promise<AgentConnection> {
-  const { clone, container, session } = swapped
+  const { kind, name, clone, container, session } = swapped
   const workload = swappedTitle(swapped)
   if (clone === undefined || container === undefined) {
     throw new UserError('not-found', `${workload} has no dev pod: it is half swapped`, {
@@ -25,7 +25,7 @@ export async function connectAgent(cluster: Cluster, swapped: Swapped, signal: A
   const late = AbortSignal.timeout(POD_TIMEOUT_MS)
   const waiting = AbortSignal.any([signal, late])
   try {
-    const pod = await awaitDevPod(cluster, { workload, clone, container, session }, { signal: waiting })
+    const pod = await awaitDevPod(cluster, { workload, kind, name, clone, container, session }, { signal: waiting })
     const { io } = await attachAgent(
       cluster,
       { pod: pod.name, container },

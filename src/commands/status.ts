@@ -140,14 +140,26 @@ function swappedStatus({ cluster }: Workplace, swapped: Swapped): DevStatus {
     name: swapped.dev ?? swapped.name,
     workload: swappedTitle(swapped),
     state: null,
-    holder: swapped.owner ?? null,
+    holder: swapped.lease?.owner ?? swapped.owner ?? null,
     pod: swapped.pod?.name ?? null,
     since: swapped.since ?? null,
     warnings: [
-      ...(swapped.state === 'swapped' ? [] : ['it is half swapped; podswap down puts it back']),
-      'no podswap process on this machine holds it, so nothing is known of its sync; podswap up takes it up again',
+      ...(swapped.state === 'swapped' ? [] : [`${unfinishedText(swapped)}; podswap down puts it back`]),
+      awayText(swapped),
     ],
   }
+}
+
+function unfinishedText({ state }: Swapped): string {
+  return state === 'claimed' ? 'it is claimed, and not swapped' : 'it is half swapped'
+}
+
+function awayText({ lease }: Swapped): string {
+  if (lease && !lease.isExpired) {
+    const seen = `seen ${Math.round(lease.ageMs / 1000)} s ago`
+    return `${lease.owner} is at it (${seen}) from elsewhere, so nothing is known of its sync`
+  }
+  return 'no podswap process on this machine holds it, so nothing is known of its sync; podswap up takes it up again'
 }
 
 function emptyStatus({ namespace }: { namespace: string }): DevStatus {

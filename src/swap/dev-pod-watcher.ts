@@ -4,11 +4,14 @@ import type { Resources } from '../manifest/manifest.ts'
 import { selectorText, type Topic, until } from './follow.ts'
 import { defaultsSeen, podTemplate } from './pod-template.ts'
 import { containerStatus, currentPod, oneLine, type PodTrouble, podTrouble, replicaFailure } from './pod-trouble.ts'
-import { marks, readRecord } from './record.ts'
+import { marks, readRecord, type WorkloadKind } from './record.ts'
 
 /** What the watcher needs of an `AppliedSwap`. */
 export interface DevPodTarget {
+  /** `deployment/web` */
   workload: string
+  kind: WorkloadKind
+  name: string
   clone: string
   container: string
   session: string
@@ -43,6 +46,9 @@ export interface WatchDevPodOptions {
 }
 
 const eventsAfterMs = 3_000
+
+/** The clone was deleted, or is being deleted; why is not for the watcher to say. */
+export class CloneGone extends Error {}
 
 /** Turns what is seen of the clone and its pods into news; see `watchDevPod`. */
 export class DevPodWatcher {
@@ -90,12 +96,8 @@ export class DevPodWatcher {
   }
 
   #refuseOther(clone: KubeObject | undefined): void {
-    const { workload, clone: name, session } = this.#target
-    if (!clone || clone.metadata.deletionTimestamp) {
-      throw new UserError('not-found', `the clone ${name} was deleted: ${workload} is not swapped any more`, {
-        hint: 'somebody may have run `podswap down`; `podswap up` swaps it again',
-      })
-    }
+    const { workload, session } = this.#target
+    if (!clone || clone.metadata.deletionTimestamp) throw new CloneGone()
     const record = readRecord(clone)
     if (record && record.session !== session) {
       throw new UserError('held', `${workload} was taken over by ${record.owner}`, { hint: 'agree with them first' })

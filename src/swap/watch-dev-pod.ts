@@ -1,6 +1,7 @@
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import {
+  CloneGone,
   type DevPod,
   type DevPodNews,
   type DevPodTarget,
@@ -8,12 +9,12 @@ import {
   type WatchDevPodOptions,
 } from './dev-pod-watcher.ts'
 import { follow } from './follow.ts'
-import { marks } from './record.ts'
+import { marks, readSession, readUndo } from './record.ts'
 
 /**
  * Tells of the clone's pod, at each change, until aborted. Mends what an `up` can mend: a quota's back-off once the old
  * pod is gone, and a LimitRange's default that would evict the pod. Rejects with `not-found` when the clone is gone, and
- * with `held` when it is another session's.
+ * says what that means for the workload; with `held` when it is another session's.
  */
 export async function watchDevPod(cluster: Cluster, target: DevPodTarget, options: WatchDevPodOptions): Promise<void> {
   const stop = new AbortController()
@@ -24,10 +25,29 @@ export async function watchDevPod(cluster: Cluster, target: DevPodTarget, option
   ] as const
   try {
     await follow(cluster, [...topics], options.signal, ([pods = [], clones = []]) => watcher.see(pods, clones[0]))
+  } catch (error) {
+    throw error instanceof CloneGone ? await whyGone(cluster, target, options.signal) : error
   } finally {
     stop.abort()
     watcher.close()
   }
+}
+
+/** What became of the workload whose clone is gone. */
+async function whyGone(cluster: Cluster, target: DevPodTarget, signal: AbortSignal): Promise<UserError> {
+  const { kind, name, workload: title, clone, session } = target
+  const gone = (message: string, hint: string) => new UserError('not-found', message, { hint })
+  const workload = await cluster.find(kind, name, { signal })
+  if (!workload || workload.metadata.deletionTimestamp) {
+    return gone(`${title} was deleted, and its dev pod with it`, 'there is nothing left to put back')
+  }
+  if (readSession(workload)?.session !== session || !readUndo(workload)) {
+    return gone(`${title} was put back by somebody else`, '`podswap up` swaps it again')
+  }
+  return gone(
+    `the clone ${clone} was deleted, and ${title} is still at 0`,
+    `podswap up ${name} swaps it again, podswap down ${name} puts it back`,
+  )
 }
 
 /** Waits until the dev container runs. Fails with `pod-failed`, or as {@link watchDevPod} does. */

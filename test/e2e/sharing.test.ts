@@ -9,6 +9,8 @@ import { until } from './support/until.ts'
 import { deploy } from './support/workloads.ts'
 
 const { colleague } = environment()
+/** `up --detach` waits until the forwards answer. */
+const answering = ['node', '-e', "require('node:http').createServer((_, answer) => answer.end('dev')).listen(8080)"]
 
 describe.skipIf(colleague === undefined)('one workload and several people', () => {
   let session: DevSession
@@ -21,12 +23,12 @@ describe.skipIf(colleague === undefined)('one workload and several people', () =
     session = await DevSession.create({
       purpose: 'sharing',
       workload: { replicas: 2 },
-      dev: { forward: [`${port}:8080`] },
+      dev: { command: answering, forward: [`${port}:8080`] },
     })
-    other = new Laptop({ kubeconfig: colleague! })
+    other = new Laptop({ kubeconfig: colleague!, hostname: 'colleagues-laptop' })
     session.defer(() => other[Symbol.asyncDispose]())
     other.folder('theirs', { 'b.txt': 'theirs' })
-    const web = { command: ['sleep', '86400'], sync: ['./theirs:/app'], forward: [`${port}:8080`] }
+    const web = { command: answering, sync: ['./theirs:/app'], forward: [`${port}:8080`] }
     other.folder('.', { 'dev.yml': { namespace: session.namespace.name, dev: { web } } })
     theirs = ['-f', `${other.root}/dev.yml`]
   })
@@ -79,6 +81,7 @@ describe.skipIf(colleague === undefined)('one workload and several people', () =
     await expectRestored(session.namespace.admin, session.was)
     expect(await lease()).toBeUndefined()
     await until('the session ended', () => session.laptop.processes().length === 0, { deadlineMs: 60_000 })
+    expect(done.stdout).toMatch(/this ends the session of \S+ on deployment\/web \(since /)
     expect(done.stdout).toContain('deployment/web is back as it was')
   })
 

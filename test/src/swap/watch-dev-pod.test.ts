@@ -115,7 +115,27 @@ describe('the dev pod', () => {
     const second = watched(await trial.up({ options: { owner: 'ben@desk', sessionId: 'b1' } }))
     await expect.poll(second.last).toMatchObject({ state: 'running' })
     await trial.down()
-    await expect(second.ended).rejects.toMatchObject({ code: 'not-found' })
+    await expect(second.ended).rejects.toMatchObject({
+      code: 'not-found',
+      message: 'deployment/web was put back by somebody else',
+    })
+  })
+
+  it('is gone with the workload, or alone: each is said as it is', async () => {
+    const first = watched(await trial.up())
+    await expect.poll(first.last).toMatchObject({ state: 'running' })
+    await cluster.delete('Deployment', 'web-podswap')
+    await expect(first.ended).rejects.toMatchObject({
+      code: 'not-found',
+      message: 'the clone web-podswap was deleted, and deployment/web is still at 0',
+    })
+    const second = watched(await trial.up())
+    await expect.poll(second.last).toMatchObject({ state: 'running' })
+    await cluster.delete('Deployment', 'web')
+    await expect(second.ended).rejects.toMatchObject({
+      code: 'not-found',
+      message: 'deployment/web was deleted, and its dev pod with it',
+    })
   })
 })
 
