@@ -94,6 +94,14 @@ export interface ExecRequest {
   signal?: AbortSignal
 }
 
+export interface PortForwardRequest {
+  pod: string
+  /** As seen from inside the pod, on `localhost`. */
+  port: number
+  /** Cuts the connection, also once it is open. */
+  signal?: AbortSignal
+}
+
 /** How a remote command ended. */
 export interface ExecExit {
   /** The command's exit code; null where the connection went before it ended. */
@@ -150,6 +158,11 @@ export interface Cluster {
    */
   watch(kind: Kind, options: WatchOptions, on: (event: WatchEvent) => void): Promise<void>
   exec(request: ExecRequest): Promise<ExecStream>
+  /**
+   * One TCP connection to a port of the pod, with back-pressure both ways. A port that refuses ends it in an error. The
+   * node cuts both directions soon after one of them ended: what it carries must tell its own end.
+   */
+  portForward(request: PortForwardRequest): Promise<Duplex>
   logs(
     pod: string,
     options: { container: string; tailLines?: number; previous?: boolean; signal?: AbortSignal },

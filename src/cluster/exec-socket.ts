@@ -4,6 +4,7 @@ import { WebSocket } from 'ws'
 import { UserError } from '../../syncer/base/errors.ts'
 import { limits } from '../../syncer/base/limits.ts'
 import { ClusterError, type ExecExit, type ExecStream } from './cluster.ts'
+import { readRefusal } from './read-refusal.ts'
 
 /**
  * Kubernetes' exec over a WebSocket (`v5.channel.k8s.io`, else `v4`): binary messages, whose first byte is the channel.
@@ -74,21 +75,6 @@ export function openExecSocket(options: ExecSocketOptions): Promise<ExecStream> 
     })
     socket.on('open', () => settle(() => resolve(new ExecDuplex(socket, signal).stream)))
   })
-}
-
-async function readRefusal(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let sizeBytes = 0
-  try {
-    for await (const chunk of response) {
-      chunks.push(chunk)
-      sizeBytes += chunk.length
-      if (sizeBytes > 64 * 1024) break
-    }
-  } catch {
-    // what came of it has to do
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 class ExecDuplex extends Duplex {

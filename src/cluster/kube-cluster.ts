@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { ApiClient } from './client.ts'
 import type {
   Cluster,
@@ -6,13 +7,15 @@ import type {
   Kind,
   KubeObject,
   ListOptions,
+  PortForwardRequest,
   WatchEvent,
   WatchOptions,
   WriteOptions,
   Written,
 } from './cluster.ts'
-import type { Credentials } from './credentials.ts'
+import type { Authority, Credentials } from './credentials.ts'
 import { openExecSocket } from './exec-socket.ts'
+import { openPortStream } from './port-stream.ts'
 import { type Asked, clusterErrorOf, refusalOf, silenceOf, type Where } from './refusal.ts'
 import { apiVersionOf, pathOf, resourceOf } from './resources.ts'
 import { unlessAborted } from './wait.ts'
@@ -141,18 +144,16 @@ export class KubeCluster implements Cluster {
     const query = new URLSearchParams({ container: request.container, stdin: 'true', stdout: 'true', stderr: 'true' })
     for (const part of request.command) query.append('command', part)
     url.search = query.toString()
-    return openExecSocket({
-      url,
-      headers: authority.headers,
-      agent: authority.agent,
-      connectTimeoutMs: this.#deadlineMs,
-      ...(request.signal && { signal: request.signal }),
-      refused: (status, body) => {
-        if (status === 401) this.#credentials.renew(authority)
-        return refusalOf(status, body, asked, this.#where)
-      },
-      failed: (error, timedOut) => silenceOf(error, false, timedOut, this.#where),
-    })
+    const { signal } = request
+    return openExecSocket({ url, ...(signal && { signal }), ...this.#upgrade(authority, asked) })
+  }
+
+  async portForward({ pod, port, signal }: PortForwardRequest): Promise<Duplex> {
+    const asked: Asked = { verb: 'create', group: '', resource: 'pods/portforward', name: pod }
+    const authority = await unlessAborted(this.#credentials.authority(), signal)
+    const url = new URL(this.server)
+    url.pathname = url.pathname.replace(/\/$/, '') + pathOf('Pod', this.namespace, pod, 'portforward')
+    return openPortStream({ url, port, ...(signal && { signal }), ...this.#upgrade(authority, asked) })
   }
 
   async logs(
@@ -191,6 +192,20 @@ export class KubeCluster implements Cluster {
 
   close(): void {
     this.#client.close()
+  }
+
+  /** What the two ways to upgrade a connection have in common. */
+  #upgrade(authority: Authority, asked: Asked) {
+    return {
+      headers: authority.headers,
+      agent: authority.agent,
+      connectTimeoutMs: this.#deadlineMs,
+      refused: (status: number, body: string) => {
+        if (status === 401) this.#credentials.renew(authority)
+        return refusalOf(status, body, asked, this.#where)
+      },
+      failed: (error: unknown, timedOut: boolean) => silenceOf(error, false, timedOut, this.#where),
+    }
   }
 
   async #send(

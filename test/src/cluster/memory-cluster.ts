@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type {
   Cluster,
   ExecStream,
@@ -149,6 +150,10 @@ export class MemoryCluster implements Cluster {
   }
 
   exec(): Promise<ExecStream> {
+    throw new Error('nothing runs in a memory cluster')
+  }
+
+  portForward(): Promise<Duplex> {
     throw new Error('nothing runs in a memory cluster')
   }
 

@@ -4,6 +4,7 @@ import type {
   Kind,
   KubeObject,
   ListOptions,
+  PortForwardRequest,
   WatchEvent,
   WatchOptions,
   WriteOptions,
@@ -75,6 +76,9 @@ export class FaultyCluster implements Cluster {
   }
   exec(request: ExecRequest) {
     return this.#inner.exec(request)
+  }
+  portForward(request: PortForwardRequest) {
+    return this.#inner.portForward(request)
   }
   logs(pod: string, options: { container: string }) {
     return this.#inner.logs(pod, options)
