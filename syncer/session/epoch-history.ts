@@ -10,16 +10,19 @@ const pathsMax = 100_000
  * volume that came back from within the epoch: what it holds is then one of these, and no edit.
  */
 export class EpochHistory {
-  private readonly tokens = new Map<Path, Set<Token>>()
+  /** A set only where there is more than one: a first sync adds one for every path. */
+  private readonly tokens = new Map<Path, Token | Set<Token>>()
 
   add(path: Path, token: Token): void {
     const known = this.tokens.get(path)
-    if (known !== undefined) known.add(token)
-    else if (this.tokens.size < pathsMax) this.tokens.set(path, new Set([token]))
+    if (typeof known === 'object') known.add(token)
+    else if (known !== undefined) this.tokens.set(path, new Set([known, token]))
+    else if (this.tokens.size < pathsMax) this.tokens.set(path, token)
   }
 
   has(path: Path, token: Token): boolean {
-    return this.tokens.get(path)?.has(token) === true
+    const known = this.tokens.get(path)
+    return typeof known === 'object' ? known.has(token) : known === token
   }
 
   /** True where something else was agreed on before in this epoch. */
@@ -32,6 +35,8 @@ export class EpochHistory {
   }
 
   *records(): Generator<JournalRecord> {
-    for (const [path, tokens] of this.tokens) for (const token of tokens) yield { type: 'was', path, token }
+    for (const [path, tokens] of this.tokens) {
+      for (const token of typeof tokens === 'object' ? tokens : [tokens]) yield { type: 'was', path, token }
+    }
   }
 }

@@ -23,7 +23,7 @@ export class SessionProgress {
   private readonly onEvent: (event: SyncEvent) => void
   private firstSync: { startedMs: number; bytes: number } | undefined
   private wasInStep = false
-  private counted = { files: 0, entries: -1, untilMs: 0 }
+  private counted = { files: 0, untilMs: 0 }
 
   constructor(clock: Clock, tree: Tree, onEvent: (event: SyncEvent) => void) {
     this.clock = clock
@@ -47,12 +47,14 @@ export class SessionProgress {
 
   /** Files of the folder. Counted at most once a second in a large one: somebody may ask often. */
   files(): number {
-    const nowMs = this.clock.monotonic()
-    const { tree, counted } = this
-    if (counted.entries === tree.size && counted.files > 5_000 && nowMs < counted.untilMs) return counted.files
+    const { files, untilMs } = this.counted
+    return files > 5_000 && this.clock.monotonic() < untilMs ? files : this.count()
+  }
+
+  private count(): number {
     let files = 0
-    for (const { current } of tree.walk()) if (isFile(current)) files += 1
-    this.counted = { files, entries: tree.size, untilMs: nowMs + 1_000 }
+    for (const { current } of this.tree.walk()) if (isFile(current)) files += 1
+    this.counted = { files, untilMs: this.clock.monotonic() + 1_000 }
     return files
   }
 
@@ -71,6 +73,6 @@ export class SessionProgress {
     const seconds = (this.clock.monotonic() - this.firstSync.startedMs) / 1000
     this.firstSyncSeconds = seconds
     const bytes = bytesSent - this.firstSync.bytes
-    this.onEvent({ type: 'first-sync-done', files: this.files(), bytes, seconds })
+    this.onEvent({ type: 'first-sync-done', files: this.count(), bytes, seconds })
   }
 }
