@@ -39,8 +39,10 @@ export async function down(invocation: Invocation<{ all?: boolean }>): Promise<n
       owner: `${invocation.io.user}@${invocation.io.host}`,
       session: undoSession(randomBytes(4).toString('hex')),
     }
-    for (const each of swapped) await revert(workplace, each, by, signal)
+    const failures = await revertAll(workplace, swapped, by, signal)
     if (swapped.length === 0) reporter.report({ type: 'done', message: `nothing to do: ${scope.nothing}` })
+    const [first] = failures
+    if (first) throw first
     return 0
   } finally {
     reporter.close()
@@ -53,6 +55,22 @@ function refuseSeveral(swapped: Swapped[], holders: HolderRecord[], cluster: Clu
   )
   const names = [...swapped.map(({ name }) => name), ...starting.map(({ dev }) => dev)]
   if (names.length > 1) throw several(names, cluster)
+}
+
+/** One that cannot be put back does not keep the others from it. Returns what went wrong, told already where there are several. */
+async function revertAll(workplace: Workplace, all: Swapped[], by: Undoer, signal: AbortSignal): Promise<unknown[]> {
+  const failures: unknown[] = []
+  for (const each of all) {
+    try {
+      await revert(workplace, each, by, signal)
+    } catch (error) {
+      if (signal.aborted || !(error instanceof UserError)) throw error
+      failures.push(error)
+      const message = `${swappedTitle(each)} could not be put back: ${error.message}`
+      if (all.length > 1) workplace.reporter.report({ type: 'warning', message, hint: error.hint })
+    }
+  }
+  return failures
 }
 
 async function revert(workplace: Workplace, swapped: Swapped, by: Undoer, signal: AbortSignal): Promise<void> {

@@ -96,6 +96,11 @@ export function buildProgram(io: Io, rest: string[] | null, call: Call): Command
     .option('-w, --watch', 'say it again whenever something changes, until Ctrl-C')
     .action(calls(async () => (await import('./status.ts')).status))
 
+  add('doctor', 'find what was left over in the namespace and on this machine, and mend it', DOCTOR_EXAMPLES)
+    .option('--fix', 'mend it, after saying what that is and asking')
+    .option('-y, --yes', 'do not ask')
+    .action(calls(async () => (await import('./doctor.ts')).doctor))
+
   add('exec', 'run a command in the dev container; the exit code is the command’s', EXEC_EXAMPLES)
     .argument('[dev]', 'a dev of the manifest, or the name of a workload')
     .option('-T, --no-tty', 'no terminal, even where there is one here')
@@ -190,6 +195,11 @@ const STATUS_EXAMPLES = `
   podswap status
   podswap status --json | jq -e '.devs[0].state == "ready"'
   podswap status --watch -n team`
+
+const DOCTOR_EXAMPLES = `
+  podswap doctor -n team                 exit code 1 where something is left over
+  podswap doctor -n team --fix           says what it will do, and asks
+  podswap doctor --json | jq '.leftovers[].message'`
 
 const EXEC_EXAMPLES = `
   podswap exec -- rails db:migrate

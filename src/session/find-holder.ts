@@ -33,7 +33,7 @@ export function swapSessionId(home: Home, id: string): string {
 }
 
 /** Whether the process that wrote the record is still there; a later one with its number is not. */
-export function isAlive(record: HolderRecord): boolean {
+export function isAlive(record: Pick<HolderRecord, 'pid' | 'processStart'>): boolean {
   const start = processStart(record.pid)
   if (start === null) return false
   return start === undefined || record.processStart === null || start === record.processStart

@@ -6,6 +6,7 @@ import { tryClone } from './clone.ts'
 import { findWorkload, titleOf } from './find-workload.ts'
 import { dropLease, heldBy, type LeaseHolder, takeLease } from './lease.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
+import { ago } from './leftovers.ts'
 import { type PlanInput, type PlanOptions, planSwap, type SwapPlan, workloadKind } from './plan.ts'
 import { defaultsSeen, podTemplate } from './pod-template.ts'
 import { type Holder, holderOf, podsOf, readSituation, type Situation } from './situation.ts'
@@ -114,7 +115,7 @@ function tellOther(situation: Situation, { options, on }: SwapRequest): Holder |
   const holder = holderOf(situation, options.sessionId)
   if (!holder || holder.isMine) return undefined
   const isLapsed = holder.life === 'lapsed' && situation.lease
-  const how = isLapsed ? ` and was last there ${agoText(situation.lease?.ageMs ?? 0)} ago` : ''
+  const how = isLapsed ? ` and was last there ${ago(situation.lease?.ageMs ?? 0)} ago` : ''
   on({ type: 'warning', message: `${heldText(situation, holder)}${how}: taken over` })
   return holder
 }
@@ -122,11 +123,6 @@ function tellOther(situation: Situation, { options, on }: SwapRequest): Holder |
 function heldText({ workload }: Situation, holder: Holder): string {
   const { owner = `somebody else (session ${holder.session})`, since } = holder
   return `${titleOf(workload)} is held by ${owner}${since ? ` since ${since}` : ''}`
-}
-
-function agoText(ms: number): string {
-  const minutes = Math.round(ms / 60_000)
-  return minutes < 2 ? `${Math.round(ms / 1000)} s` : minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`
 }
 
 async function planInput(cluster: Cluster, situation: Situation, request: SwapRequest): Promise<PlanInput> {

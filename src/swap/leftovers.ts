@@ -1,0 +1,92 @@
+import type { Swapped } from './swapped.ts'
+
+/** What was left in the namespace, and what would mend it. */
+export interface Leftover {
+  /**
+   * `no-session`: swapped, and nobody is at it. `half-swapped`: the original is at 0 with its record, and there is no
+   * clone. `clone`: its original is gone, or is back. `lease`: nothing but a Lease, and that has lapsed.
+   */
+  kind: 'no-session' | 'half-swapped' | 'clone' | 'lease'
+  swapped: Swapped
+  message: string
+  /** What `doctor --fix` does; absent where somebody may still be at it. */
+  fix?: string
+}
+
+export interface LeftoverView {
+  /** `user@host` of who looks. */
+  viewer: string
+  /** `deployment/web`: what processes of this machine hold. */
+  heldHere: string[]
+  nowMs: number
+}
+
+/** Those of what is swapped that nobody works on. Pure. */
+export function leftoversOf(all: Swapped[], view: LeftoverView): Leftover[] {
+  return all.flatMap(swapped => leftoverOf(swapped, view) ?? [])
+}
+
+function leftoverOf(swapped: Swapped, view: LeftoverView): Leftover | undefined {
+  const { lease, state } = swapped
+  const title = titleOf(swapped)
+  const back = `put ${title} back${swapped.replicas > 0 ? ` to ${plural(swapped.replicas)}` : ''}`
+  // one that lives is about to go on
+  if (lease && !lease.isExpired) return undefined
+  if (view.heldHere.includes(title)) return undefined
+  switch (state) {
+    case 'claimed':
+      return { kind: 'lease', swapped, message: `a Lease of ${title} has lapsed`, fix: 'delete the Lease' }
+    case 'left-over':
+      return {
+        kind: 'clone',
+        swapped,
+        message: `${swapped.clone} is a clone of ${title}, which is gone or back already`,
+        fix: `delete ${swapped.clone}`,
+      }
+    case 'no-clone':
+      return {
+        kind: 'half-swapped',
+        swapped,
+        message: `${title} is at 0 with its undo record, and has no clone`,
+        fix: back,
+      }
+    case 'swapped':
+      return noSession(swapped, view, back)
+  }
+}
+
+function noSession(swapped: Swapped, { viewer, nowMs }: LeftoverView, back: string): Leftover {
+  const { lease, owner = 'somebody' } = swapped
+  const title = titleOf(swapped)
+  if (!lease && owner !== viewer) {
+    const message = `${title} is swapped by ${owner}; no Lease tells whether they are still there`
+    return { kind: 'no-session', swapped, message }
+  }
+  const last = lease ? `, last seen ${ago(lease.ageMs)} ago` : swapped.since ? sinceText(swapped.since, nowMs) : ''
+  return {
+    kind: 'no-session',
+    swapped,
+    message: `${title} is swapped by ${lease?.owner ?? owner}${last}, and nobody is at it`,
+    fix: `${back}; what was edited in its pod alone is lost`,
+  }
+}
+
+function sinceText(since: string, nowMs: number): string {
+  const ms = nowMs - Date.parse(since)
+  return Number.isNaN(ms) ? '' : `, begun ${ago(ms)} ago`
+}
+
+function titleOf({ kind, name }: Swapped): string {
+  return `${kind.toLowerCase()}/${name}`
+}
+
+function plural(count: number): string {
+  return `${count} ${count === 1 ? 'replica' : 'replicas'}`
+}
+
+/** `40 s`, `5 min`, `3 h` */
+export function ago(ms: number): string {
+  const minutes = Math.round(ms / 60_000)
+  if (minutes < 2) return `${Math.round(ms / 1000)} s`
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`
+}

@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { DevSession } from './support/dev-session.ts'
+import { Laptop } from './support/laptop.ts'
+import { expectRestored } from './support/traces.ts'
+import { until } from './support/until.ts'
+
+describe('doctor', () => {
+  let session: DevSession
+  let inNamespace: string[]
+  beforeAll(async () => {
+    session = await DevSession.create({ purpose: 'doctor', workload: { replicas: 2 } })
+    inNamespace = ['-n', session.namespace.name]
+  })
+  afterAll(() => session[Symbol.asyncDispose]())
+
+  const doctor = (...args: string[]) => session.laptop.podswap(['doctor', ...inNamespace, ...args])
+  const leftovers = async () => {
+    const { stdout } = await doctor('--json')
+    return (JSON.parse(stdout) as { leftovers: { kind: string; fix: string | null }[] }).leftovers
+  }
+  /** As if its holder had been gone for 45 s. */
+  const lapse = async () => {
+    const soon = JSON.stringify({ spec: { leaseDurationSeconds: 1 } })
+    await session.namespace.admin.run(['patch', 'lease', 'podswap.deployment.web', '--type=merge', '-p', soon])
+    await until('it lapsed', async () => (await leftovers()).some(({ kind }) => kind === 'no-session'))
+  }
+  const killAll = async () => {
+    for (const pid of session.laptop.processes()) process.kill(pid, 'SIGKILL')
+    await until('they are gone', () => session.laptop.processes().length === 0)
+  }
+
+  it('finds nothing where nothing is left, and nothing while somebody is at it', async () => {
+    expect(await doctor()).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing is left over') })
+    await session.up()
+    expect(await doctor()).toMatchObject({ code: 0 })
+  })
+
+  it('finds a swap that nobody is at and what a dead process left, and says what it would do', async () => {
+    await killAll()
+    await lapse()
+    const { code, stdout } = await doctor()
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/deployment\/web is swapped by \S+, last seen \d+ \S+ ago, and nobody is at it/)
+    expect(stdout).toMatch(/--fix would put deployment\/web back to 2 replicas/)
+    expect((await leftovers()).map(({ kind }) => kind)).toEqual(['no-session', 'state'])
+    expect((await session.namespace.admin.get('deployment', 'web')).spec.replicas).toBe(0)
+  })
+
+  it('mends nothing unasked', async () => {
+    const { code, stderr } = await doctor('--fix')
+    expect(`${code}: ${stderr}`).toMatch(/^2: .*no terminal to ask on[\s\S]*--yes/)
+    const terminal = session.laptop.terminal(['doctor', '--fix', ...inNamespace])
+    await terminal.shows(/Do this \(2\)\? \[y\/N\]/)
+    terminal.type('n\r')
+    expect(await terminal.finished()).toMatchObject({ code: 1 })
+    expect((await session.namespace.admin.get('deployment', 'web')).spec.replicas).toBe(0)
+  })
+
+  it('mends it when told to, from another folder and with another state', async () => {
+    await using other = new Laptop()
+    const fixed = await other.podswap(['doctor', '--fix', '--yes', '--json', ...inNamespace])
+    expect(JSON.parse(fixed.stdout)).toMatchObject({ leftovers: [{ kind: 'no-session', fixed: true }] })
+    expect(fixed.code).toBe(0)
+    await expectRestored(session.namespace.admin, session.was)
+    expect(await doctor('--fix', '--yes')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('done: delete them'),
+    })
+    expect(await doctor()).toMatchObject({ code: 0 })
+  })
+
+  it('finds an original at 0 whose clone is gone', async () => {
+    await session.up()
+    await killAll()
+    await session.namespace.admin.run(['delete', 'deployment', 'web-podswap', '--wait=true'])
+    await session.namespace.admin.run(['delete', 'lease', 'podswap.deployment.web'])
+    expect((await leftovers()).map(({ kind }) => kind)).toEqual(['half-swapped', 'state'])
+    expect(await doctor('--fix', '--yes')).toMatchObject({ code: 0 })
+    await expectRestored(session.namespace.admin, session.was)
+  })
+})

@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { leaseName } from '../../../src/swap/lease.ts'
+import { leftoversOf } from '../../../src/swap/leftovers.ts'
+import { marks } from '../../../src/swap/record.ts'
+import { findSwapped } from '../../../src/swap/swapped.ts'
+import { MemoryCluster } from '../cluster/memory-cluster.ts'
+import { webDeployment } from './shapes.ts'
+import { expectUntouched, ready, Trial } from './trial.ts'
+
+let cluster: MemoryCluster
+let trial: Trial
+const { signal } = new AbortController()
+beforeEach(async () => {
+  cluster = new MemoryCluster()
+  trial = new Trial(cluster)
+  const { uid, resourceVersion, ...metadata } = webDeployment().metadata
+  cluster.applyServerSide({ ...webDeployment(), metadata })
+  await ready(cluster, 'Deployment', 'web')
+})
+afterEach(() => cluster.close())
+
+const found = async (more: { viewer?: string; heldHere?: string[] } = {}) => {
+  const view = { viewer: 'cara@desk', heldHere: [], nowMs: cluster.serverTimeMs(), ...more }
+  return leftoversOf(await findSwapped(cluster, { signal }), view)
+}
+const pass = (minutes: number) => {
+  cluster.aheadMs += minutes * 60_000
+}
+const loseLease = () => cluster.remove('Lease', leaseName('Deployment', 'web'))
+
+it('is nothing while somebody is at it', async () => {
+  expect(await found()).toEqual([])
+  await trial.up()
+  expect(await found()).toEqual([])
+  pass(5)
+  expect(await found({ heldHere: ['deployment/web'] })).toEqual([])
+})
+
+it('is a swap that nobody is at, until it is put back', async () => {
+  const before = cluster.peek('Deployment', 'web')!
+  await trial.up()
+  pass(5)
+  expect(await found()).toMatchObject([
+    {
+      kind: 'no-session',
+      message: expect.stringMatching(
+        /^deployment\/web is swapped by ann@laptop, last seen 5 min ago, and nobody is at it$/,
+      ),
+      fix: 'put deployment/web back to 2 replicas; what was edited in its pod alone is lost',
+    },
+  ])
+  await trial.down()
+  expect(await found()).toEqual([])
+  await expectUntouched(cluster, before)
+})
+
+it('may be a swap without a Lease: mended for its owner, told to others', async () => {
+  await trial.up()
+  loseLease()
+  const [others] = await found()
+  expect(others).toMatchObject({ kind: 'no-session', message: expect.stringContaining('no Lease tells') })
+  expect(others?.fix).toBeUndefined()
+  expect(await found({ viewer: 'ann@laptop' })).toMatchObject([
+    { fix: expect.stringContaining('put deployment/web back') },
+  ])
+})
+
+it('is an original at 0 without a clone', async () => {
+  await trial.up()
+  pass(5)
+  await cluster.delete('Deployment', 'web-podswap')
+  expect(await found()).toMatchObject([
+    { kind: 'half-swapped', message: 'deployment/web is at 0 with its undo record, and has no clone' },
+  ])
+  await trial.down()
+  expect(cluster.peek('Deployment', 'web')!.spec.replicas).toBe(2)
+  expect(await found()).toEqual([])
+})
+
+it('is a clone whose original is back, and a Lease of nothing', async () => {
+  await trial.up()
+  pass(5)
+  const labels = { [marks.undo]: null, [marks.session]: null }
+  cluster.edit('Deployment', 'web', { metadata: { labels }, spec: { replicas: 2 } })
+  cluster.edit('Deployment', 'web-podswap', { spec: { replicas: 0 } })
+  expect(await found()).toMatchObject([{ kind: 'clone', fix: 'delete web-podswap' }])
+  cluster.remove('Deployment', 'web-podswap')
+  expect(await found()).toMatchObject([{ kind: 'lease', fix: 'delete the Lease' }])
+  await trial.down()
+  expect(await found()).toEqual([])
+  expect(cluster.all('Lease')).toEqual([])
+})
