@@ -131,6 +131,11 @@ export class Sandbox {
     this.#registry.store.forget()
   }
 
+  /** Every connection breaks, as when an API server is restarted; it listens on. */
+  cutConnections(): void {
+    this.#server.cutConnections()
+  }
+
   /** Cuts every connection, ends every pod at once, removes everything. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close()

@@ -74,9 +74,13 @@ export class ApiServer {
   /** Cuts every connection. */
   async close(): Promise<void> {
     const closed = new Promise(resolve => this.#server.close(resolve))
+    this.cutConnections()
+    await closed
+  }
+
+  cutConnections(): void {
     for (const client of this.#sockets.clients) client.terminate()
     for (const socket of this.#open) socket.destroy()
-    await closed
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

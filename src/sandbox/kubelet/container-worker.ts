@@ -4,6 +4,7 @@ import { type ApiObject, timestampOf } from '../store/api-object.ts'
 import { ConfigError, environmentOf, expanded, type PodScene } from './environment.ts'
 import type { PodDesk } from './pod-desk.ts'
 import { ProbeLoops } from './probe-loops.ts'
+import { probeOnce } from './probes.ts'
 
 export interface ContainerState {
   waiting?: { reason: string; message?: string }
@@ -37,6 +38,7 @@ export class ContainerWorker {
   current: ContainerRun | undefined
   previous: ContainerRun | undefined
   isRunning = false
+  #isStopping = false
   readonly #parts: ContainerParts
   readonly #path: string
 
@@ -71,9 +73,25 @@ export class ContainerWorker {
     return false
   }
 
-  /** Ends the run, if there is one. Called again with less grace, it hurries. */
+  /** Ends the run, if there is one, after its `preStop`. Called again with less grace, it hurries. */
   async stop(graceMs: number): Promise<void> {
-    if (this.isRunning) await this.current?.stop(graceMs)
+    if (!this.isRunning || !this.current) return
+    const { current: run } = this
+    const hook = this.container.lifecycle?.preStop
+    if (!hook || graceMs === 0 || this.#isStopping) {
+      await run.stop(graceMs)
+      return
+    }
+    this.#isStopping = true
+    const { desk, scene, place } = this.#parts
+    const startedAtMs = desk.now()
+    // a probe's way of running a command, with all of the grace period for its time
+    const command = { ...hook, timeoutSeconds: graceMs / 1000 }
+    const target = { pod: scene.pod, place, run, timers: desk.timers }
+    const problem = await probeOnce(command, target, new AbortController().signal)
+    if (problem !== undefined) this.#tell('Warning', 'FailedPreStopHook', `PreStopHook failed: ${problem}`)
+    // what the hook used up is not given twice, but for two seconds
+    await run.stop(Math.max(2_000, graceMs - (desk.now() - startedAtMs)))
   }
 
   /** Tries until it starts; undefined: the process could not be started, which counts as a run that failed. */
@@ -132,6 +150,7 @@ export class ContainerWorker {
     this.previous = this.current
     this.current = run
     this.isRunning = true
+    this.#isStopping = false
     this.containerId = `podswap://${run.id}`
     this.isStarted = !this.container.startupProbe
     this.isReady = this.isStarted && !this.container.readinessProbe

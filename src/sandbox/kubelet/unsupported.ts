@@ -2,7 +2,7 @@
 
 const volumeTypes = ['configMap', 'downwardAPI', 'emptyDir', 'persistentVolumeClaim', 'projected', 'secret']
 const projectedTypes = ['configMap', 'downwardAPI', 'secret']
-const fieldNames = ['activeDeadlineSeconds', 'dnsConfig', 'ephemeralContainers', 'hostAliases', 'readinessGates']
+const fieldNames = ['activeDeadlineSeconds', 'hostAliases', 'readinessGates']
 
 /** What of a pod's spec this kubelet does not do, each with its path. */
 export function unsupportedByKubelet(spec: any): string[] {
@@ -24,19 +24,17 @@ export function unsupportedByKubelet(spec: any): string[] {
 
 function inContainer(container: any): string[] {
   const found: string[] = []
-  if (container.lifecycle) found.push('lifecycle')
-  if (container.tty) found.push('tty')
-  if (container.stdin) found.push('stdin')
+  if (container.lifecycle?.postStart) found.push('lifecycle.postStart')
+  const { preStop } = container.lifecycle ?? {}
+  if (preStop && !preStop.exec) found.push(`lifecycle.preStop.${Object.keys(preStop)[0]}`)
   for (const name of ['livenessProbe', 'readinessProbe', 'startupProbe']) {
     if (container[name]?.grpc) found.push(`${name}.grpc`)
   }
   for (const mount of container.volumeMounts ?? []) {
-    if (mount.mountPropagation && mount.mountPropagation !== 'None') found.push('volumeMounts.mountPropagation')
     if (mount.subPathExpr) found.push('volumeMounts.subPathExpr')
   }
   if ((container.env ?? []).some((variable: any) => variable.valueFrom?.resourceFieldRef)) {
     found.push('env.valueFrom.resourceFieldRef')
   }
-  if (container.volumeDevices) found.push('volumeDevices')
   return found
 }

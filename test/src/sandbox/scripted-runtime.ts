@@ -32,7 +32,7 @@ export type Program = (
 /** A runtime that starts no process: containers do what their script says, commands are functions. */
 export class ScriptedRuntime implements PodRuntime {
   /** Throws a RuntimeRefusal where the container cannot be started. */
-  script: (container: ContainerRequest, pod: KubeObject) => Script = () => ({})
+  script: (container: ContainerRequest, pod: KubeObject) => Script = ranOnce
   programs: Record<string, Program> = { cat, echo, exit }
   dial: (port: number, pod: KubeObject) => Promise<Duplex> = async () => {
     throw new Error('connect ECONNREFUSED')
@@ -66,6 +66,12 @@ export class ScriptedRuntime implements PodRuntime {
     await Promise.all([...this.places].map(place => place.close()))
     this.isClosed = true
   }
+}
+
+/** Init containers do their part and end; the others run on. */
+export function ranOnce({ name }: ContainerRequest, { spec }: KubeObject): Script {
+  const inits: { name: string }[] = spec.initContainers ?? []
+  return inits.some(init => init.name === name) ? { exitCode: 0 } : {}
 }
 
 class ScriptedPlace implements PodPlace {
