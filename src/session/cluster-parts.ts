@@ -17,6 +17,7 @@ import type { SwapEvent } from '../swap/swap-event.ts'
 import { watchDevPod } from '../swap/watch-dev-pod.ts'
 import { bindForwards } from './bind-forwards.ts'
 import type { AppliedSwap, SessionParts } from './parts.ts'
+import type { PodRef } from './session-state.ts'
 
 const UNDO_READY_MS = 60_000
 const RELEASE_TIMEOUT_MS = 5_000
@@ -94,6 +95,10 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
       })
       return io
     },
+    ...(dev.forward.length > 0 && {
+      openPort: (pod: PodRef, port: number, signal: AbortSignal) =>
+        cluster.portForward({ pod: pod.name, port, signal }),
+    }),
     openSync(folder, swap, onEvent) {
       const sessionKey = syncKey(cluster, swap, folder)
       const { local, mode, initial } = folder

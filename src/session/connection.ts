@@ -39,13 +39,14 @@ export class Connection {
   async open(attempt: number, pod: PodRef): Promise<void> {
     const attaching = new AbortController()
     this.#attaching = attaching
-    const { clock } = this.#parts
+    const { clock, timers } = this.#parts
     const left = () => attaching.signal.aborted || this.#over.aborted
     // Stays with the connection once that stands: no deadline may be in it.
     const signal = AbortSignal.any([attaching.signal, this.#over])
     try {
       const attach = this.#parts.attach.bind(this.#parts, pod)
-      const link = await openLink({ ...this.#parts, attach, signal })
+      const openPort = this.#parts.openPort?.bind(this.#parts, pod)
+      const link = await openLink({ clock, timers, attach, ...(openPort && { openPort }), signal })
       if (left()) return link.close()
       const since = clock.monotonic()
       this.#current = { link, attempt }

@@ -5,9 +5,12 @@ import { AgentClient } from '../../syncer/wire/client.ts'
 import { Priority } from '../../syncer/wire/frame-payload.ts'
 import { Mux, type MuxEnd } from '../../syncer/wire/mux.ts'
 import type { SyncRequest } from '../../syncer/wire/services.ts'
+import { ForwardLane } from '../forward/forward-lane.ts'
 
 export interface LinkOptions {
   attach: (lane: Lane, signal: AbortSignal) => Promise<Duplex>
+  /** A connection to a port of the pod, past exec; absent where there is nothing to forward. */
+  openPort?: (port: number, signal: AbortSignal) => Promise<Duplex>
   signal: AbortSignal
   clock: Clock
   timers: Timers
@@ -29,7 +32,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
   const [control, bulk] = await Promise.allSettled([attach('control'), attach('bulk')])
   if (control.status === 'fulfilled' && bulk.status === 'fulfilled') {
     const mux = (carrier: Duplex) => new Mux({ carrier, side: 'laptop', clock: options.clock, timers: options.timers })
-    return new Link(mux(control.value), mux(bulk.value))
+    return new Link(mux(control.value), mux(bulk.value), options)
   }
   for (const opened of [control, bulk]) if (opened.status === 'fulfilled') opened.value.destroy()
   throw failed.signal.reason
@@ -45,16 +48,24 @@ export class Link {
   readonly #control: Mux
   readonly #bulk: Mux
   readonly #ended = new AbortController()
+  readonly #forwards: ForwardLane | null
 
-  constructor(control: Mux, bulk: Mux) {
+  constructor(control: Mux, bulk: Mux, { openPort, clock, timers }: Omit<LinkOptions, 'attach' | 'signal'>) {
     this.#control = control
     this.#bulk = bulk
     this.agent = new AgentClient(control)
     this.signal = this.#ended.signal
+    const { agent, signal } = this
+    this.#forwards = openPort ? new ForwardLane({ agent, openPort, clock, timers, signal }) : null
     this.closed = Promise.race([control.closed, bulk.closed]).then(end => {
       this.close()
       return endText(end)
     })
+  }
+
+  /** A forward's connection, see {@link AgentClient.dialTcp}. */
+  dialTcp(host: string, port: number, signal: AbortSignal): Promise<Duplex> {
+    return (this.#forwards ?? this.agent).dialTcp(host, port, signal)
   }
 
   /** The two streams of one synced folder. */

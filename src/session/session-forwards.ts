@@ -60,6 +60,6 @@ export class SessionForwards {
   async #dial(target: { host: string; port: number }, signal: AbortSignal, why: () => string | null): Promise<Duplex> {
     const { link } = this.#connection
     if (!link) throw new UserError('unreachable', why() ?? 'there is no connection to the pod just now')
-    return link.agent.dialTcp(target.host, target.port, signal)
+    return link.dialTcp(target.host, target.port, signal)
   }
 }

@@ -10,6 +10,7 @@ import type { AgentContext, AgentFiles } from './agent-context.ts'
 import { AgentLog } from './agent-log.ts'
 import { isSameToken, readGreeting } from './handshake.ts'
 import { openPipesOf } from './joined-pipes.ts'
+import { PortEntrance } from './port-entrance.ts'
 import { Services } from './services/services.ts'
 import type { SyncHost } from './sync-host.ts'
 
@@ -39,6 +40,7 @@ export class Daemon {
   private readonly options: DaemonOptions
   private readonly context: AgentContext
   private readonly services: Services
+  private readonly entrance: PortEntrance
   private readonly server: Server
   private readonly token = randomBytes(32).toString('hex')
   private readonly sockets = new Set<Socket>()
@@ -57,11 +59,15 @@ export class Daemon {
       startedAtMs: clock.now(),
       boot: randomUUID(),
     }
-    this.services = new Services(
-      this.context,
-      identity,
-      options.syncHost(text => this.log(text)),
-    )
+    this.entrance = new PortEntrance({
+      timers,
+      onConnection: socket => this.enter(socket),
+      log: text => this.log(text),
+    })
+    this.services = new Services(this.context, identity, {
+      syncHost: options.syncHost(text => this.log(text)),
+      openPort: () => this.entrance.open(),
+    })
     this.server = createServer(socket => void this.take(socket))
   }
 
@@ -90,6 +96,7 @@ export class Daemon {
     this.isClosing = true
     this.log(`ends: ${reason}`)
     this.server.close()
+    this.entrance.close()
     this.services.close()
     await Promise.all([...this.connections].map(mux => mux.close(reason)))
     for (const socket of this.sockets) socket.destroy()
@@ -133,10 +140,22 @@ export class Daemon {
       socket.once('close', () => pipes.destroy())
       socket.resume()
     }
-    this.serve(pipes ?? socket, pid, () => socket.destroy())
+    this.serve(pipes ?? socket, `pid ${pid}`, () => socket.destroy())
   }
 
-  private serve(carrier: Duplex, pid: number, ended: () => void): void {
+  /** By {@link PortEntrance}. */
+  private enter(socket: Socket): void {
+    if (this.sockets.size >= attachmentsMax || this.isClosing) {
+      socket.destroy()
+      return
+    }
+    this.sockets.add(socket)
+    socket.once('close', () => this.sockets.delete(socket))
+    this.log('attached: by port')
+    this.serve(socket, 'by port', () => {})
+  }
+
+  private serve(carrier: Duplex, name: string, ended: () => void): void {
     const mux = new Mux({
       carrier,
       side: 'agent',
@@ -146,7 +165,7 @@ export class Daemon {
     })
     this.connections.add(mux)
     void mux.closed.then(end => {
-      this.log(`detached: pid ${pid}: ${end.code}: ${end.message}`)
+      this.log(`detached: ${name}: ${end.code}: ${end.message}`)
     })
     carrier.once('close', () => {
       this.connections.delete(mux)

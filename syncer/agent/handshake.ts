@@ -22,7 +22,7 @@ const greetingTimeoutMs = 5_000
  * comes too late, or has more behind it (nobody speaks before he was answered).
  */
 export async function readGreeting(socket: Socket, timers: Timers): Promise<Greeting> {
-  const line = await readLine(socket, timers)
+  const line = await readFirstLine(socket, timers)
   let value: unknown
   try {
     value = JSON.parse(line)
@@ -43,7 +43,8 @@ export function isSameToken(given: string, expected: string): boolean {
   return timingSafeEqual(hash(given), hash(expected))
 }
 
-function readLine(socket: Socket, timers: Timers): Promise<string> {
+/** The first line, without its end; fails like {@link readGreeting}. The socket is paused after it. */
+export function readFirstLine(socket: Socket, timers: Timers): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     const settle = (how: () => void) => {

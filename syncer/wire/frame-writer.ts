@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import { limits } from '../base/limits.ts'
 import { type FrameType, frameHeaderBytes, nextSequence, writeFrameHeader } from './frame.ts'
+import { type Slab, SlabPool } from './slab-pool.ts'
 
 /** Memory that headers and small payloads are gathered in, so that many small frames are one write; several chunks. */
 const slabBytes = 256 * 1024
@@ -21,9 +22,10 @@ export interface WriteOptions {
 export class FrameWriter {
   private readonly carrier: Writable
   private sequence = 0
-  private slab = Buffer.allocUnsafeSlow(slabBytes)
+  private readonly pool = new SlabPool(slabBytes)
+  private slab = this.pool.take()
+  /** Up to here the slab was handed on. */
   private flushedTo = 0
-  private filledTo = 0
   private callbacks: (() => void)[] = []
 
   constructor(carrier: Writable) {
@@ -44,9 +46,9 @@ export class FrameWriter {
     more: WriteOptions = {},
   ): void {
     this.reserve(frameHeaderBytes)
-    writeFrameHeader(this.slab, this.filledTo, { ...frame, sequence: this.sequence })
+    writeFrameHeader(this.slab.memory, this.slab.filledBytes, { ...frame, sequence: this.sequence })
     this.sequence = nextSequence(this.sequence)
-    this.filledTo += frameHeaderBytes
+    this.slab.filledBytes += frameHeaderBytes
     if (isCopied(frame.payloadBytes)) {
       for (const piece of frame.payload) this.gather(piece)
       if (more.written && more.held) this.callbacks.push(more.written)
@@ -57,19 +59,23 @@ export class FrameWriter {
   }
 
   flush(): void {
-    if (this.filledTo === this.flushedTo) return
-    const gathered = this.slab.subarray(this.flushedTo, this.filledTo)
-    this.flushedTo = this.filledTo
-    const callbacks = this.callbacks
+    const { slab, callbacks } = this
+    if (slab.filledBytes === this.flushedTo) return
+    const gathered = slab.memory.subarray(this.flushedTo, slab.filledBytes)
+    this.flushedTo = slab.filledBytes
     this.callbacks = []
+    slab.held++
     this.carrier.write(gathered, error => {
-      if (!error) for (const callback of callbacks) callback()
+      if (error) return
+      slab.held--
+      this.reuse(slab)
+      for (const callback of callbacks) callback()
     })
   }
 
   private gather(piece: Buffer): void {
     this.reserve(piece.length)
-    this.filledTo += piece.copy(this.slab, this.filledTo)
+    this.slab.filledBytes += piece.copy(this.slab.memory, this.slab.filledBytes)
   }
 
   private passOn(payload: readonly Buffer[], written: (() => void) | undefined): void {
@@ -86,9 +92,18 @@ export class FrameWriter {
   }
 
   private reserve(bytes: number): void {
-    if (this.filledTo + bytes <= slabBytes) return
+    if (this.slab.filledBytes + bytes <= slabBytes) return
     this.flush()
-    this.slab = Buffer.allocUnsafeSlow(slabBytes)
-    this.flushedTo = this.filledTo = 0
+    this.slab = this.pool.take()
+    this.flushedTo = 0
+  }
+
+  private reuse(slab: Slab): void {
+    if (slab.held > 0) return
+    if (slab !== this.slab) {
+      this.pool.give(slab)
+    } else if (this.flushedTo === slab.filledBytes) {
+      slab.filledBytes = this.flushedTo = 0
+    }
   }
 }

@@ -72,6 +72,7 @@ function parseCall(fields: Fields): AgentCall {
     case 'command-state':
     case 'stop-command':
     case 'agent-state':
+    case 'open-port':
       return { method: fields.method }
     case 'probe-tcp':
       return {

@@ -67,6 +67,8 @@ export type AgentCall =
   /** One attempt, without the patience of a {@link TcpRequest}. */
   | { method: 'probe-tcp'; host: string; port: number; timeoutMs: number }
   | { method: 'agent-state' }
+  /** Makes ready to take one connection on a port of the pod; see {@link OpenedPort}. */
+  | { method: 'open-port' }
 
 /** What each call answers. */
 export interface CallResults {
@@ -75,6 +77,7 @@ export interface CallResults {
   'stop-command': CommandState
   'probe-tcp': ProbeResult
   'agent-state': AgentState
+  'open-port': OpenedPort
 }
 
 /** `code`: a system error code or one of ours, see `stream-error.ts`. */
@@ -113,6 +116,19 @@ export interface AgentState {
   boot: string
   rssBytes: number
 }
+
+/**
+ * A port on the pod's loopback, which every container of the pod can reach: so whoever connects shows `token` in the
+ * first line, and hears `answer` in the first line that comes back. Then it is a connection like any other. The port is
+ * open for {@link openPortMs}, and for one connection.
+ */
+export interface OpenedPort {
+  port: number
+  token: string
+  answer: string
+}
+
+export const openPortMs = 15_000
 
 /** Messages of a terminal or exec stream: the first byte is the type, the rest its payload. */
 export const TerminalFrame = {

@@ -1,7 +1,7 @@
 import { ProtocolError } from '../../base/errors.ts'
 import type { MuxStream } from '../../wire/mux-stream.ts'
 import { parseOpenRequest } from '../../wire/open-request.ts'
-import type { AgentCall, AgentState, CallAnswer, ExecRequest } from '../../wire/services.ts'
+import type { AgentCall, AgentState, CallAnswer, ExecRequest, OpenedPort } from '../../wire/services.ts'
 import { StreamError } from '../../wire/stream-error.ts'
 import type { AgentContext } from '../agent-context.ts'
 import { placeRequest } from '../place-request.ts'
@@ -22,13 +22,19 @@ export class Services {
   private readonly identity: AgentIdentity
   private readonly syncHost: SyncHost
   private readonly devCommand: DevCommand
+  private readonly openPort: () => Promise<OpenedPort>
   private commands = 0
   private commandName = 0
 
-  constructor(context: AgentContext, identity: AgentIdentity, syncHost: SyncHost) {
+  constructor(
+    context: AgentContext,
+    identity: AgentIdentity,
+    parts: { syncHost: SyncHost; openPort: () => Promise<OpenedPort> },
+  ) {
     this.context = context
     this.identity = identity
-    this.syncHost = syncHost
+    this.syncHost = parts.syncHost
+    this.openPort = parts.openPort
     this.devCommand = new DevCommand(context)
   }
 
@@ -120,6 +126,8 @@ export class Services {
         return this.devCommand.stop()
       case 'probe-tcp':
         return probeTcp(this.context, call, signal)
+      case 'open-port':
+        return this.openPort()
       case 'agent-state':
         return { ...this.identity, rssBytes: process.memoryUsage.rss() } satisfies AgentState
     }

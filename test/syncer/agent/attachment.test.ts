@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { statSync } from 'node:fs'
-import { createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { AgentClient } from '../../../syncer/wire/client.ts'
 import { Priority } from '../../../syncer/wire/frame-payload.ts'
+import { Mux } from '../../../syncer/wire/mux.ts'
 import { initProgram, isAlive } from '../../native/init-program.ts'
 import { type Bundle, buildAgent, RunningAgent } from './running-agent.ts'
 
@@ -33,6 +35,26 @@ describe.skipIf(initProgram === null)('attachment', () => {
     expect((await readAll(stream)).equals(sent)).toBe(true)
     server.close()
     await mux.close()
+  })
+
+  it('carries a connection over a port that it opened for it', async () => {
+    const { client } = await agent.attach()
+    const { port, token, answer } = await client.call({ method: 'open-port' }, soon())
+    const socket = connect({ port, host: '127.0.0.1' })
+    socket.write(`${token}\n`)
+    const [said] = await once(socket, 'data')
+    expect(String(said)).toBe(`${answer}\n`)
+    const mux = new Mux({ carrier: socket, side: 'laptop' })
+    const server = await listen(peer => peer.pipe(peer))
+    const stream = await new AgentClient(mux).dialTcp('127.0.0.1', portOf(server), soon())
+    const sent = Buffer.alloc(10_000_000, 'podswap')
+    stream.end(sent)
+    expect((await readAll(stream)).equals(sent)).toBe(true)
+    expect(agent.log).toContain('attached: by port')
+    server.close()
+    await mux.close()
+    await expect.poll(() => agent.log).toContain('detached: by port: goodbye')
+    expect((await client.call({ method: 'agent-state' }, soon())).pid).toBe(agent.pid)
   })
 
   it('keeps its socket, token and log to itself', async () => {
