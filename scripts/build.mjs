@@ -23,7 +23,9 @@ const common = {
 
 mkdirSync('dist/sandbox', { recursive: true })
 writeFileSync('dist/start.cjs', await buildStartScript())
-for (const name of ['preload', 'watchdog']) writeFileSync(`dist/sandbox/${name}.cjs`, await buildSandboxProgram(name))
+for (const name of ['preload', 'watchdog', 'postgres']) {
+  writeFileSync(`dist/sandbox/${name}.cjs`, await buildSandboxProgram(name))
+}
 
 await build({ ...common, entryPoints: ['syncer/agent.ts'], outfile: 'dist/agent.cjs' })
 await build({

@@ -24,16 +24,16 @@ export function buildPodProgram(name) {
   return bundle(`syncer/pod/${name}.ts`)
 }
 
-/** One of the small programs of the embedded cluster's pods, as one CommonJS file. */
+/** A program of the embedded cluster's pods, as one CommonJS file; PGlite, which brings other files, stays outside. */
 export function buildSandboxProgram(name) {
-  return bundle(`src/sandbox/runtime/programs/${name}.ts`)
+  return bundle(`src/sandbox/runtime/programs/${name}.ts`, {}, ['@electric-sql/pglite'])
 }
 
 function nativeProgram(arch) {
   return readFileSync(`${root}/native/built/init-${arch}`)
 }
 
-async function bundle(entry, define = {}) {
+async function bundle(entry, define = {}, external = []) {
   const result = await build({
     absWorkingDir: root,
     entryPoints: [entry],
@@ -45,6 +45,7 @@ async function bundle(entry, define = {}) {
     legalComments: 'none',
     supported: { 'template-literal': false },
     define,
+    external,
     write: false,
     logLevel: 'warning',
   })

@@ -28,10 +28,14 @@ export class PodRoot {
     return this.#folder || undefined
   }
 
-  /** Where an absolute path of the container is; anything else is given back. `..` does not lead out. */
+  /**
+   * Where an absolute path of the container is; anything else is given back, also one that is there already: programs
+   * see real paths and may say them. `..` does not lead out.
+   */
   path(path: string): string {
     if (!this.#folder || !path.startsWith('/')) return path
-    return this.#folder + posix.normalize(path).replace(/\/+$/, '')
+    const plain = posix.normalize(path).replace(/\/+$/, '')
+    return `${plain}/`.startsWith(`${this.#folder}/`) ? plain : this.#folder + plain
   }
 
   /**

@@ -31,6 +31,11 @@ export function nodeImage(wrapper: string): SandboxImage {
   }
 }
 
+/** Any tag is the PostgreSQL of PGlite. `program` is the path of the bundled `programs/postgres.ts`, beside PGlite. */
+export function postgresImage(program: string): SandboxImage {
+  return { names: ['postgres', 'podswap.sandbox/postgres'], command: ['node', program] }
+}
+
 /** A container's command line, as the container runtime interface has it: a command replaces all of the image's own. */
 export function commandLine(image: SandboxImage, own: { command?: string[]; args?: string[] }): string[] {
   if (own.command?.length) return [...own.command, ...(own.args ?? [])]

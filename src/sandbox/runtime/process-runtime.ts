@@ -8,7 +8,7 @@ import { UserError } from '../../../syncer/base/errors.ts'
 import { type PodPlace, type PodRequest, type PodRuntime, RuntimeRefusal } from '../pod-runtime.ts'
 import { ClaimFolders } from './claim-folders.ts'
 import { nodeWrapper } from './container-environment.ts'
-import { Images, nodeImage, type SandboxImage } from './images.ts'
+import { Images, nodeImage, postgresImage, type SandboxImage } from './images.ts'
 import { NameServer } from './name-server.ts'
 import { PodAddresses } from './pod-addresses.ts'
 import { makeVolumes } from './pod-volumes.ts'
@@ -21,7 +21,7 @@ import { Watchdog } from './watchdog.ts'
 
 export interface RuntimeOptions {
   programs: RuntimePrograms
-  /** Beside Node's own. */
+  /** Beside `node` and `postgres`. */
   images?: SandboxImage[]
   /** Where each pod has an address of this machine (Linux), or all share one. By the platform when absent. */
   addresses?: NetworkConfig['addresses']
@@ -48,15 +48,17 @@ export async function startProcessRuntime(options: RuntimeOptions): Promise<Proc
   const folder = makeFolder()
   const mark = `${randomBytes(8).toString('hex')}/`
   const files = writePrograms(folder, options.programs)
+  const { init, postgres } = options.programs
+  const database = postgres === null ? [] : [postgresImage(postgres)]
   const watchdog = new Watchdog(files.watchdog, mark, folder)
   try {
     const nameServer = await NameServer.listen(join(folder, 'names'), addresses === 'own')
     const around: PodSurroundings = {
-      images: new Images([nodeImage(files.node), ...(options.images ?? [])]),
+      images: new Images([nodeImage(files.node), ...database, ...(options.images ?? [])]),
       nameServer,
       watchdog,
       addresses,
-      init: options.programs.init,
+      init,
       preload: files.preload,
       programs: files.folder,
       path: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',

@@ -1,5 +1,6 @@
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { basename, join } from 'node:path'
 import { errnoOf, UserError } from '../../../syncer/base/errors.ts'
 
@@ -11,6 +12,8 @@ export interface RuntimePrograms {
   watchdog: string
   /** Path of `native/init` for this machine; null where there is none. */
   init: string | null
+  /** Path of `programs/postgres.ts` as one file, beside the PGlite that it loads; null where that is not installed. */
+  postgres: string | null
 }
 
 const archs: Partial<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
@@ -24,7 +27,7 @@ export async function readRuntimePrograms(folder: string = packageFolder()): Pro
     read(join(folder, 'dist/sandbox/preload.cjs')),
     read(join(folder, 'dist/sandbox/watchdog.cjs')),
   ])
-  return { preload, watchdog, init: findInit(folder) }
+  return { preload, watchdog, init: findInit(folder), postgres: findPostgres(folder) }
 }
 
 /** The bundles lie in `dist`, the sources in `src/sandbox/runtime`. */
@@ -40,6 +43,16 @@ function findInit(folder: string): string | null {
   try {
     accessSync(path, constants.X_OK)
     return path
+  } catch {
+    return null
+  }
+}
+
+function findPostgres(folder: string): string | null {
+  const program = join(folder, 'dist/sandbox/postgres.cjs')
+  try {
+    createRequire(program).resolve('@electric-sql/pglite')
+    return existsSync(program) ? program : null
   } catch {
     return null
   }

@@ -35,6 +35,8 @@ describe('a pod with a folder', () => {
     expect(root.path('/app/')).toBe(`${folder}/app`)
     expect(root.path('/')).toBe(folder)
     expect(root.path('app')).toBe('app')
+    expect(root.path(`${folder}/app/x`)).toBe(`${folder}/app/x`)
+    expect(root.path(`${folder}-other/app`)).toBe(`${folder}${folder}-other/app`)
     fc.assert(
       fc.property(fc.array(fc.constantFrom('..', '.', '', 'a', 'é b')), names => {
         const placed = root.path(`/${names.join('/')}`)
