@@ -187,7 +187,11 @@ export class Registry {
 
   #generation(type: ResourceType, before: ApiObject, after: ApiObject): number | undefined {
     if (!type.counted) return before.metadata.generation
-    const content = ({ metadata: _metadata, status: _status, ...rest }: ApiObject) => rest
+    const content = ({ metadata: _metadata, status: _status, spec, ...rest }: ApiObject) => {
+      // that a pod got its node is no change of what was wanted
+      const { nodeName: _node, ...wanted } = spec ?? {}
+      return { ...rest, spec: type.kind === 'Pod' ? wanted : spec }
+    }
     const isSame = isDeepStrictEqual(content(before), content(after))
     return (before.metadata.generation ?? 0) + (isSame ? 0 : 1)
   }

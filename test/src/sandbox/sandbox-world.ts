@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { loadAll } from 'js-yaml'
 import type { Cluster, KubeObject } from '../../../src/cluster/cluster.ts'
 import { connectCluster } from '../../../src/cluster/connect.ts'
+import { readKubeAccess } from '../../../src/cluster/kubeconfig.ts'
 import type { SeenRequest } from '../../../src/sandbox/api/api-server.ts'
 import { Sandbox, type SandboxOptions } from '../../../src/sandbox/sandbox.ts'
+import { ask } from './ask-api.ts'
 import { ScriptedRuntime } from './scripted-runtime.ts'
 
 /** A sandbox with two people who hold manifests/rbac.yml, one who holds nothing, and a runtime that starts nothing. */
@@ -52,6 +54,14 @@ export class SandboxWorld {
     const cluster = await connectCluster({ kubeconfig: this.kubeconfig(person), namespace, env: {} })
     this.#clusters.push(cluster)
     return cluster
+  }
+
+  /** Bare HTTP, for what our adapter does not send. */
+  async request(person: string, method: string, path: string, body?: object) {
+    const { cluster, user } = await readKubeAccess({ kubeconfig: this.kubeconfig(person), env: {} })
+    const authority = Buffer.from(cluster.caData ?? '', 'base64').toString()
+    const api = { server: this.sandbox.url, namespace: this.namespace, authority, tokens: { admin: user.token ?? '' } }
+    return ask(api, { name: path, method, path, ...(body && { body }) })
   }
 
   async close(): Promise<void> {
