@@ -25,8 +25,7 @@ export class GraftIntake {
   /** Moves it to `entry`'s path, where nothing stands. @returns why it was not done; the subtree is gone in any case */
   plant(entry: Entry, graft: Graft): RejReason | undefined {
     const { applier, grafts } = this.x.replica
-    const isKnownBelow = entry.children !== null && entry.children.size > 0
-    const outcome = isKnownBelow ? undefined : applier.plant(graft.path, graft)
+    const outcome = this.isBlankBelow(entry) ? applier.plant(graft.path, graft) : undefined
     if (outcome?.result === 'done') {
       this.attach(entry, graft.root)
       return undefined
@@ -34,6 +33,16 @@ export class GraftIntake {
     grafts.discard(graft)
     // Path by path the same trouble shows again, with a name and a reason.
     return outcome === undefined || outcome.result === 'changed' ? 'changed' : 'need'
+  }
+
+  /** Entries may be left of what once stood there; nothing about them may be open. */
+  private isBlankBelow(entry: Entry): boolean {
+    const { x } = this
+    for (const below of x.replica.tree.walk(entry)) {
+      if (below === entry) continue
+      if (!x.isGone(below) || below.shadow || x.flights.has(below) || x.holds.has(below)) return false
+    }
+    return true
   }
 
   private attach(entry: Entry, { token, stat, children }: GraftNode): void {

@@ -83,6 +83,24 @@ describe('a missing subtree', () => {
     expect(pair.events.filter(({ type }) => type === 'conflict')).toEqual([])
   })
 
+  test('takes the place of what an agent remembers and somebody removed', () => {
+    const pair = new Pair()
+    seed(pair)
+    pair.connect()
+    pair.settle()
+    pair.cut()
+    pair.disks.pod.people.removeAll('app')
+    pair.pod.sweep()
+    pair.settlePod()
+    pair.marker = null
+    pair.sent.length = 0
+    pair.connect()
+    pair.settle()
+    expect(treeOf(pair.disks.pod)).toEqual(treeOf(pair.disks.laptop))
+    expect(of(pair, 'put').map(put => put.path)).toEqual(['app'])
+    expect(of(pair, 'rej')).toEqual([])
+  })
+
   test('larger than one goes in several, and comes out the same', () => {
     const pair = new Pair()
     const { laptop } = pair.disks

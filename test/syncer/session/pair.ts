@@ -85,6 +85,15 @@ export class Pair {
     throw new Error('the pair did not come to rest')
   }
 
+  /** Runs the pod alone until it has nothing to do for a second. */
+  settlePod(): void {
+    const until = this.clock.ms + 1_000
+    while (this.clock.ms < until) {
+      this.pod.tick()
+      this.clock.ms = Math.max(this.clock.ms + 1, Math.min(Math.ceil(this.pod.due()), until))
+    }
+  }
+
   /** One message arrives, or both ends do what is due next. */
   step(): void {
     const next = this.queue.shift()
