@@ -10,13 +10,15 @@ import type { Home } from '../home/home.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import { type AppliedSwap as Applied, applyClaim } from '../swap/apply.ts'
 import { claimSwap } from '../swap/claim.ts'
+import type { DevPodNews } from '../swap/dev-pod-watcher.ts'
+import { followOriginal } from '../swap/follow-original.ts'
 import type { PlanOptions } from '../swap/plan.ts'
 import type { WorkloadKind } from '../swap/record.ts'
 import { revertSwap } from '../swap/revert.ts'
-import type { SwapEvent } from '../swap/swap-event.ts'
+import type { OnSwapEvent, SwapEvent } from '../swap/swap-event.ts'
 import { watchDevPod } from '../swap/watch-dev-pod.ts'
 import { bindForwards } from './bind-forwards.ts'
-import type { AppliedSwap, SessionParts } from './parts.ts'
+import type { AppliedSwap, Report, SessionParts } from './parts.ts'
 import type { PodRef } from './session-state.ts'
 
 const UNDO_READY_MS = 60_000
@@ -40,13 +42,16 @@ export interface ClusterPartsOptions {
 export function clusterParts(options: ClusterPartsOptions): SessionParts {
   const { cluster, dev, agent } = options
   let applied: Applied | null = null
+  let report: Report = () => {}
   let target: { kind: WorkloadKind; name: string } | null = null
   return {
     clock: systemClock,
     timers: systemTimers,
     random: Math.random,
     bindForwards: dial => bindForwards(dev, dial),
-    async claimSwap({ signal, report }) {
+    async claimSwap(how) {
+      const { signal } = how
+      report = how.report
       let touching = () => {}
       const on = (event: SwapEvent) => {
         if (event.type === 'touching') {
@@ -83,7 +88,7 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
       for (const message of leftovers) report({ type: 'warning', message })
     },
     async watchPod(_swap, { signal, on }) {
-      if (applied) await watchDevPod(cluster, applied, { signal, on })
+      if (applied) await watchSwap(cluster, applied, { signal, on, told: event => report({ type: 'swap', event }) })
     },
     async attach(pod, lane, signal) {
       const where = { pod: pod.name, container: pod.container }
@@ -111,6 +116,26 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
         onEvent,
       })
     },
+  }
+}
+
+/** The dev pod and the original, until aborted; what ends the one watch ends the other. */
+async function watchSwap(
+  cluster: Cluster,
+  swap: Applied,
+  how: { signal: AbortSignal; on: (news: DevPodNews) => void; told: OnSwapEvent },
+): Promise<void> {
+  const stop = new AbortController()
+  const signal = AbortSignal.any([how.signal, stop.signal])
+  const watches = [
+    watchDevPod(cluster, swap, { signal, on: how.on }),
+    followOriginal(cluster, swap, { signal, on: how.told }),
+  ]
+  try {
+    await Promise.all(watches)
+  } finally {
+    stop.abort()
+    await Promise.allSettled(watches)
   }
 }
 

@@ -6,8 +6,9 @@ import { claimSwap, draftSwap, type SwapClaim, type SwapDraft, type SwapRequest 
 import { awaitDeleted, placeClone } from './clone.ts'
 import { titleOf } from './find-workload.ts'
 import { awaitOldGone } from './old-pod.ts'
-import { planSwap } from './plan.ts'
+import { type PlanInput, planSwap } from './plan.ts'
 import { marks, type SwapRecord, sessionLabel, undoLabel, type WorkloadKind } from './record.ts'
+import type { OnSwapEvent } from './swap-event.ts'
 
 export interface AppliedSwap {
   /** `deployment/web` */
@@ -25,6 +26,13 @@ export interface AppliedSwap {
   record: SwapRecord
   /** Writes out what a LimitRange was seen to add to the clone's pod, raised by the agent's share. */
   adapt(seen: Resources, signal: AbortSignal): Promise<void>
+  /** The original as it was left. */
+  original: KubeObject
+  /**
+   * Brings the clone and the record to what the original has become; scales it down where that is asked for. Says what
+   * that did to the dev pod; `over`: somebody puts the workload back, and nothing was done.
+   */
+  renew(original: KubeObject, how: { scaleDown: boolean; signal: AbortSignal }): Promise<'same' | 'restarts' | 'over'>
 }
 
 /** A status write moves the resourceVersion; more than this is a fight. */
@@ -47,6 +55,16 @@ export async function applyClaim(cluster: Cluster, claim: SwapClaim, signal: Abo
   if (plan.waitOldGone && !clone) await awaitOldGone(cluster, workload, { signal, on })
   await placeClone(cluster, { plan, clone, signal, on })
   const { kind, name, container, replicas } = plan.record
+  let latest: PlanInput = { ...input, workload, earlier: plan.record }
+  /** What is planned next starts from what was planned last. */
+  const place = async (change: Partial<PlanInput>, placed: KubeObject, signal: AbortSignal) => {
+    const next = planSwap({ ...latest, ...change })
+    await placeClone(cluster, { plan: next, clone: placed, signal, on: quiet(on) })
+    latest = { ...latest, ...change, earlier: next.record }
+    const template = ({ metadata }: KubeObject) => metadata.annotations?.[marks.template]
+    return template(placed) === template(next.clone) ? 'same' : 'restarts'
+  }
+  const cloneNow = (signal: AbortSignal) => cluster.find('Deployment', situation.cloneName, { signal })
   return {
     workload: titleOf(workload),
     kind,
@@ -58,10 +76,32 @@ export async function applyClaim(cluster: Cluster, claim: SwapClaim, signal: Abo
     resumed: clone !== undefined,
     record: plan.record,
     adapt: async (seen, signal) => {
-      const adapted = planSwap({ ...input, workload, earlier: plan.record, defaults: seen })
-      const placed = await cluster.get('Deployment', situation.cloneName, { signal })
-      await placeClone(cluster, { plan: adapted, clone: placed, signal, on })
+      const placed = await cloneNow(signal)
+      if (placed) await place({ defaults: seen }, placed, signal)
     },
+    original: workload,
+    renew: async (original, { scaleDown, signal }) => {
+      // a `down` stops the clone before it restores the original
+      const placed = await cloneNow(signal)
+      if (placed?.spec.replicas !== 1 || placed.metadata.deletionTimestamp) return 'over'
+      if (scaleDown) {
+        const { scalePatch, record } = planSwap({ ...latest, workload: original })
+        try {
+          await cluster.patch(kind, name, scalePatch, { signal })
+        } catch (error) {
+          // done, perhaps, and only the answer was lost
+          if (!isClaimed(await readAgain(cluster, original, error, signal), record)) throw error
+        }
+      }
+      return place({ workload: original }, placed, signal)
+    },
+  }
+}
+
+/** What follows from a change is told as that change. */
+function quiet(on: OnSwapEvent): OnSwapEvent {
+  return event => {
+    if (event.type === 'warning') on(event)
   }
 }
 

@@ -1,4 +1,5 @@
 import type { KubeObject, ManagedField } from '../cluster/cluster.ts'
+import { fieldManager } from './record.ts'
 
 /** `managedFields` entries are trees of `f:<name>`; these are the fields that a swap changes. */
 interface FieldTree {
@@ -24,6 +25,26 @@ export function ownersOf(workload: KubeObject): ManagedField[] {
     if (Object.keys(fieldsV1).length > 0) owners.push({ ...entry, fieldsV1 })
   }
   return owners
+}
+
+/** Who set the replicas last. */
+export interface Scaler {
+  /** Name in `managedFields`; undefined where that tells nothing. */
+  manager?: string
+  /** Through the scale subresource: `kubectl scale`, or an autoscaler. */
+  scales: boolean
+}
+
+export function scalerOf(workload: KubeObject): Scaler {
+  const replicas = ['f:spec', 'f:replicas']
+  const owners = (workload.metadata.managedFields ?? []).filter(({ fieldsV1 }) =>
+    holds(fieldsV1 as FieldTree, replicas),
+  )
+  const [owner] = owners.filter(({ manager }) => manager !== fieldManager)
+  const scales = owner?.subresource === 'scale'
+  // every controller of a cluster may go by one name
+  const isNamed = owner?.manager !== undefined && !(scales && owner.manager === 'controllers')
+  return { scales, ...(isNamed && { manager: owner.manager }) }
 }
 
 /**

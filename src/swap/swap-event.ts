@@ -1,3 +1,5 @@
+import type { Scaler } from './field-owners.ts'
+
 /** What happens during `up` and `down`, for whoever shows it. */
 export type SwapEvent =
   /** Something to know that stops nothing. */
@@ -7,6 +9,18 @@ export type SwapEvent =
   | { type: 'touching'; workload: string }
   | { type: 'scaled-down'; workload: string; replicas: number }
   | { type: 'waiting-old-pod'; pods: string[] }
+  /** The original's pod template is another one, and the clone has it now; `changes` in a few words each. */
+  | { type: 'template-followed'; workload: string; changes: string[]; restarts: boolean }
+  /** Somebody scaled the original up: it is at 0 again, for the `times`-th time, or `gaveUp`. */
+  | {
+      type: 'scaled-up'
+      workload: string
+      replicas: number
+      by: Scaler
+      times: number
+      timesMax: number
+      gaveUp: boolean
+    }
   | { type: 'clone-created'; clone: string }
   | { type: 'clone-changed'; clone: string }
   | { type: 'clone-reused'; clone: string }

@@ -1,5 +1,6 @@
 import type { SyncEvent } from '../../syncer/session/sync-port.ts'
 import type { Outcome } from '../session/session-state.ts'
+import type { Scaler } from '../swap/field-owners.ts'
 import type { SwapEvent } from '../swap/swap-event.ts'
 import type { ForwardLine, Transfer, UiEvent } from './events.ts'
 import { formatBytes, formatCount, formatDuration, plural } from './quantity.ts'
@@ -81,6 +82,12 @@ function swapLines(event: SwapEvent): Line[] {
       return busy(`waiting until ${event.pods.join(', ')} is gone`)
     case 'clone-created':
       return busy(`${event.clone} is made`)
+    case 'template-followed': {
+      const then = event.restarts ? 'the dev pod starts anew with it' : 'nothing of it concerns the dev pod'
+      return [{ tone: 'note', text: `${event.workload} has a new pod template (${event.changes.join(', ')}): ${then}` }]
+    }
+    case 'scaled-up':
+      return scaledUpLines(event)
     case 'clone-changed':
       return [{ tone: 'note', text: `${event.clone} is changed to what the manifest says now` }]
     case 'clone-deleted':
@@ -98,6 +105,30 @@ function swapLines(event: SwapEvent): Line[] {
       return []
   }
 }
+
+function scaledUpLines(event: Extract<SwapEvent, { type: 'scaled-up' }>): Line[] {
+  const { workload, replicas, by, times, timesMax, gaveUp } = event
+  const who = by.manager ?? (by.scales ? 'something that scales' : 'somebody')
+  const what = `${workload} was scaled to ${plural(replicas, 'replica')} by ${who}`
+  if (!gaveUp) return [{ tone: 'warn', text: `${what}; it is at 0 again (${times} of ${timesMax})` }]
+  return [
+    { tone: 'warn', text: `${what} again: it stays, and Services reach its pods as well as the dev pod` },
+    ...scalerCures(workload, by).map((text): Line => ({ tone: 'note', text })),
+  ]
+}
+
+/** How to keep whoever it is from scaling it up. */
+function scalerCures(workload: string, { manager = '', scales }: Scaler): string[] {
+  const [kind = '', name] = workload.split('/')
+  const argo = `Argo CD: spec.ignoreDifferences: [{group: apps, kind: ${kindNames[kind] ?? kind}, name: ${name}, jsonPointers: [/spec/replicas]}], and syncOptions: [RespectIgnoreDifferences=true]`
+  const flux = `Flux: leave spec.replicas out of the manifest, or suspend it: flux suspend kustomization NAME`
+  const keda = 'KEDA: kubectl annotate scaledobject NAME autoscaling.keda.sh/paused=true'
+  if (manager.includes('argocd')) return [argo]
+  if (/kustomize-controller|helm-controller/.test(manager)) return [flux]
+  return scales ? [keda, argo, flux] : [argo, flux]
+}
+
+const kindNames: Record<string, string> = { deployment: 'Deployment', statefulset: 'StatefulSet' }
 
 function swappedText(event: Extract<UiEvent, { type: 'swapped' }>): string {
   const had = plural(event.replicas, 'replica')

@@ -129,6 +129,42 @@ describe.each(shapes)('%s', (_name, workload) => {
     }
   })
 
+  const network = new ClusterError(0, 'Network', 'no answer')
+  const timedOut = new UserError('timeout', 'no answer', { cause: network })
+  const dropped = new UserError('unreachable', 'reset', { cause: network })
+  it.each<[string, Fault]>([
+    ['409', { refuse: refused(409, 'Conflict') }],
+    ['429', { refuse: refused(429, 'TooManyRequests') }],
+    ['500', { refuse: refused(500, 'InternalError') }],
+    ['a timeout before it was done', { refuse: timedOut }],
+    ['a timeout after it was done', { lose: timedOut }],
+    ['a connection dropped before it was done', { refuse: dropped }],
+    ['a connection dropped after it was done', { lose: dropped }],
+  ])('comes back with the next down after %s at every call of up and of down', async (_name, fault) => {
+    let faults = 0
+    for (let at = 1; ; at += 1) {
+      const { cluster, before, up, down, claims } = await start(workload)
+      // a watch mends its own faults below this port
+      const faulty = new FaultyCluster(cluster, ({ index, verb }) =>
+        index === at && verb !== 'watch' ? fault : undefined,
+      )
+      const failures: unknown[] = []
+      for (const work of [up, down]) await work(faulty).catch(error => failures.push(error))
+      for (const failure of failures) expect(failure).toBeInstanceOf(UserError)
+      expect(await down()).toMatchObject({ leftovers: [] })
+      await ready(cluster, workload.kind as 'Deployment', workload.metadata.name!)
+      const owners = faulty.calls.some(
+        ({ verb, kind, dryRun }) => verb === 'create' && kind === 'Deployment' && !dryRun,
+      )
+      await expectUntouched(cluster, before, { cloneWasLost: !owners || failures.length > 0 })
+      expect(cluster.all('PersistentVolumeClaim')).toEqual(claims)
+      cluster.close()
+      if (faulty.calls.length < at) break
+      faults += 1
+    }
+    expect(faults).toBeGreaterThan(15)
+  })
+
   it('fails and comes back after an error at each call of up', async () => {
     for (let at = 1; ; at += 1) {
       const { cluster, before, up, down } = await start(workload)

@@ -194,3 +194,39 @@ test('JSON lines carry errors as data', () => {
     },
   })
 })
+
+describe('a workload that somebody scales up', () => {
+  const scaledUp = (by: { manager?: string; scales: boolean }, gaveUp: boolean, times = 2) =>
+    texts({
+      type: 'swap',
+      event: { type: 'scaled-up', workload: 'deployment/web', replicas: 2, by, times, timesMax: 3, gaveUp },
+    })
+
+  test('is told with who did it, as far as that is known', () => {
+    expect(scaledUp({ manager: 'argocd-controller', scales: false }, false)).toEqual([
+      'warning: deployment/web was scaled to 2 replicas by argocd-controller; it is at 0 again (2 of 3)',
+    ])
+    expect(scaledUp({ scales: true }, false)[0]).toContain('by something that scales;')
+    expect(scaledUp({ scales: false }, false)[0]).toContain('by somebody;')
+  })
+
+  test('is left to whoever wants it, with what keeps them from it', () => {
+    const cures = (by: { manager?: string; scales: boolean }) => scaledUp(by, true).slice(1).join('\n')
+    expect(scaledUp({ manager: 'argocd-controller', scales: false }, true)[0]).toMatch(/again: it stays/)
+    const argo = cures({ manager: 'argocd-controller', scales: false })
+    expect(argo).toContain('{group: apps, kind: Deployment, name: web, jsonPointers: [/spec/replicas]}')
+    expect(argo).toContain('RespectIgnoreDifferences=true')
+    expect(argo).not.toContain('flux')
+    expect(cures({ manager: 'kustomize-controller', scales: false })).toMatch(/^Flux: .*flux suspend/)
+    expect(cures({ scales: true })).toMatch(/KEDA: .*autoscaling\.keda\.sh\/paused=true/)
+    expect(cures({ scales: false })).toMatch(/Argo CD[\s\S]*Flux/)
+  })
+})
+
+test('a new pod template is one line', () => {
+  const event = { type: 'template-followed', workload: 'deployment/web', changes: ['env A of app', 'volumes'] } as const
+  expect(texts({ type: 'swap', event: { ...event, restarts: true } })).toEqual([
+    'deployment/web has a new pod template (env A of app, volumes): the dev pod starts anew with it',
+  ])
+  expect(texts({ type: 'swap', event: { ...event, restarts: false } })[0]).toContain('nothing of it concerns')
+})
