@@ -270,6 +270,17 @@ describe('exec', () => {
     await pod.close()
   })
 
+  it('does without real pipes where none can be made', async () => {
+    const own = await startRuntime({ ...(await buildRuntimePrograms()), init: null })
+    const pod = await own.openPod(podRequest('sockets'), never)
+    const run = await pod.start(script(`console.log('up'); ${stay}`), never)
+    await printed(run, 'up\n')
+    const command = ['sh', '-c', 'cat; echo problem >&2; exit 9']
+    expect(await exec(run, command, 'input')).toEqual({ exitCode: 9, stdout: 'input', stderr: 'problem\n' })
+    await own.close()
+    expect((await run.exited).exitCode).toBe(137)
+  })
+
   it('respects the reader’s back-pressure', async () => {
     const pod = await runtime.openPod(podRequest('slow'), never)
     const run = await pod.start(script(stay), never)

@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { ContainerRun, PodPlace } from '../../../../src/sandbox/pod-runtime.ts'
+import type { ContainerRun, PodPlace, PodVolume } from '../../../../src/sandbox/pod-runtime.ts'
 import type { ProcessRuntime } from '../../../../src/sandbox/runtime/process-runtime.ts'
 import type { NetworkConfig } from '../../../../src/sandbox/runtime/programs/network-config.ts'
 import { buildRuntimePrograms } from './built-programs.ts'
@@ -170,6 +170,23 @@ describe.each(modes)('with addresses of the kind %s', addresses => {
     const command = ['sh', '-c', `NODE_OPTIONS=--no-warnings node -e "$1" ; env -u NODE_OPTIONS node -e "$1"`, 'sh']
     const { stdout } = await exec(otherRun, [...command, client('web', 80)])
     expect(stdout.match(/got web-0/g)).toHaveLength(2)
+  })
+
+  it('holds where several processes serve one port', async () => {
+    const source = `
+      const cluster = require('cluster'), net = require('net')
+      if (cluster.isPrimary) {
+        for (let n = 0; n < 2; n++) cluster.fork()
+        cluster.on('listening', (worker, { port }) => console.log('worker listens on', port))
+      } else net.createServer(socket => socket.end('worker ' + cluster.worker.id)).listen(7000)`
+    const files = [{ path: 'main.js', content: Buffer.from(source), mode: 0o644 }]
+    const volumes: PodVolume[] = [{ name: 'app', source: { type: 'files', files } }]
+    const pod = await runtime.openPod(podRequest('many', { names, volumes }), never)
+    const mounts = [{ volume: 'app', path: '/app', readOnly: true }]
+    const run = await pod.start(container({ command: ['node', '/app/main.js'], mounts }), never)
+    await printed(run, /(worker listens on 7000\n){2}/)
+    expect(await inOther(client(pod.ip, 7000))).toMatch(/^got worker [12]\n$/)
+    await pod.close()
   })
 
   it('does not reach the machine’s loopback, and what is beyond it as it is', async () => {
