@@ -5,20 +5,16 @@ import type { UiEvent } from '../ui/events.ts'
 import { asUserError } from './as-user-error.ts'
 import { jittered } from './backoff.ts'
 import { Connection } from './connection.ts'
-import { deadline } from './deadline.ts'
-import { DevCommand, type DevCommandOptions } from './dev-command.ts'
+import type { DevCommandOptions } from './dev-command.ts'
 import type { Link } from './link.ts'
 import { initialState, step } from './machine.ts'
 import type { AppliedSwap, BoundForwards, SessionParts } from './parts.ts'
+import { PodWork } from './pod-work.ts'
 import { SessionForwards } from './session-forwards.ts'
 import type { Effect, Outcome, PodRef, SessionEvent, SessionState } from './session-state.ts'
 import type { FolderSource } from './status-report.ts'
 import { SwapWork } from './swap-work.ts'
-import { SyncFolders } from './sync-folders.ts'
 import { onWake } from './wake.ts'
-
-/** Ending another command, which may be stubborn, and starting this one. */
-const COMMAND_TIMEOUT_MS = 35_000
 
 export interface SessionConfig {
   dev: Dev
@@ -56,25 +52,22 @@ export class Session {
   readonly #events: SessionEvent[] = []
   readonly #readers = new Set<LinkReader>()
   readonly #connection: Connection
-  readonly #command: DevCommand
+  readonly #pod: PodWork
   readonly #swap: SwapWork
   readonly #forwards: SessionForwards
   #draining = false
   #state: SessionState
-  #folders: SyncFolders | null = null
   #cancelRetry = () => {}
   #stopWaking = () => {}
   #trouble: string | null = null
   #lostAt = 0
-  /** The command is the run that was there before the connection was lost. */
-  #runIsSame = false
   #finish: (outcome: Outcome) => void = () => {}
 
   constructor(config: SessionConfig, parts: SessionParts, report: (event: UiEvent) => void) {
     this.#config = config
     this.#parts = parts
     this.#report = report
-    this.#command = new DevCommand(config.command)
+    this.#pod = new PodWork(parts, { sync: config.dev.sync, command: config.command }, report)
     this.#swap = new SwapWork(parts, this.#over.signal, report)
     this.#startedAt = parts.clock.monotonic()
     this.#state = initialState({ endsWithCommand: config.endsWithCommand, downOnExit: config.downOnExit })
@@ -138,15 +131,14 @@ export class Session {
       pod: this.#state.pod?.name ?? null,
       swap: this.#swap.applied,
       forwards: this.#forwards.lines,
-      folders: this.#folders?.sources() ?? [],
+      folders: this.#pod.sources,
       trouble: this.#trouble,
     }
   }
 
   /** Throws `not-found` while there is no sync yet, and what the sync session says. */
   async flush(signal: AbortSignal): Promise<void> {
-    if (!this.#folders) throw new UserError('not-found', 'sync has not started yet')
-    await this.#folders.flush(signal)
+    await this.#pod.flush(signal)
   }
 
   #dispatch(event: SessionEvent): void {
@@ -255,7 +247,7 @@ export class Session {
   async #watchPod(): Promise<void> {
     const { applied } = this.#swap
     if (!applied) return
-    this.#folders = new SyncFolders(this.#parts, this.#config.dev.sync, applied, this.#report)
+    this.#pod.openFolders(applied)
     try {
       await this.#swap.watchPod(news => this.#onPod(news))
     } catch (error) {
@@ -285,42 +277,20 @@ export class Session {
   }
 
   #detach(): void {
-    this.#folders?.detach()
+    this.#pod.detach()
     this.#connection.close()
   }
 
   async #sync(attempt: number): Promise<void> {
     const link = this.#connection.of(attempt)
-    if (!link || !this.#folders) return
-    const { signal } = link
-    const show = this.#state.readyOnce ? () => {} : this.#report
-    this.#folders.attach(link, attempt)
-    try {
-      await this.#folders.awaitInStep(signal, show)
-    } catch (error) {
-      if (signal.aborted) return
-      // Once it has run, a halt is for the person to look at (status says it), not the end of everything else.
-      if (!this.#state.readyOnce || asUserError(error).code !== 'sync-halted') throw error
-    }
-    this.#dispatch({ type: 'synced', attempt })
+    if (link && (await this.#pod.sync(link, attempt, this.#state.readyOnce)))
+      this.#dispatch({ type: 'synced', attempt })
   }
 
   async #startCommand(attempt: number, pod: PodRef): Promise<void> {
     const link = this.#connection.of(attempt)
-    if (!link) return
-    try {
-      using late = deadline(this.#parts.timers, COMMAND_TIMEOUT_MS, link.signal)
-      const { started, seen, replaced } = await this.#command.ensure(link.agent, pod, late.signal)
-      this.#runIsSame = seen
-      const { argv: command } = this.#config.command
-      if (!seen) this.#report({ type: 'command-started', command, already: !started, ...(replaced && { replaced }) })
-      this.#dispatch({ type: 'command-started', attempt })
-    } catch (error) {
-      if (link.signal.aborted) return
-      if (!this.#state.readyOnce) throw error
-      // It had worked before: a fresh connection tries once more.
-      link.close()
-    }
+    if (!link || !(await this.#pod.start(link, pod, this.#state.readyOnce))) return
+    this.#dispatch({ type: 'command-started', attempt })
   }
 
   #beReady(again: boolean): void {
@@ -334,7 +304,7 @@ export class Session {
       const elapsedMs = now - this.#startedAt
       this.#report({ type: 'ready', dev: dev.name, elapsedMs, forwards, terminal: interactive })
     }
-    for (const reader of this.#readers) reader(link, this.#runIsSame)
+    for (const reader of this.#readers) reader(link, this.#pod.runIsSame)
   }
 
   #retryLater({ attempt, waitMs, error }: Extract<Effect, { type: 'retry-later' }>): void {
@@ -359,7 +329,7 @@ export class Session {
     this.#stopWaking()
     this.#cancelRetry()
     this.#detach()
-    await this.#closing(async () => this.#folders?.close())
+    await this.#closing(async () => this.#pod.close())
     await this.#swap.settled()
     await this.#closing(() => this.#forwards.close())
     if (outcome.cluster === 'untouched') await this.#swap.release()

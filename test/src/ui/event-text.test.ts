@@ -224,9 +224,12 @@ describe('a workload that somebody scales up', () => {
 })
 
 test('a new pod template is one line', () => {
-  const event = { type: 'template-followed', workload: 'deployment/web', changes: ['env A of app', 'volumes'] } as const
-  expect(texts({ type: 'swap', event: { ...event, restarts: true } })).toEqual([
+  const followed = (restarts: boolean) => {
+    const changes = ['env A of app', 'volumes']
+    return texts({ type: 'swap', event: { type: 'template-followed', workload: 'deployment/web', changes, restarts } })
+  }
+  expect(followed(true)).toEqual([
     'deployment/web has a new pod template (env A of app, volumes): the dev pod starts anew with it',
   ])
-  expect(texts({ type: 'swap', event: { ...event, restarts: false } })[0]).toContain('nothing of it concerns')
+  expect(followed(false)[0]).toContain('nothing of it concerns')
 })

@@ -1,0 +1,92 @@
+import { UserError } from '../../syncer/base/errors.ts'
+import type { SyncFolder } from '../manifest/manifest.ts'
+import { asUserError } from './as-user-error.ts'
+import { deadline } from './deadline.ts'
+import { DevCommand, type DevCommandOptions } from './dev-command.ts'
+import type { Link } from './link.ts'
+import type { AppliedSwap, Report, SessionParts } from './parts.ts'
+import type { PodRef } from './session-state.ts'
+import type { FolderSource } from './status-report.ts'
+import { SyncFolders } from './sync-folders.ts'
+
+/** Ending another command, which may be stubborn, and starting this one. */
+const COMMAND_TIMEOUT_MS = 35_000
+
+/** What a session does in its pod, over connections that come and go: the synced folders, then the command. */
+export class PodWork {
+  readonly #parts: SessionParts
+  readonly #report: Report
+  readonly #wanted: SyncFolder[]
+  readonly #command: DevCommand
+  #folders: SyncFolders | null = null
+  #runIsSame = false
+
+  constructor(parts: SessionParts, of: { sync: SyncFolder[]; command: DevCommandOptions }, report: Report) {
+    this.#parts = parts
+    this.#report = report
+    this.#wanted = of.sync
+    this.#command = new DevCommand(of.command)
+  }
+
+  /** The command is the run that was there before the connection was lost. */
+  get runIsSame(): boolean {
+    return this.#runIsSame
+  }
+
+  get sources(): FolderSource[] {
+    return this.#folders?.sources() ?? []
+  }
+
+  /** From here on the folders live, as long as the session does. */
+  openFolders(swap: AppliedSwap): void {
+    this.#folders = new SyncFolders(this.#parts, this.#wanted, swap, this.#report)
+  }
+
+  /**
+   * Resolves with true when the folders are in step; false where the connection went before. `wasReady`: it has run, so a
+   * halt is for the person to look at (status says it), not the end of everything else.
+   */
+  async sync(link: Link, attempt: number, wasReady: boolean): Promise<boolean> {
+    if (!this.#folders) return false
+    this.#folders.attach(link, attempt)
+    try {
+      await this.#folders.awaitInStep(link.signal, wasReady ? () => {} : this.#report)
+    } catch (error) {
+      if (link.signal.aborted) return false
+      if (!wasReady || asUserError(error).code !== 'sync-halted') throw error
+    }
+    return true
+  }
+
+  /** Resolves with true when the command was started, now or before; false where the connection went. */
+  async start(link: Link, pod: PodRef, wasReady: boolean): Promise<boolean> {
+    try {
+      using late = deadline(this.#parts.timers, COMMAND_TIMEOUT_MS, link.signal)
+      const { started, seen, replaced } = await this.#command.ensure(link.agent, pod, late.signal)
+      this.#runIsSame = seen
+      const { argv: command } = this.#command.options
+      if (!seen) this.#report({ type: 'command-started', command, already: !started, ...(replaced && { replaced }) })
+      return true
+    } catch (error) {
+      if (link.signal.aborted) return false
+      if (!wasReady) throw error
+      // It had worked before: a fresh connection tries once more.
+      link.close()
+      return false
+    }
+  }
+
+  /** Throws `not-found` while there is no sync yet, and what the sync session says. */
+  async flush(signal: AbortSignal): Promise<void> {
+    if (!this.#folders) throw new UserError('not-found', 'sync has not started yet')
+    await this.#folders.flush(signal)
+  }
+
+  detach(): void {
+    this.#folders?.detach()
+  }
+
+  close(): void {
+    this.#folders?.close()
+  }
+}
