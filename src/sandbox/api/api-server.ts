@@ -13,16 +13,17 @@ import { attemptOf, authenticate, authorize, callOf, PageNotFound, pathOf, type 
 export interface ApiServerParts extends RouteParts {
   certificate: Certificate
   tokens: ReadonlyMap<string, User>
-  /** Told of each request before it is answered. */
+  /** Told of each request as soon as its answer is known. */
   onRequest?: (request: SeenRequest) => void
 }
 
 export interface SeenRequest {
-  user: string
   method: string
   /** With its query. */
   url: string
   headers: IncomingMessage['headers']
+  /** HTTP status; 101 for an exec. */
+  code: number
 }
 
 const execProtocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io']
@@ -87,31 +88,32 @@ export class ApiServer {
     request.on('error', () => {})
     response.on('error', () => {})
     try {
-      const user = this.#identify(request)
+      const user = authenticate(this.#parts.tokens, request)
       checkAccept(request)
       const answer = await route(this.#parts, request, user)
+      this.#tell(request, typeof answer === 'function' ? 200 : answer.code)
       if (typeof answer === 'function') answer(response)
       else send(response, answer.code, answer.body, answer.warnings)
     } catch (error) {
+      this.#tell(request, codeOf(error))
       refuse(response, error)
-      // what was not read of a body would be taken for the next request
-      if (!request.complete) response.once('finish', () => request.destroy())
+      // what was not read of a body is read and dropped by Node, however much it is
+      if (codeOf(error) === 413) response.once('finish', () => request.destroy())
     }
   }
 
-  #identify(request: IncomingMessage): User {
-    const user = authenticate(this.#parts.tokens, request)
-    const { method = '', url = '', headers } = request
-    this.#parts.onRequest?.({ user: user.name, method, url, headers })
-    return user
+  #tell({ method = '', url = '', headers }: IncomingMessage, code: number): void {
+    this.#parts.onRequest?.({ method, url, headers, code })
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy())
     try {
       const { run, order } = this.#execOf(request)
+      this.#tell(request, 101)
       this.#sockets.handleUpgrade(request, socket, head, client => void serveExec(client, run, order))
     } catch (error) {
+      this.#tell(request, codeOf(error))
       const response = new ServerResponse(request)
       response.assignSocket(socket as Socket)
       response.once('finish', () => socket.end())
@@ -121,7 +123,7 @@ export class ApiServer {
   }
 
   #execOf(request: IncomingMessage) {
-    const user = this.#identify(request)
+    const user = authenticate(this.#parts.tokens, request)
     const url = new URL(request.url ?? '/', 'https://sandbox')
     const path = pathOf(url)
     if (path?.plural !== 'pods' || path.subresource !== 'exec') throw badRequest('nothing to upgrade here')
@@ -140,6 +142,11 @@ export class ApiServer {
     const order = { container, command, stdin: stdin!, stdout: stdout!, stderr: stderr! }
     return { run: this.#parts.runs.running(pod.metadata.uid ?? '', container), order }
   }
+}
+
+function codeOf(error: unknown): number {
+  if (error instanceof PageNotFound) return 404
+  return error instanceof ApiError ? error.code : 500
 }
 
 function checkAccept({ headers }: IncomingMessage): void {

@@ -19,6 +19,14 @@ export async function readBody(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
+/** Throws 415 for a body that is not JSON. */
+export function refuseOtherTypes(request: IncomingMessage): void {
+  const mediaType = mediaTypeOf(request)
+  if (mediaType === 'application/json' || mediaType === '') return
+  const message = 'the body of the request was in an unknown format - accepted media types include: application/json'
+  throw new ApiError(415, 'UnsupportedMediaType', message)
+}
+
 /** The media type alone, in small letters. */
 export function mediaTypeOf(request: IncomingMessage): string {
   return (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase()

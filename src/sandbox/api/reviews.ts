@@ -3,12 +3,13 @@ import { badRequest, notServed } from '../store/api-error.ts'
 import { isRecord } from '../store/json-merge.ts'
 import type { Access, User } from './access.ts'
 import type { Answer } from './call.ts'
-import { readBody } from './request-body.ts'
+import { readBody, refuseOtherTypes } from './request-body.ts'
 
 const group = 'authorization.k8s.io'
 
 /** SelfSubjectAccessReview and SelfSubjectRulesReview: what may I do? */
 export async function review(kind: string, request: IncomingMessage, user: User, access: Access): Promise<Answer> {
+  refuseOtherTypes(request)
   const spec = readSpec(await readBody(request))
   const identity = { kind: kindOf(kind), apiVersion: `${group}/v1`, metadata: {} }
   if (kind === 'selfsubjectrulesreviews') {

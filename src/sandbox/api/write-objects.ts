@@ -6,7 +6,7 @@ import { isRecord, JsonPatchError, type JsonPatchStep, jsonPatched, mergePatched
 import { groupVersionOf, type ResourceType } from '../store/resource-types.ts'
 import { type Answer, type Call, keyOfCall, managerOf } from './call.ts'
 import { readDryRun } from './read-objects.ts'
-import { mediaTypeOf, readBody } from './request-body.ts'
+import { mediaTypeOf, readBody, refuseOtherTypes } from './request-body.ts'
 
 /** `Warning` headers for a write; the real one speaks of Pod Security through them. */
 export type Warn = (type: ResourceType, object: ApiObject) => string[]
@@ -95,11 +95,7 @@ export async function readPatch({ request }: Call): Promise<(before: ApiObject) 
 
 async function readObject(call: Call): Promise<ApiObject> {
   const { request, type, path } = call
-  const mediaType = mediaTypeOf(request)
-  if (mediaType !== 'application/json' && mediaType !== '') {
-    const message = 'the body of the request was in an unknown format - accepted media types include: application/json'
-    throw new ApiError(415, 'UnsupportedMediaType', message)
-  }
+  refuseOtherTypes(request)
   const place = `the object provided is unrecognized (must be of type ${type.kind}): couldn't get version/kind; json parse error`
   const object = checkedObject(type, parse(await readBody(request), place))
   const { kind = type.kind, apiVersion = groupVersionOf(type), metadata } = object

@@ -8,7 +8,7 @@ import { ranOnce } from './scripted-runtime.ts'
 
 const patience = { timeout: 30_000, interval: 20 }
 
-describe('a pod’s life in the sandbox', () => {
+describe('a pod’s life in the sandbox', { timeout: 120_000 }, () => {
   let world: SandboxWorld
   let cluster: Cluster
   let count = 0
@@ -69,7 +69,7 @@ describe('a pod’s life in the sandbox', () => {
       'ContainersReady',
       'PodScheduled',
     ])
-    await expect.poll(() => new Set(phases)).toEqual(new Set(['Pending', 'Running']))
+    await expect.poll(() => new Set(phases), patience).toEqual(new Set(['Pending', 'Running']))
     expect(await reasons()).toEqual(
       expect.arrayContaining([
         `Scheduled: Successfully assigned team/${name} to sandbox`,

@@ -5,7 +5,7 @@ import { dev } from '../swap/shapes.ts'
 import { expectUntouched, ready, Trial } from '../swap/trial.ts'
 import { SandboxWorld } from './sandbox-world.ts'
 
-describe('a swap in the sandbox, as a person with our Role', () => {
+describe('a swap in the sandbox, as a person with our Role', { timeout: 120_000 }, () => {
   let world: SandboxWorld
   let cluster: Cluster
   let count = 0

@@ -3,7 +3,9 @@ import type { Cluster } from '../../../src/cluster/cluster.ts'
 import { deployment } from '../cluster/cluster-contract.ts'
 import { SandboxWorld } from './sandbox-world.ts'
 
-describe('watches of the sandbox', () => {
+const patience = { timeout: 30_000, interval: 20 }
+
+describe('watches of the sandbox', { timeout: 120_000 }, () => {
   let world: SandboxWorld
   let cluster: Cluster
   beforeAll(async () => {
@@ -26,7 +28,7 @@ describe('watches of the sandbox', () => {
       events.push(`${type} ${object.metadata.name}`),
     )
     await cluster.create('Lease', { metadata: { name: 'one' }, spec: {} })
-    await expect.poll(() => events).toContain('ADDED one')
+    await expect.poll(() => events, patience).toContain('ADDED one')
     // the versions that a cut connection would come back with are gone
     world.sandbox.forgetHistory()
     world.sandbox.cutConnections()
@@ -46,7 +48,7 @@ describe('watches of the sandbox', () => {
       events.push(object.metadata.name ?? ''),
     )
     const before = watches().length
-    await expect.poll(() => watches().length).toBeGreaterThan(before)
+    await expect.poll(() => watches().length, patience).toBeGreaterThan(before)
     // something else moves the version on, which only a bookmark tells
     world.sandbox.apply([deployment('third', 0)])
     const version = Number((await cluster.get('Deployment', 'third')).metadata.resourceVersion)

@@ -7,7 +7,7 @@ import { ranOnce } from './scripted-runtime.ts'
 
 const patience = { timeout: 30_000, interval: 20 }
 
-describe('workloads in the sandbox', () => {
+describe('workloads in the sandbox', { timeout: 120_000 }, () => {
   let world: SandboxWorld
   let cluster: Cluster
   let count = 0
@@ -53,7 +53,7 @@ describe('workloads in the sandbox', () => {
   it('replace pods one by one, and never have fewer than they may', async () => {
     world.sandbox.apply([deployment(name, 4)])
     await ready(cluster, 'Deployment', name)
-    await expect.poll(async () => (await pods()).length).toBe(4)
+    await expect.poll(async () => (await pods()).length, patience).toBe(4)
     const seen = await observed(async () => {
       await cluster.patch('Deployment', name, release('app:2'))
       await expect.poll(async () => imagesOf(await pods()), patience).toEqual(Array(4).fill('app:2'))
