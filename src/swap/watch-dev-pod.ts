@@ -26,11 +26,21 @@ export async function watchDevPod(cluster: Cluster, target: DevPodTarget, option
   try {
     await follow(cluster, [...topics], options.signal, ([pods = [], clones = []]) => watcher.see(pods, clones[0]))
   } catch (error) {
-    throw error instanceof CloneGone ? await whyGone(cluster, target, options.signal) : error
+    if (!(error instanceof CloneGone)) throw error
+    throw await whyGone(cluster, target, options.signal).catch(asked => rightGone(target, asked))
   } finally {
     stop.abort()
     watcher.close()
   }
+}
+
+/** With the namespace go its roles, often first. */
+function rightGone({ workload, clone }: DevPodTarget, error: unknown): unknown {
+  if (!(error instanceof UserError) || error.code !== 'forbidden') return error
+  return new UserError('not-found', `${clone} was deleted, and the right to see ${workload} is gone too`, {
+    hint: 'the namespace is being deleted, or a Role was taken away',
+    cause: error,
+  })
 }
 
 /** What became of the workload whose clone is gone. */

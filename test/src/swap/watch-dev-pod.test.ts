@@ -121,6 +121,14 @@ describe('the dev pod', () => {
     })
   })
 
+  it('is gone with the right to see it, as where a namespace is deleted', async () => {
+    const { last, ended } = watched(await trial.up())
+    await expect.poll(last).toMatchObject({ state: 'running' })
+    cluster.denies = verb => verb === 'get'
+    await cluster.delete('Deployment', 'web-podswap')
+    await expect(ended).rejects.toMatchObject({ code: 'not-found', hint: expect.stringContaining('namespace') })
+  })
+
   it('is gone with the workload, or alone: each is said as it is', async () => {
     const first = watched(await trial.up())
     await expect.poll(first.last).toMatchObject({ state: 'running' })
