@@ -20,7 +20,7 @@ describe('exec and logs in the sandbox', { timeout: 120_000 }, () => {
     world.sandbox.apply([deployment('shell', 1)])
     await ready(cluster, 'Deployment', 'shell')
     pod = (await cluster.list('Pod'))[0]!.metadata.name!
-  })
+  }, 120_000)
   afterAll(() => world?.close())
 
   const run = (...command: string[]) => cluster.exec({ pod, container: 'app', command })

@@ -25,7 +25,7 @@ describe.skipIf(!hasKubectl())('kubectl with the sandbox', { timeout: 120_000 },
     const cluster = await world.connect('ann')
     await ready(cluster, 'Deployment', 'web')
     pod = (await cluster.list('Pod'))[0]!.metadata.name!
-  })
+  }, 120_000)
   afterAll(() => world?.close())
 
   /** HOME is the test's folder: kubectl keeps what it discovered there. */

@@ -31,7 +31,7 @@ describe('what podswap sends', () => {
     world = await SandboxWorld.make()
     cluster = await world.connect('ann')
     await work(world, cluster)
-  })
+  }, 120_000)
   afterAll(() => world?.close())
 
   const served = () =>
