@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import type { HolderRecord } from '../home/holder-record.ts'
+import { type HolderRecord, listHolders } from '../home/holder-record.ts'
 import { removeStale, staleFiles } from '../home/stale-state.ts'
 import { isAlive, stopHolder } from '../session/find-holder.ts'
 import { undoSession } from '../swap/lease.ts'
@@ -12,7 +12,7 @@ import { findSwapped, type Swapped } from '../swap/swapped.ts'
 import type { Reporter, UiEvent } from '../ui/events.ts'
 import { confirm } from './confirm.ts'
 import type { Invocation } from './io.ts'
-import { holdersHere, swappedTitle } from './targets.ts'
+import { isOfNamespace, swappedTitle } from './targets.ts'
 import { openWorkplace, type Workplace } from './workplace.ts'
 
 export interface DoctorOptions {
@@ -60,7 +60,8 @@ async function findAll(invocation: Invocation<DoctorOptions>, workplace: Workpla
   const signal = io.interrupted
   const stale = staleFiles(home, (pid, processStart) => isAlive({ pid, processStart }))
   const all = await findSwapped(cluster, { signal })
-  const holders = holdersHere(workplace)
+  // not `holdersHere`, which removes what dead ones left: looking changes nothing
+  const holders = listHolders(home).filter(record => isAlive(record) && isOfNamespace(record, cluster))
   const view = {
     viewer: `${io.user}@${io.host}`,
     heldHere: holders.flatMap(({ workload }) => workload ?? []),

@@ -8,7 +8,11 @@ import { chooseDev, type Workplace } from './workplace.ts'
 
 /** The sessions that processes on this laptop hold in the namespace. */
 export function holdersHere({ home, cluster }: Pick<Workplace, 'home' | 'cluster'>): HolderRecord[] {
-  return liveHolders(home).filter(record => record.server === cluster.server && record.namespace === cluster.namespace)
+  return liveHolders(home).filter(record => isOfNamespace(record, cluster))
+}
+
+export function isOfNamespace(record: HolderRecord, cluster: Cluster): boolean {
+  return record.server === cluster.server && record.namespace === cluster.namespace
 }
 
 /** `name` is a dev's or a workload's. */
