@@ -1,4 +1,3 @@
-import { UserError } from '../../syncer/base/errors.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import { openSession } from '../session/open-session.ts'
 import { followOutput } from '../session/program-output.ts'
@@ -10,6 +9,7 @@ import { dryRun } from './dry-run.ts'
 import { exitCodeOfOutcome } from './exit-code.ts'
 import type { Invocation, Io } from './io.ts'
 import { sessionConfig } from './session-config.ts'
+import { upSeveral } from './up-several.ts'
 import { chooseDev, openWorkplace, type Workplace } from './workplace.ts'
 
 export interface UpOptions {
@@ -35,9 +35,7 @@ export async function up(invocation: Invocation<UpOptions>): Promise<number> {
       for (const dev of devs) await detach(invocation, workplace, dev)
       return 0
     }
-    if (!first || others.length > 0) {
-      throw new UserError('usage', 'one terminal serves one dev', { hint: 'add --detach to start several' })
-    }
+    if (!first || others.length > 0) return await upSeveral(invocation, workplace, devs)
     return await upHere(invocation, workplace, first)
   } finally {
     workplace.reporter.close()

@@ -2,11 +2,12 @@ import { UserError } from '../../syncer/base/errors.ts'
 import type { Reporter, UiEvent } from './events.ts'
 import type { TextStream } from './line-reporter.ts'
 
-/** One JSON document for each event: `{"at": "<ISO 8601>", "type": …, …}`. */
-export function createJsonReporter(options: { out: TextStream; now: () => number }): Reporter {
+/** One JSON document for each event: `{"at": "<ISO 8601>", "type": …, …}`; with `dev`, where several print here. */
+export function createJsonReporter(options: { out: TextStream; now: () => number; dev?: string }): Reporter {
+  const { out, now, dev } = options
   return {
     report(event: UiEvent) {
-      options.out.write(`${JSON.stringify(eventJson(event, options.now()))}\n`)
+      out.write(`${JSON.stringify({ ...eventJson(event, now()), ...(dev !== undefined && { dev }) })}\n`)
     },
     clear() {},
     close() {},

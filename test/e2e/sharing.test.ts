@@ -146,6 +146,13 @@ describe.skipIf(colleague === undefined)('two people in one namespace', () => {
       session.defer(() => hand[Symbol.asyncDispose]())
       expect(await hand.read('/app/who.txt')).toBe(name)
     }
+    // and in one terminal
+    await session.laptop.ok(['down', ...hers, 'web', 'api'])
+    const both = session.laptop.start(['up', ...hers, 'web', 'api'])
+    const isReady = (name: string) => new RegExp(`^${name} \\| ready in`, 'm').test(both.stdout)
+    await until('both are ready', () => isReady('web') && isReady('api'), { deadlineMs: 90_000 })
+    both.child.kill('SIGINT')
+    expect((await both.finished(60_000)).code).toBe(130)
     await Promise.all([session.laptop.ok(['down', ...hers, 'web', 'api']), ben.ok(['down', ...his, 'jobs', 'mail'])])
     await until('nothing is left', async () => (await tracesIn(admin)).length === 0, { deadlineMs: 60_000 })
   })

@@ -223,6 +223,19 @@ describe('a workload that somebody scales up', () => {
   })
 })
 
+test('of several that print here, each line bears its name, a program’s too', () => {
+  let text = ''
+  const out = { write: (more: string) => (text += more) }
+  const web = createLineReporter({ out, err: out, paint: plain, label: 'web' })
+  const api = createLineReporter({ out, err: out, paint: plain, label: 'api' })
+  web.report({ type: 'output', stream: 'stdout', text: 'one\ntw' })
+  api.report({ type: 'warning', message: 'careful' })
+  web.report({ type: 'output', stream: 'stdout', text: 'o\nthree' })
+  web.close()
+  api.close()
+  expect(text).toBe('web | one\napi | warning: careful\nweb | two\nweb | three\n')
+})
+
 test('a new pod template is one line', () => {
   const followed = (restarts: boolean) => {
     const changes = ['env A of app', 'volumes']
