@@ -36,6 +36,12 @@ export interface Disk {
   stat(at: Place): Stat | null
   /** Opens a regular file for reading; anything else fails with `EINVAL` (never blocks on a FIFO). */
   open(at: Place): OpenFile
+  /**
+   * A regular file in one go: its first `length` bytes, and its stat after they were read. Whole and of one moment where
+   * that equals the stat from before the call, and `length` is its size.
+   * @throws EINVAL as {@link open}
+   */
+  read(at: Place, length: number): { bytes: Buffer; stat: Stat }
   /** Target of a symbolic link; `EINVAL` where something else is there. */
   readlink(at: Place): string
 

@@ -98,6 +98,15 @@ export class MemoryDisk implements Disk {
     }))
   }
 
+  read(at: Place, length: number): { bytes: Buffer; stat: Stat } {
+    const file = this.open(at)
+    try {
+      return { bytes: file.read(0, length), stat: file.stat() }
+    } finally {
+      file.close()
+    }
+  }
+
   readlink(at: Place): string {
     this.#enter('readlink', at)
     const inode = this.volume.get(this.#root(at), pathOf(at))

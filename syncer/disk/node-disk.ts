@@ -5,7 +5,7 @@ import { decodePath, joinPath, type Path } from '../core/path.ts'
 import type { Disk, Listed, ListedStat, NewFile, OpenFile, Place, Stat } from './disk.ts'
 import { Mounts } from './mounts.ts'
 import { type NativePath, nativePath } from './native-path.ts'
-import { createFile, openFile, syncToDevice, toListedStat, toStat } from './node-file.ts'
+import { createFile, openFile, readFile, syncToDevice, toListedStat, toStat } from './node-file.ts'
 import { type Folders, openFolders } from './node-folders.ts'
 import { readEntries, readNames } from './node-listing.ts'
 import { NodePlaces } from './node-places.ts'
@@ -156,6 +156,10 @@ export class NodeDisk implements Disk {
 
   open(at: Place): OpenFile {
     return openFile(this.#places.locate(at).native)
+  }
+
+  read(at: Place, length: number): { bytes: Buffer; stat: Stat } {
+    return readFile(this.#places.locate(at).native, length)
   }
 
   readlink(at: Place): string {

@@ -13,7 +13,7 @@ export function openFile(path: NativePath): OpenFile {
   const descriptor = openDescriptor(path)
   try {
     const stat = fs.fstatSync(descriptor, { bigint: true })
-    if (!stat.isFile()) throw systemError('EINVAL', 'not a regular file')
+    if (!stat.isFile()) throw notRegular()
     if (O_NOFOLLOW === 0) assertSameFile(path, stat)
     return new NodeOpenFile(descriptor, toStat(stat, false))
   } catch (error) {
@@ -28,7 +28,7 @@ function openDescriptor(path: NativePath): number {
   } catch (error) {
     const code = errnoOf(error)
     // ELOOP is a link, ENXIO a socket.
-    if (code === 'ELOOP' || code === 'ENXIO' || code === 'EISDIR') throw systemError('EINVAL', 'not a regular file')
+    if (code === 'ELOOP' || code === 'ENXIO' || code === 'EISDIR') throw notRegular()
     throw error
   }
 }
@@ -36,7 +36,43 @@ function openDescriptor(path: NativePath): number {
 /** Without O_NOFOLLOW: what was opened must be what has the name, not what a link leads to. */
 function assertSameFile(path: NativePath, opened: fs.BigIntStats): void {
   const named = fs.lstatSync(path, { bigint: true })
-  if (named.ino !== opened.ino || named.dev !== opened.dev) throw systemError('EINVAL', 'not a regular file')
+  if (named.ino !== opened.ino || named.dev !== opened.dev) throw notRegular()
+}
+
+/** See `Disk.read`. */
+export function readFile(path: NativePath, length: number): { bytes: Buffer; stat: Stat } {
+  const descriptor = openDescriptor(path)
+  try {
+    const bytes = readUpTo(descriptor, 0, length)
+    const stat = fs.fstatSync(descriptor, bigint)
+    if (!stat.isFile()) throw notRegular()
+    if (O_NOFOLLOW === 0) assertSameFile(path, stat)
+    return { bytes, stat: toStat(stat, false) }
+  } catch (error) {
+    throw unreadable.has(errnoOf(error) ?? '') ? notRegular() : error
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+/** What reading a folder, a FIFO or a terminal ends in. */
+const unreadable = new Set(['EISDIR', 'ESPIPE', 'EAGAIN'])
+
+function notRegular(): Error {
+  return systemError('EINVAL', 'not a regular file')
+}
+
+/** Shorter only at the end of the file. */
+function readUpTo(descriptor: number, offset: number, length: number): Buffer {
+  const buffer = Buffer.allocUnsafe(length)
+  let filled = 0
+  while (filled < length) {
+    const count = fs.readSync(descriptor, buffer, filled, length - filled, offset + filled)
+    if (count === 0) break
+    filled += count
+  }
+  // A short read must not keep a large buffer alive.
+  return filled < length / 2 ? Buffer.from(buffer.subarray(0, filled)) : buffer.subarray(0, filled)
 }
 
 class NodeOpenFile implements OpenFile {
@@ -53,15 +89,7 @@ class NodeOpenFile implements OpenFile {
   }
 
   read(offset: number, length: number): Buffer {
-    const buffer = Buffer.allocUnsafe(length)
-    let filled = 0
-    while (filled < length) {
-      const count = fs.readSync(this.#descriptor, buffer, filled, length - filled, offset + filled)
-      if (count === 0) break
-      filled += count
-    }
-    // A short read must not keep a large buffer alive.
-    return filled < length / 2 ? Buffer.from(buffer.subarray(0, filled)) : buffer.subarray(0, filled)
+    return readUpTo(this.#descriptor, offset, length)
   }
 
   close(): void {

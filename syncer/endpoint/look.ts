@@ -69,7 +69,7 @@ export class Looker {
             return known(entry.current)
           return stat.size > wholeReadBytesMax
             ? this.lookInSlices(entry, path, stat)
-            : this.lookWhole(entry, path, wantBytes)
+            : this.lookWhole(entry, path, stat, wantBytes)
         default:
           return { state: 'barred', code: 'unsupported-type' }
       }
@@ -113,21 +113,14 @@ export class Looker {
     return this.learn(entry, linkToken(target), stat)
   }
 
-  private lookWhole(entry: Entry, path: Path, wantBytes: boolean): Look {
+  private lookWhole(entry: Entry, path: Path, before: Stat, wantBytes: boolean): Look {
     const startedNs = this.nowNs()
-    const file = this.disk.open(inTree(path))
-    try {
-      const before = file.opened
-      const bytes = file.read(0, before.size)
-      const after = file.stat()
-      if (!sameKey(before, after) || bytes.length !== before.size) return { state: 'busy' }
-      this.hashedBytes += bytes.length
-      this.learn(entry, fileToken(hash('sha256', bytes, 'hex'), isExecutableMode(after)), after)
-      entry.racy = this.isRacy(after, startedNs)
-      return wantBytes ? { state: 'known', token: entry.current, bytes } : known(entry.current)
-    } finally {
-      file.close()
-    }
+    const { bytes, stat: after } = this.disk.read(inTree(path), before.size)
+    if (!sameKey(before, after) || bytes.length !== before.size) return { state: 'busy' }
+    this.hashedBytes += bytes.length
+    this.learn(entry, fileToken(hash('sha256', bytes, 'hex'), isExecutableMode(after)), after)
+    entry.racy = this.isRacy(after, startedNs)
+    return wantBytes ? { state: 'known', token: entry.current, bytes } : known(entry.current)
   }
 
   private lookInSlices(entry: Entry, path: Path, stat: Stat): Look {

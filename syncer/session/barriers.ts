@@ -4,8 +4,9 @@ import type { Transfers } from './transfers.ts'
 
 interface Barrier {
   id: number
-  /** What was not in step when it was asked for, and is not yet. */
-  entries: Set<Entry>
+  /** What was not in step when it was asked for; those before `at` are by now. */
+  entries: Entry[]
+  at: number
   /** Folders had to be read first, to know what differs. */
   scanned: boolean
 }
@@ -33,7 +34,7 @@ export class Barriers {
 
   add(id: number, scanned: boolean): void {
     if (this.barriers.length >= barriersMax) this.barriers.shift()
-    this.barriers.push({ id, entries: new Set(this.underWay()), scanned })
+    this.barriers.push({ id, entries: [...this.underWay()], at: 0, scanned })
   }
 
   /** @returns the ids whose time has come */
@@ -43,14 +44,12 @@ export class Barriers {
       if (!barrier.scanned) {
         if (!scanned) continue
         barrier.scanned = true
-        for (const entry of this.underWay()) barrier.entries.add(entry)
+        for (const entry of this.underWay()) barrier.entries.push(entry)
       }
       // Up to the first that is still under way: looking at all of them each time would cost more than the work itself.
-      for (const entry of barrier.entries) {
-        if (this.inProgress(entry)) break
-        barrier.entries.delete(entry)
-      }
-      if (barrier.entries.size > 0) continue
+      const { entries } = barrier
+      while (barrier.at < entries.length && !this.inProgress(entries[barrier.at]!)) barrier.at += 1
+      if (barrier.at < entries.length) continue
       this.barriers.splice(this.barriers.indexOf(barrier), 1)
       passed.push(barrier.id)
     }

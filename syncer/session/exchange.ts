@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { QueueSet } from '../base/queue-set.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
 import { absent, type Token } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
@@ -63,8 +64,8 @@ export class Exchange {
   readonly holds = new Holds()
   readonly flights = new Map<Entry, Flight>()
   /** Changes of now, and changes that a scan found. */
-  readonly urgent = new Set<Entry>()
-  readonly backlog = new Set<Entry>()
+  readonly urgent = new QueueSet<Entry>()
+  readonly backlog = new QueueSet<Entry>()
   /** Paths that were changed for the other end a moment ago: their events are most likely echoes. */
   readonly recent = new RecentEntries()
   /** Laptop: what was agreed on earlier, since the pod's copy has its epoch. */

@@ -65,10 +65,9 @@ export class Offers {
   step(isOver: () => boolean): void {
     const { x } = this
     while (x.live && !isOver() && this.openPuts < openPutsMax && x.writable('control')) {
-      const [urgent] = x.urgent
-      const [entry] = urgent === undefined ? x.backlog : [urgent]
+      const urgent = x.urgent.take()
+      const entry = urgent ?? x.backlog.take()
       if (entry === undefined) return
-      x.urgent.delete(entry)
       x.backlog.delete(entry)
       this.offer(entry, urgent !== undefined)
     }

@@ -101,7 +101,7 @@ export class GraftReading implements Reading {
       this.x.send('bulk', { type: 'graft', id, path, data: member.token, mtimeMs })
       return 'more'
     }
-    const bytes = member.token === unreadFile ? this.readFirst(member, path) : this.readAgain(entry)
+    const bytes = member.token === unreadFile ? this.readFirst(member, path) : this.readAgain(entry, path)
     if (bytes === undefined) this.left(member)
     else this.x.send('bulk', { type: 'graft', id, path, data: member.token, mtimeMs, bytes })
     return 'more'
@@ -119,16 +119,14 @@ export class GraftReading implements Reading {
     return look.bytes
   }
 
-  private readAgain(entry: Entry): Buffer | undefined {
-    const file = openKnown(this.x, entry)
-    if (file === undefined) return undefined
+  private readAgain({ key }: Entry, path: Path): Buffer | undefined {
+    if (key === null) return undefined
     try {
-      return file.read(0, file.opened.size)
+      const { bytes, stat } = this.x.replica.disk.read(inTree(path), key.size)
+      return sameKey(stat, key) ? bytes : undefined
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       return undefined
-    } finally {
-      file.close()
     }
   }
 }

@@ -229,8 +229,12 @@ function readCount(from: ByteReader): number {
 }
 
 export function writePath(to: ByteWriter, path: Path): void {
-  to.blob(encodePath(path))
+  if (mayNeedBytes.test(path)) to.blob(encodePath(path))
+  else to.text(path)
 }
+
+/** Bytes that are no UTF-8, and the second half of some rare characters: the rest is text as it is. */
+const mayNeedBytes = /[\uDC80-\uDCFF]/
 
 export function readPath(from: ByteReader): Path {
   const path = decodePath(from.blob(limits.pathBytesMax))

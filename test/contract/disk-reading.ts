@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { inOwn, inTree } from '../../syncer/disk/disk.ts'
+import { inOwn, inTree, type Place } from '../../syncer/disk/disk.ts'
 import { type DiskBench, failsWith } from './disk-bench.ts'
 
 /** list, listStats, stat and open. */
@@ -190,14 +190,25 @@ export function readingCases(bench: DiskBench): void {
       bench.disk.mkdir('dir')
       bench.put('file', 'f')
       bench.disk.symlink('file', inTree('link'))
-      failsWith(() => bench.disk.open(inTree('dir')), 'EINVAL')
-      failsWith(() => bench.disk.open(inTree('link')), 'EINVAL')
-      failsWith(() => bench.disk.open(inTree('')), 'EINVAL')
-      failsWith(() => bench.disk.open(inTree('missing')), 'ENOENT')
-      failsWith(() => bench.disk.open(inOwn('missing')), 'ENOENT')
-      if (!bench.outside.makeOther) return
-      bench.outside.makeOther('other')
-      failsWith(() => bench.disk.open(inTree('other')), 'EINVAL')
+      bench.outside.makeOther?.('other')
+      const ways = [(at: Place) => bench.disk.open(at), (at: Place) => bench.disk.read(at, 1)]
+      for (const way of ways) {
+        failsWith(() => way(inTree('dir')), 'EINVAL')
+        failsWith(() => way(inTree('link')), 'EINVAL')
+        failsWith(() => way(inTree('')), 'EINVAL')
+        failsWith(() => way(inTree('missing')), 'ENOENT')
+        failsWith(() => way(inOwn('missing')), 'ENOENT')
+        if (bench.outside.makeOther) failsWith(() => way(inTree('other')), 'EINVAL')
+      }
+    })
+
+    test('read gives the beginning and the stat', () => {
+      bench.put('file', 'some text')
+      const stat = bench.disk.stat(inTree('file'))!
+      expect(bench.disk.read(inTree('file'), stat.size)).toEqual({ bytes: Buffer.from('some text'), stat })
+      expect(bench.disk.read(inTree('file'), 4).bytes.toString()).toBe('some')
+      expect(bench.disk.read(inTree('file'), 100).bytes.toString()).toBe('some text')
+      expect(bench.disk.read(inTree('file'), 0).bytes.length).toBe(0)
     })
   })
 }

@@ -67,6 +67,7 @@ function arrangeSwap() {
 const calls: [string, (disk: Disk, dir: Path) => unknown][] = [
   ['list', (disk, dir) => disk.list(`${dir}/sub`)],
   ['listStats', (disk, dir) => disk.listStats(`${dir}/sub`)],
+  ['read', (disk, dir) => disk.read(inTree(`${dir}/victim`), 1)],
   ['open', (disk, dir) => disk.open(inTree(`${dir}/victim`)).close()],
   ['mkdir', (disk, dir) => disk.mkdir(`${dir}/new`)],
   ['rmdir', (disk, dir) => disk.rmdir(`${dir}/sub`)],
