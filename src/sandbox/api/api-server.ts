@@ -4,10 +4,12 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import type { Certificate } from '../certificate.ts'
-import { ApiError, badRequest } from '../store/api-error.ts'
+import { ApiError, badRequest, notServed } from '../store/api-error.ts'
 import type { User } from './access.ts'
+import { type Call, keyOfCall } from './call.ts'
 import { serveExec } from './exec-connection.ts'
 import { checkExec, isTrue } from './pod-access.ts'
+import { portForwardProtocol, servePortForward } from './port-forward.ts'
 import { attemptOf, authenticate, authorize, callOf, PageNotFound, pathOf, type RouteParts, route } from './route.ts'
 
 export interface ApiServerParts extends RouteParts {
@@ -22,7 +24,7 @@ export interface SeenRequest {
   /** With its query. */
   url: string
   headers: IncomingMessage['headers']
-  /** HTTP status; 101 for an exec. */
+  /** HTTP status; 101 for an exec or a port-forward. */
   code: number
 }
 
@@ -109,9 +111,9 @@ export class ApiServer {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy())
     try {
-      const { run, order } = this.#execOf(request)
+      const connect = this.#connectionOf(request)
       this.#tell(request, 101)
-      this.#sockets.handleUpgrade(request, socket, head, client => void serveExec(client, run, order))
+      connect(socket, head)
     } catch (error) {
       this.#tell(request, codeOf(error))
       const response = new ServerResponse(request)
@@ -122,25 +124,47 @@ export class ApiServer {
     }
   }
 
-  #execOf(request: IncomingMessage) {
+  #connectionOf(request: IncomingMessage): (socket: Duplex, head: Buffer) => void {
     const user = authenticate(this.#parts.tokens, request)
     const url = new URL(request.url ?? '/', 'https://sandbox')
     const path = pathOf(url)
-    if (path?.plural !== 'pods' || path.subresource !== 'exec') throw badRequest('nothing to upgrade here')
+    if (path?.plural !== 'pods') throw badRequest('nothing to upgrade here')
     authorize(this.#parts.access, user, attemptOf(path, url.searchParams, request.method ?? ''))
-    const { pod, container, command } = checkExec(callOf(this.#parts, request, user, url, path))
+    const call = callOf(this.#parts, request, user, url, path)
+    if (path.subresource === 'exec') return this.#exec(call)
+    if (path.subresource === 'portforward') return this.#portForward(call)
+    throw notServed(`an upgrade of pods/${path.subresource}`)
+  }
+
+  #exec(call: Call): (socket: Duplex, head: Buffer) => void {
+    const { request, query } = call
+    const { pod, container, command } = checkExec(call)
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map(name => name.trim())
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket' || !offered.some(name => execProtocols.includes(name))) {
-      throw new ApiError(
-        501,
-        'NotImplemented',
-        `the podswap sandbox serves exec over ${execProtocols.join(' and ')} only`,
-      )
+    const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket'
+    if (!isWebSocket || !offered.some(name => execProtocols.includes(name))) {
+      throw notServed(`exec other than over ${execProtocols.join(' and ')}`)
     }
-    const { searchParams } = url
-    const [stdin, stdout, stderr] = ['stdin', 'stdout', 'stderr'].map(name => isTrue(searchParams.get(name)))
+    const [stdin, stdout, stderr] = ['stdin', 'stdout', 'stderr'].map(name => isTrue(query.get(name)))
     const order = { container, command, stdin: stdin!, stdout: stdout!, stderr: stderr! }
-    return { run: this.#parts.runs.running(pod.metadata.uid ?? '', container), order }
+    const run = this.#parts.runs.running(pod.metadata.uid ?? '', container)
+    return (socket, head) =>
+      this.#sockets.handleUpgrade(request, socket, head, client => void serveExec(client, run, order))
+  }
+
+  #portForward(call: Call): (socket: Duplex, head: Buffer) => void {
+    const { request, registry, type } = call
+    const { metadata } = registry.get(type, keyOfCall(call))
+    const isSpdy = request.headers.upgrade?.toLowerCase() === 'spdy/3.1'
+    if (!isSpdy || request.headers['x-stream-protocol-version'] !== portForwardProtocol) {
+      throw notServed('port-forward other than over SPDY/3.1')
+    }
+    const dial = this.#parts.runs.dial(metadata.uid ?? '')
+    if (!dial) throw badRequest(`unable to forward port because pod is not running. Current status=Pending`)
+    return (socket, head) => {
+      const lines = ['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: SPDY/3.1']
+      socket.write(`${[...lines, `X-Stream-Protocol-Version: ${portForwardProtocol}`].join('\r\n')}\r\n\r\n`)
+      void servePortForward(socket, head, dial)
+    }
   }
 }
 

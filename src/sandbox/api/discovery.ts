@@ -71,9 +71,6 @@ function subresource({ plural, kind, namespaced }: ResourceType, name: string): 
   if (name === 'scale') {
     return { ...base, group: 'autoscaling', version: 'v1', kind: 'Scale', verbs: ['get', 'patch', 'update'] }
   }
-  return {
-    ...base,
-    kind: name === 'exec' ? 'PodExecOptions' : kind,
-    verbs: name === 'exec' ? ['create', 'get'] : ['get'],
-  }
+  const connects: Record<string, string> = { exec: 'PodExecOptions', portforward: 'PodPortForwardOptions' }
+  return { ...base, kind: connects[name] ?? kind, verbs: connects[name] ? ['create', 'get'] : ['get'] }
 }

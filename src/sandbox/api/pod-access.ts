@@ -2,6 +2,7 @@ import type { ContainerRun } from '../pod-runtime.ts'
 import { badRequest, invalid, notServed } from '../store/api-error.ts'
 import type { ApiObject } from '../store/api-object.ts'
 import { type Call, keyOfCall, type Stream } from './call.ts'
+import type { DialPod } from './port-forward.ts'
 import { refuseParameters } from './read-objects.ts'
 
 /** The runs of a pod's containers; the kubelet has them. */
@@ -12,6 +13,8 @@ export interface PodRuns {
   previous(podUid: string, container: string): ContainerRun | undefined
   /** Only while it runs. */
   running(podUid: string, container: string): ContainerRun | undefined
+  /** A TCP connection to a port of the pod; undefined where the pod has no place yet. */
+  dial(podUid: string): DialPod | undefined
 }
 
 /** `pods/log`: what a container printed, as plain text. */

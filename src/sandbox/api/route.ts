@@ -123,7 +123,7 @@ function dispatch(parts: RouteParts, call: Call): Promise<Answer> | Answer | Str
 
 /** What the real one serves below a resource. */
 const realSubresources: Record<string, string[]> = {
-  Pod: ['attach', 'binding', 'ephemeralcontainers', 'eviction', 'portforward', 'proxy', 'resize', 'status'],
+  Pod: ['attach', 'binding', 'ephemeralcontainers', 'eviction', 'proxy', 'resize', 'status'],
   Service: ['proxy', 'status'],
   Namespace: ['finalize', 'status'],
   Deployment: ['status'],
@@ -139,7 +139,7 @@ function dispatchSubresource(parts: RouteParts, call: Call, method: string): Pro
     if (name === 'scale' && method === 'GET') return getScale(call)
     if (name === 'scale' && (method === 'PUT' || method === 'PATCH')) return setScale(call)
     if (name === 'log' && method === 'GET') return podLog(call, parts.runs)
-    if (name === 'exec' && method === 'GET') throw badRequest('Upgrade request required')
+    if (name === 'portforward' || (name === 'exec' && method === 'GET')) throw badRequest('Upgrade request required')
     if (name === 'exec' && method === 'POST') throw notServed('exec over SPDY, only over WebSocket')
     throw notAllowed()
   }

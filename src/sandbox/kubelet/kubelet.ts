@@ -1,4 +1,5 @@
 import type { PodRuns } from '../api/pod-access.ts'
+import type { DialPod } from '../api/port-forward.ts'
 import { nodeName } from '../controllers/scheduler.ts'
 import type { ContainerRun } from '../pod-runtime.ts'
 import type { Change } from '../store/object-store.ts'
@@ -30,6 +31,11 @@ export class Kubelet implements PodRuns {
   running(podUid: string, container: string): ContainerRun | undefined {
     const worker = this.#worker(podUid, container)
     return worker?.isRunning ? worker.current : undefined
+  }
+
+  dial(podUid: string): DialPod | undefined {
+    const place = this.#workers.get(podUid)?.place
+    return place && ((port, signal) => place.dial(port, signal))
   }
 
   /** Ends every pod at once. */

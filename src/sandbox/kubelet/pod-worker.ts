@@ -55,6 +55,10 @@ export class PodWorker implements PodDesk {
     this.ended = this.#live().catch(error => this.#fail(error))
   }
 
+  get place(): PodPlace | undefined {
+    return this.#place
+  }
+
   now(): number {
     return this.#parts.now()
   }

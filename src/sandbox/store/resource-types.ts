@@ -9,7 +9,7 @@ export interface ResourceType {
   namespaced: boolean
   /** `metadata.generation` counts changes of everything but metadata and status. */
   counted: boolean
-  subresources: ('status' | 'scale' | 'log' | 'exec')[]
+  subresources: ('exec' | 'log' | 'portforward' | 'scale')[]
 }
 
 const workload = { group: 'apps', version: 'v1', namespaced: true, counted: true }
@@ -20,7 +20,7 @@ export const resourceTypes = {
   ConfigMap: type('configmaps', 'ConfigMap', ['cm'], core),
   Event: type('events', 'Event', ['ev'], core),
   PersistentVolumeClaim: type('persistentvolumeclaims', 'PersistentVolumeClaim', ['pvc'], core),
-  Pod: type('pods', 'Pod', ['po'], { ...core, counted: true }, ['log', 'exec']),
+  Pod: type('pods', 'Pod', ['po'], { ...core, counted: true }, ['log', 'exec', 'portforward']),
   Secret: type('secrets', 'Secret', [], core),
   Service: type('services', 'Service', ['svc'], core),
   Deployment: type('deployments', 'Deployment', ['deploy'], workload, ['scale']),

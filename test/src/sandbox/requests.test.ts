@@ -76,6 +76,8 @@ async function work(world: SandboxWorld, cluster: Cluster): Promise<void> {
     const stream = await cluster.exec({ pod: pod!.metadata.name!, container: 'app', command: ['echo'] })
     stream.io.resume()
     await stream.exit
+    const forward = await cluster.portForward({ pod: pod!.metadata.name!, port: 8080 })
+    forward.on('error', () => {}).destroy()
     await cluster.logs(pod!.metadata.name!, { container: 'app', tailLines: 5, previous: false })
     await cluster.list('Event', { fieldSelector: `involvedObject.uid=${pod!.metadata.uid}` })
     await cluster.list('ReplicaSet')
