@@ -266,14 +266,15 @@ export class Session {
     }
     const { state, name } = news
     if (state === 'warning') {
-      this.#report({ type: 'warning', message: `${name}: ${news.message}` })
+      this.#report({ type: 'warning', message: `${name}: ${news.message}`, hint: news.hint })
       return
     }
     const message = state === 'pending' ? news.message : state === 'failed' ? news.error.message : ''
     this.#trouble = message ? `${name}: ${message}` : `${name} is gone`
     if (state === 'failed') this.#dispatch({ type: 'pod-failed', error: news.error })
     else this.#dispatch({ type: `pod-${state}` })
-    if (!this.#over.signal.aborted) this.#report({ type: 'pod', state, pod: name, message })
+    const hint = state === 'pending' ? news.hint : undefined
+    if (!this.#over.signal.aborted) this.#report({ type: 'pod', state, pod: name, message, ...(hint && { hint }) })
   }
 
   #detach(): void {

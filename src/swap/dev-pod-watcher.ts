@@ -3,7 +3,16 @@ import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import type { Resources } from '../manifest/manifest.ts'
 import { selectorText, type Topic, until } from './follow.ts'
 import { defaultsSeen, podTemplate } from './pod-template.ts'
-import { containerStatus, currentPod, oneLine, type PodTrouble, podTrouble, replicaFailure } from './pod-trouble.ts'
+import {
+  containerStatus,
+  currentPod,
+  lastEnd,
+  oneLine,
+  type PodTrouble,
+  podEnd,
+  podTrouble,
+  replicaFailure,
+} from './pod-trouble.ts'
 import { marks, readRecord, type WorkloadKind } from './record.ts'
 
 /** What the watcher needs of an `AppliedSwap`. */
@@ -28,13 +37,13 @@ export interface DevPod {
 
 export type DevPodNews =
   | { state: 'running'; pod: DevPod }
-  | { state: 'pending'; name: string; message: string }
+  | { state: 'pending'; name: string; message: string; hint?: string }
   /** Deleted, or being deleted. */
   | { state: 'gone'; name: string }
   /** It cannot come up as it is; told once for each cause. It may still come up when somebody mends it. */
   | { state: 'failed'; name: string; error: UserError }
   /** Something to know of it; whether it runs is told apart from this. */
-  | { state: 'warning'; name: string; message: string }
+  | { state: 'warning'; name: string; message: string; hint?: string }
 
 export interface WatchDevPodOptions {
   signal: AbortSignal
@@ -60,6 +69,10 @@ export class DevPodWatcher {
   readonly #startMs: number
   #told = ''
   #toldName: string | undefined
+  /** The dev container that was told last. */
+  #ran: { uid: string; incarnation: string } | undefined
+  /** What was said to do about the trouble; once is enough. */
+  #hinted: string | undefined
   #trouble: { key: string; name: string; trouble: PodTrouble } | undefined
   #troubleTimer: NodeJS.Timeout | undefined
   #startTimer: NodeJS.Timeout | undefined
@@ -82,9 +95,19 @@ export class DevPodWatcher {
 
   see(pods: KubeObject[], clone: KubeObject | undefined): void {
     this.#refuseOther(clone)
+    this.#tellEnds(pods)
     const pod = currentPod(pods)
     if (pod) this.#podThere(pod, clone as KubeObject)
     else this.#noPod(clone)
+  }
+
+  /** Of the pod that ran: who took it away is in no other place. */
+  #tellEnds(pods: KubeObject[]): void {
+    const ran = pods.find(({ metadata }) => metadata.uid === this.#ran?.uid)
+    const why = ran && podEnd(ran)
+    if (!why) return
+    this.#ran = undefined
+    this.#on({ state: 'warning', name: ran.metadata.name ?? '', message: `${why}; another pod takes its place` })
   }
 
   #podThere(pod: KubeObject, clone: KubeObject): void {
@@ -120,14 +143,24 @@ export class DevPodWatcher {
     this.#startTimer = undefined
     const { name = '', uid = '' } = pod.metadata
     const { container } = this.#target
-    const incarnation = containerStatus(pod, container)?.containerID ?? uid
+    const status = containerStatus(pod, container)
+    const incarnation = status?.containerID ?? uid
+    const last = this.#ran?.uid === uid && this.#ran.incarnation !== incarnation ? lastEnd(status) : undefined
+    if (last) {
+      const { text, hint } = last
+      this.#on({ state: 'warning', name, message: `${container} was restarted: ${text}`, ...(hint && { hint }) })
+    }
+    this.#ran = { uid, incarnation }
+    this.#hinted = undefined
     this.#toldName = name
     this.#tell({ state: 'running', pod: { name, uid, container, incarnation } })
   }
 
   #pending(name: string, uid: string, trouble: PodTrouble): void {
     if (uid) this.#toldName = name
-    this.#tell({ state: 'pending', name, message: textOf(trouble) })
+    const { hint } = trouble
+    this.#tell({ state: 'pending', name, message: textOf(trouble), ...(hint && hint !== this.#hinted && { hint }) })
+    this.#hinted = hint
     this.#startTimer ??= setTimeout(() => this.#fail(), this.#startMs)
     // causes take turns (ErrImagePull, ImagePullBackOff): that is no progress
     const key = `${uid} ${trouble.patience}`
@@ -147,7 +180,8 @@ export class DevPodWatcher {
   }
 
   #tell(news: DevPodNews): void {
-    const key = JSON.stringify(news)
+    const { hint: _saidOnce, ...lasting } = news as DevPodNews & { hint?: string }
+    const key = JSON.stringify(lasting)
     if (key === this.#told || this.#signal.aborted) return
     this.#told = key
     this.#on(news)

@@ -24,8 +24,15 @@ export interface ContainerStatus {
   state?: {
     running?: { startedAt?: string }
     waiting?: { reason?: string; message?: string }
-    terminated?: { reason?: string; message?: string; exitCode?: number }
+    terminated?: ContainerEnd
   }
+  lastState?: { terminated?: ContainerEnd }
+}
+
+interface ContainerEnd {
+  reason?: string
+  message?: string
+  exitCode?: number
 }
 
 export function containerStatus(pod: KubeObject, container: string): ContainerStatus | undefined {
@@ -51,7 +58,7 @@ function podPhaseTrouble(pod: KubeObject): PodTrouble | undefined {
   return {
     reason: scheduled.reason ?? 'Unschedulable',
     message: oneLine(scheduled.message ?? 'no node takes the pod'),
-    hint: 'free a node, or ask for less with `resources` in the manifest',
+    hint: 'free a node, or ask for less with `resources` in the manifest; a claim that it mounts must be bound',
     patience: 'long',
   }
 }
@@ -126,6 +133,24 @@ function isOnTheWay(reason: string): boolean {
 
 export function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim().slice(0, 1000)
+}
+
+/** Why the cluster took a pod away (evicted, drained, preempted), in its own words; undefined where nobody says. */
+export function podEnd(pod: KubeObject): string | undefined {
+  const { phase, reason, message } = pod.status ?? {}
+  if (phase === 'Failed' && reason) return oneLine(message ? `${reason}: ${message}` : reason)
+  const conditions: { type: string; status: string; reason?: string; message?: string }[] = pod.status?.conditions ?? []
+  const disruption = conditions.find(({ type, status }) => type === 'DisruptionTarget' && status === 'True')
+  return disruption && oneLine(`${disruption.reason}: ${disruption.message ?? ''}`)
+}
+
+/** Why a container's last run ended; undefined where it is its first. */
+export function lastEnd(status: ContainerStatus | undefined): { text: string; hint?: string } | undefined {
+  const end = status?.lastState?.terminated
+  if (!end) return undefined
+  const { reason = 'Error', exitCode } = end
+  const hint = 'raise `resources.limits.memory` in the manifest: the container ran out of it'
+  return { text: `${reason} (exit code ${exitCode})`, ...(reason === 'OOMKilled' && { hint }) }
 }
 
 /** The newest that is not on its way out; one that has ended only where there is no other. */

@@ -25,7 +25,7 @@ export function eventLines(event: UiEvent): Line[] {
     case 'swapped':
       return [{ tone: 'good', text: swappedText(event) }]
     case 'pod':
-      return [podLine(event)]
+      return withHint(podLine(event), event.hint)
     case 'attached':
       return [{ tone: 'good', text: `attached to ${event.pod}` }]
     case 'attach-failed':

@@ -29,7 +29,7 @@ export type UiEvent =
   /** What `up` and `down` do in the cluster. */
   | { type: 'swap'; event: SwapEvent }
   | { type: 'swapped'; workload: string; clone: string; replicas: number; resumed: boolean }
-  | { type: 'pod'; state: 'pending' | 'running' | 'gone' | 'failed'; pod: string; message: string }
+  | { type: 'pod'; state: 'pending' | 'running' | 'gone' | 'failed'; pod: string; message: string; hint?: string }
   | { type: 'attached'; pod: string }
   /** An attempt to attach failed; the next one comes after `waitMs`. */
   | { type: 'attach-failed'; message: string; waitMs: number }

@@ -97,6 +97,54 @@ describe('the dev pod', () => {
     expect(new Set(news.map(each => ('pod' in each ? each.pod.uid : ''))).size).toBeLessThanOrEqual(2)
   })
 
+  it('that ran out of memory is told with what to do', async () => {
+    const swap = await trial.up()
+    const { news, last } = watched(swap)
+    await expect.poll(last).toMatchObject({ state: 'running' })
+    const lastState = { terminated: { reason: 'OOMKilled', exitCode: 137 } }
+    const status = { name: 'app', containerID: 'memory://again', state: { running: {} }, lastState }
+    cluster.controllers.behave = devContainer({ running: {} }, { containerStatuses: [status] })
+    cluster.controllers.changed()
+    await expect.poll(last).toMatchObject({ pod: { incarnation: 'memory://again' } })
+    const warnings = news.filter(({ state }) => state === 'warning')
+    expect(warnings).toMatchObject([
+      { message: 'app was restarted: OOMKilled (exit code 137)', hint: expect.stringContaining('limits.memory') },
+    ])
+  })
+
+  it.each<[string, (pod: KubeObject) => KubeObject, string]>([
+    [
+      'evicted by its node',
+      pod => ({ ...pod, status: { phase: 'Failed', reason: 'Evicted', message: 'The node was low on\nmemory.' } }),
+      'Evicted: The node was low on memory.',
+    ],
+    [
+      'drained',
+      pod => {
+        const because = { reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting' }
+        const conditions = [{ type: 'DisruptionTarget', status: 'True', ...because }]
+        const metadata = { ...pod.metadata, deletionTimestamp: '2027-01-01T00:00:00Z' }
+        return { ...pod, metadata, status: { ...pod.status, conditions } }
+      },
+      'EvictionByEvictionAPI: Eviction API: evicting',
+    ],
+  ])('that is %s is told in the cluster’s words, and the next one runs', async (_name, end, why) => {
+    const { news, states, last } = watched(await trial.up())
+    await expect.poll(last).toMatchObject({ state: 'running' })
+    const first = podsOfClone()[0]!
+    cluster.controllers.behave = pod => (pod.metadata.uid === first.metadata.uid ? end(first).status : running(pod))
+    cluster.controllers.holds = pod => pod.metadata.uid === first.metadata.uid
+    cluster.store('Pod', end(first))
+    await expect.poll(states).toContain('warning')
+    expect(news.find(({ state }) => state === 'warning')).toMatchObject({
+      name: first.metadata.name,
+      message: `${why}; another pod takes its place`,
+    })
+    cluster.remove('Pod', first.metadata.name!)
+    await expect.poll(last).toMatchObject({ state: 'running' })
+    await expect.poll(() => podsOfClone().map(({ metadata }) => metadata.uid)).not.toContain(first.metadata.uid)
+  })
+
   it('is watched until aborted', async () => {
     const { ended, last } = watched(await trial.up())
     await expect.poll(last).toMatchObject({ state: 'running' })
