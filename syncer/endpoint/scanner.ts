@@ -95,7 +95,7 @@ export class Scanner {
     try {
       const listed = this.replica.disk.listStats(path)
       this.reading = { entry, path, deep, listed, at: 0, seen: new Set() }
-      if (path !== '') this.events.barred(path, '')
+      this.events.barred(path, '')
     } catch (error) {
       const code = errnoOf(error)
       if (code === undefined) throw error

@@ -230,8 +230,7 @@ export class Exchange {
     if (code === '') this.problems.delete(path)
     else this.problems.set(path, code)
     if (this.role === 'laptop') this.emit({ type: 'problem', side: 'laptop', path, code, message })
-    else if (this.live || code !== '')
-      this.send('control', { type: 'problem', path: path === '' ? '.' : path, code, message })
+    else if (this.live || code !== '') this.send('control', { type: 'problem', path, code, message })
   }
 
   /** Drops the entry where nothing is known or wanted of it any more. */

@@ -131,7 +131,8 @@ const writers: { [T in SyncMessage['type']]: (to: ByteWriter, message: Of<T>) =>
   flush: (to, m) => to.f64(m.id),
   flushed: (to, m) => to.f64(m.id),
   problem(to, m) {
-    writePath(to, m.path)
+    to.u8(m.path === '' ? 0 : 1)
+    if (m.path !== '') writePath(to, m.path)
     to.text(m.code)
     to.text(m.message)
   },
@@ -217,7 +218,12 @@ const readers: { [T in SyncMessage['type']]: (from: ByteReader) => Of<T> } = {
   forget: from => ({ type: 'forget', id: from.count() }),
   flush: from => ({ type: 'flush', id: from.count() }),
   flushed: from => ({ type: 'flushed', id: from.count() }),
-  problem: from => ({ type: 'problem', path: readPath(from), code: from.text(64), message: from.text(4096) }),
+  problem: from => ({
+    type: 'problem',
+    path: from.flag() ? readPath(from) : '',
+    code: from.text(64),
+    message: from.text(4096),
+  }),
   probe: from => ({ type: 'probe', id: from.count() }),
   probed: from => ({ type: 'probed', id: from.count(), pending: from.count() }),
 }

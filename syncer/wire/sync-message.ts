@@ -189,7 +189,7 @@ export interface Flushed {
   id: number
 }
 
-/** pod → laptop: trouble with one path, for people; `code` empty: it is over. */
+/** pod → laptop: trouble with one path, `''` for the folder as a whole, for people; `code` empty: it is over. */
 export interface Problem {
   type: 'problem'
   path: Path

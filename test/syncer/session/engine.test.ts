@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Path } from '../../../syncer/core/path.ts'
 import type { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
+import { ByteWriter } from '../../../syncer/wire/byte-writer.ts'
+import { readMessages, writeMessage } from '../../../syncer/wire/sync-codec.ts'
 import { Pair } from './pair.ts'
 
 /** Path → content, or `/` for a folder and `-> target` for a link. */
@@ -183,6 +185,23 @@ describe('the engine over memory disks', () => {
     pair.connect()
     pair.settle()
     expect(pair.sent.filter(message => message.type === 'put' || message.type === 'content')).toEqual([])
+  })
+
+  test('a pod’s folder that is gone is told as the folder’s own trouble', () => {
+    const pair = connected()
+    pair.sent.length = 0
+    pair.disks.pod.before = operation => (operation === 'listStats' || operation === 'stat' ? 'EACCES' : undefined)
+    pair.pod.sweep()
+    pair.settlePod()
+    const told = pair.sent.filter(({ type }) => type === 'problem')
+    expect(told).toMatchObject([{ path: '', code: 'EACCES' }])
+    const to = new ByteWriter()
+    writeMessage(to, told[0]!)
+    expect([...readMessages(Buffer.concat(to.take()))]).toEqual(told)
+
+    pair.disks.pod.before = undefined
+    pair.sweep()
+    expect(pair.sent.filter(({ type }) => type === 'problem').slice(1)).toMatchObject([{ path: '', code: '' }])
   })
 
   test('72: a folder with an ignored child stays where that child is, and goes where it is not', () => {

@@ -111,7 +111,12 @@ const message: fc.Arbitrary<SyncMessage> = fc.oneof(
   }),
   fc.record({ type: fc.constant('graft' as const), id: count, path, data: file, mtimeMs: count, bytes }),
   fc.record({ type: fc.constant('graft-end' as const), id: count }),
-  fc.record({ type: fc.constant('problem' as const), path, code: name, message: fc.string() }),
+  fc.record({
+    type: fc.constant('problem' as const),
+    path: fc.oneof(path, fc.constant('')),
+    code: name,
+    message: fc.string(),
+  }),
   fc.record({ type: fc.constant('probe' as const), id: count }),
   fc.record({ type: fc.constant('probed' as const), id: count, pending: count }),
 )
