@@ -13,7 +13,7 @@ export interface Change {
 }
 
 /** So many changes can be watched from the past; older versions answer 410. */
-const historyLengthMax = 5_000
+const historyLengthMax = 2_000
 const objectsMax = 20_000
 
 /**
