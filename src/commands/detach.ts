@@ -15,6 +15,11 @@ import type { Invocation } from './io.ts'
 import type { UpOptions } from './up.ts'
 import type { Workplace } from './workplace.ts'
 
+/**
+ * A heap that starts at 64 MB: the memory of what forwards carry counts against the heap's limit, which is 20 MB at
+ * first, and V8 would mark the whole heap each 10 MB that it carried.
+ */
+const nodeFlags = ['--initial-old-space-size=64']
 const LISTENING_TIMEOUT_MS = 30_000
 /** After it is ready: an app takes its time to listen, and some forwards are for later (a debugger). */
 const ANSWERING_TIMEOUT_MS = 20_000
@@ -86,7 +91,8 @@ async function startHolder(invocation: Invocation<UpOptions>, workplace: Workpla
   const { io } = invocation
   const log = join(workplace.home.logs, `${workplace.cluster.namespace}.${dev.name}.log`)
   const output = openSync(log, 'w', 0o600)
-  const child = spawn(process.execPath, [process.argv[1] ?? '', ...holdArguments(invocation, workplace, dev, log)], {
+  const program = [...nodeFlags, process.argv[1] ?? '']
+  const child = spawn(process.execPath, [...program, ...holdArguments(invocation, workplace, dev, log)], {
     cwd: io.cwd,
     env: io.env,
     stdio: ['ignore', output, output, 'ipc'],

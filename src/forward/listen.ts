@@ -17,6 +17,9 @@ export interface Listener {
   port: number
 }
 
+/** Of each connection: with less a stream at full speed stops after every piece. */
+const highWaterMark = 128 * 1024
+
 /** What a machine without IPv6 answers. */
 const noSuchAddress = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL'])
 
@@ -48,7 +51,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 
 function listenOn(address: string, port: number, onConnection: (socket: Socket) => void): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, onConnection)
+    const server = createServer({ allowHalfOpen: true, noDelay: true, highWaterMark }, onConnection)
     server.once('error', reject)
     // an IPv6 address alone: the IPv4 one has its own listener
     server.listen({ host: address, port, ipv6Only: address === '::1' }, () => {

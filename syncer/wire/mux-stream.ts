@@ -29,7 +29,7 @@ export interface MuxStreamOptions {
 /** What is kept here beside the credit, in each direction. */
 const bufferBytes: Record<Priority, number> = {
   [Priority.control]: 64 * 1024,
-  [Priority.interactive]: 64 * 1024,
+  [Priority.interactive]: 256 * 1024,
   [Priority.bulk]: 2 * 1024 * 1024,
 }
 

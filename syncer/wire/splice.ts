@@ -7,8 +7,29 @@ import type { Duplex } from 'node:stream'
 export function splice(a: Duplex, b: Duplex): void {
   follow(a, b)
   follow(b, a)
-  a.pipe(b)
-  b.pipe(a)
+  carry(a, b)
+  carry(b, a)
+}
+
+/** Chunks between these are pieces of a stream at full speed: several of them are one write. */
+const pieceBytes = { least: 4 * 1024, most: 48 * 1024 } as const
+
+function carry(from: Duplex, to: Duplex): void {
+  let isGathering = false
+  from.on('data', (chunk: Buffer) => {
+    if (!isGathering && chunk.length >= pieceBytes.least && chunk.length <= pieceBytes.most) {
+      isGathering = true
+      to.cork()
+      // the rest of what has arrived is read before that
+      setImmediate(() => {
+        isGathering = false
+        to.uncork()
+      })
+    }
+    if (!to.write(chunk)) from.pause()
+  })
+  to.on('drain', () => from.resume())
+  from.once('end', () => to.end())
 }
 
 function follow(from: Duplex, to: Duplex): void {

@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net'
+import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import type { Clock, Timers } from '../../base/clock.ts'
 import { errnoOf } from '../../base/errors.ts'
 import { StreamError } from '../../wire/stream-error.ts'
@@ -18,6 +18,8 @@ export interface DialOptions {
 /** What a program that restarts, or a Service whose pod is being replaced, looks like for a while. */
 const passing = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
 const retryIntervalMs = 100
+/** With less a stream at full speed stops after every piece. */
+const highWaterMark = 128 * 1024
 /** For each of a name's addresses but the last; Node's own 250 ms are too short for a far one. */
 const addressTimeoutMs = 2_000
 
@@ -52,7 +54,13 @@ async function dialOnce(options: DialOptions, endMs: number): Promise<Socket> {
 
 function dialAddress({ port, signal, clock, timers }: DialOptions, host: string, endMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, allowHalfOpen: true, autoSelectFamilyAttemptTimeout: addressTimeoutMs })
+    const socket = connect({
+      host,
+      port,
+      allowHalfOpen: true,
+      autoSelectFamilyAttemptTimeout: addressTimeoutMs,
+      highWaterMark,
+    } as NetConnectOpts)
     const giveUp = () => socket.destroy(new StreamError('ETIMEDOUT', 'no answer'))
     const cancel = timers.after(Math.max(0, endMs - clock.monotonic()), giveUp)
     signal.addEventListener('abort', giveUp, { once: true })
