@@ -13,8 +13,8 @@ const gitExclude = '.git/info/exclude'
 export interface RuleFiles {
   /** Text of a regular file as `decodePath` gives it; null where there is none, or none that can be read. */
   readText(path: Path): string | null
-  /** Names of the real folders in a folder: no links, no mounts. */
-  folders(dir: Path): string[]
+  /** Names in a folder: of the real folders, no links and no mounts, and of everything else. */
+  list(dir: Path): { folders: string[]; others: ReadonlySet<string> }
 }
 
 export interface CollectOptions {
@@ -68,13 +68,14 @@ function nestedSources(files: RuleFiles, name: string, top: IgnoreSpec): IgnoreS
   const open: Path[] = ['']
   while (open.length > 0 && nested.length < sourcesMax) {
     const dir = open.pop()!
-    if (dir !== '') {
+    const listed = files.list(dir)
+    if (dir !== '' && listed.others.has(name)) {
       for (const source of sourcesOf(files, dir, joinPath(dir, name))) {
         nested.push(source)
         rules.add(source)
       }
     }
-    for (const child of files.folders(dir)) {
+    for (const child of listed.folders) {
       const path = joinPath(dir, child)
       if (!rules.ignored(path, true)) open.push(path)
     }

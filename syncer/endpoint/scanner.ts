@@ -9,6 +9,8 @@ import type { Entry } from './tree.ts'
 export interface ScanEvents {
   /** A folder is about to be read: watch it first, so that nothing falls between. */
   folder(path: Path): void
+  /** What the folder holds. */
+  listed(path: Path, listed: ListedStat[]): void
   /** What stands there was learnt anew, or vanished. */
   looked(entry: Entry, path: Path): void
   /** It is being written, or a large file is still being hashed: look again soon. */
@@ -94,6 +96,7 @@ export class Scanner {
     this.events.folder(path)
     try {
       const listed = this.replica.disk.listStats(path)
+      this.events.listed(path, listed)
       this.reading = { entry, path, deep, listed, at: 0, seen: new Set() }
       this.events.barred(path, '')
     } catch (error) {

@@ -1,6 +1,7 @@
 import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { absent } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
+import type { ListedStat } from '../disk/disk.ts'
 import type { HintKind } from '../endpoint/holds.ts'
 import { type ScanEvents, Scanner } from '../endpoint/scanner.ts'
 import type { Entry } from '../endpoint/tree.ts'
@@ -25,6 +26,8 @@ const recoverRetryMs = 5_000
 export interface EngineOptions extends Omit<ExchangeOptions, 'record'>, Omit<HandshakeOptions, 'sweep'>, OffersOptions {
   /** Folders to watch as they are found. */
   watch(path: Path): void
+  /** What a folder holds, as a scan found it. */
+  listed?(path: Path, names: Iterable<string>): void
   unwatch(path: Path): void
   /** Laptop only. */
   journal?: Journal
@@ -58,6 +61,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.transfers = new Transfers(this.exchange)
     const scanEvents: ScanEvents = {
       folder: path => options.watch(path),
+      listed: (path, listed) => options.listed?.(path, namesOf(listed)),
       looked: entry => this.looked(entry),
       busy: entry => this.exchange.holds.later(entry, this.nowMs(), 5),
       barred: (path, code) => this.barred(path, code),
@@ -390,6 +394,10 @@ export class SyncEngine implements Peer<SyncMessage> {
       }
     }
   }
+}
+
+function* namesOf(listed: ListedStat[]): Generator<string> {
+  for (const { name } of listed) yield name
 }
 
 function isBulk({ type }: SyncMessage): boolean {

@@ -43,11 +43,12 @@ export class IgnoreReader {
   }
 
   /** True where the folder has an ignore file of its own that was not read, or no longer has the one that was. */
-  hasNewsIn(dir: Path): boolean {
+  hasNewsIn(dir: Path, names: Iterable<string>): boolean {
     if (dir === '' || this.collected.found === '.stignore') return false
-    const path = joinPath(dir, this.collected.found ?? '.gitignore')
+    const name = this.collected.found ?? '.gitignore'
+    const path = joinPath(dir, name)
     const known = this.texts.get(path)
-    if (known === undefined && !this.isFile(path)) return false
+    if (known === undefined && !(includes(names, name) && this.isFile(path))) return false
     return readText(this.disk, path) !== (known ?? null)
   }
 
@@ -58,8 +59,9 @@ export class IgnoreReader {
     for (let looked = 0; open.length > 0 && looked < foldersBelowMax; looked++) {
       const dir = open.pop()!
       if (this.rules.ignored(dir, true)) continue
-      if (this.hasNewsIn(dir)) return true
-      for (const name of foldersIn(this.disk, dir)) open.push(joinPath(dir, name))
+      const { folders, others } = list(this.disk, dir)
+      if (this.hasNewsIn(dir, others)) return true
+      for (const name of folders) open.push(joinPath(dir, name))
     }
     return false
   }
@@ -73,7 +75,7 @@ export class IgnoreReader {
   /** Folders at the top that are left out, and by which rule. */
   summary(): { source: string; folders: { folder: Path; rule: string }[] } {
     const folders: { folder: Path; rule: string }[] = []
-    for (const folder of foldersIn(this.disk, '')) {
+    for (const folder of list(this.disk, '').folders) {
       const reason = this.rules.explain(folder, true)
       if (reason !== null && folders.length < summaryFoldersMax) folders.push({ folder, rule: reason.rule })
     }
@@ -91,7 +93,7 @@ export class IgnoreReader {
   private collect(): CollectedIgnore {
     const files: RuleFiles = {
       readText: path => readText(this.disk, path),
-      folders: dir => foldersIn(this.disk, dir),
+      list: dir => list(this.disk, dir),
     }
     return collectIgnore(files, { foldsCase: process.platform === 'darwin' || process.platform === 'win32' })
   }
@@ -135,12 +137,21 @@ function readText(disk: Disk, path: Path): string | null {
   }
 }
 
-function foldersIn(disk: Disk, dir: Path): string[] {
+function includes(names: Iterable<string>, wanted: string): boolean {
+  for (const name of names) if (name === wanted) return true
+  return false
+}
+
+function list(disk: Disk, dir: Path): { folders: string[]; others: Set<string> } {
+  const folders: string[] = []
+  const others = new Set<string>()
   try {
-    const folders = disk.list(dir).filter(({ kind }) => kind === 'dir')
-    return folders.map(({ name }) => name).filter(name => disk.stat(inTree(joinPath(dir, name)))?.mount !== true)
+    for (const { name, kind } of disk.list(dir)) {
+      if (kind !== 'dir') others.add(name)
+      else if (disk.stat(inTree(joinPath(dir, name)))?.mount !== true) folders.push(name)
+    }
   } catch (error) {
     if (errnoOf(error) === undefined) throw error
-    return []
   }
+  return { folders, others }
 }

@@ -150,10 +150,8 @@ export class LaptopSession implements SyncSession {
       send: (lane, message) => this.loop.send(lane, message),
       writable: lane => this.loop.writable(lane),
       on: event => this.on(event),
-      watch: dir => {
-        watcher.watch(dir)
-        this.rules.found(dir)
-      },
+      watch: dir => watcher.watch(dir),
+      listed: (dir, names) => this.rules.listed(dir, names),
       unwatch: dir => watcher.unwatch(dir),
       session: this.id,
       // With no ignore file nobody said what only the pod should have: then nothing is removed there.

@@ -23,9 +23,9 @@ export class LiveRules {
     else if (kind === 'rename' && this.reader.hasNewsBelow(path)) this.read()
   }
 
-  /** The engine has come to a folder, from within a scan; the folder is watched from here on. */
-  found(dir: Path): void {
-    if (this.timer === undefined && this.reader.hasNewsIn(dir)) this.readIn(0)
+  /** The engine has listed a folder, from within a scan; the folder was watched before. */
+  listed(dir: Path, names: Iterable<string>): void {
+    if (this.timer === undefined && this.reader.hasNewsIn(dir, names)) this.readIn(0)
   }
 
   /** What waits to be read is read now. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { collectIgnore, isIgnoreFile, type RuleFiles } from '../../../syncer/core/ignore-collect.ts'
-import { type Path, parentOf } from '../../../syncer/core/path.ts'
+import { nameOf, type Path, parentOf } from '../../../syncer/core/path.ts'
 
 /** A folder from its files; remembers which folders were looked into. */
 function filesOf(texts: Record<Path, string>): RuleFiles & { visited: Path[] } {
@@ -10,9 +10,10 @@ function filesOf(texts: Record<Path, string>): RuleFiles & { visited: Path[] } {
   return {
     visited,
     readText: path => texts[path] ?? null,
-    folders(dir) {
+    list(dir) {
       visited.push(dir)
-      return [...all].filter(path => parentOf(path) === dir).map(path => path.slice(path.lastIndexOf('/') + 1))
+      const namesIn = (paths: Iterable<Path>) => [...paths].filter(path => parentOf(path) === dir).map(nameOf)
+      return { folders: namesIn(all), others: new Set(namesIn(Object.keys(texts))) }
     },
   }
 }
