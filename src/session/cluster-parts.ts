@@ -12,6 +12,7 @@ import { type AppliedSwap as Applied, applyClaim } from '../swap/apply.ts'
 import { claimSwap } from '../swap/claim.ts'
 import type { DevPodNews } from '../swap/dev-pod-watcher.ts'
 import { followOriginal } from '../swap/follow-original.ts'
+import { awaitAlone } from '../swap/old-pod.ts'
 import type { PlanOptions } from '../swap/plan.ts'
 import type { WorkloadKind } from '../swap/record.ts'
 import { revertSwap } from '../swap/revert.ts'
@@ -86,6 +87,10 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
       const by = { owner: options.owner, session: options.sessionId }
       const { leftovers } = await revertSwap(cluster, target, { by, signal, on, readyMs: UNDO_READY_MS })
       for (const message of leftovers) report({ type: 'warning', message })
+    },
+    async awaitAlone({ signal, report }) {
+      const on = (event: SwapEvent) => report({ type: 'swap', event })
+      if (applied) await awaitAlone(cluster, applied.original, { signal, on })
     },
     async watchPod(_swap, { signal, on }) {
       if (applied) await watchSwap(cluster, applied, { signal, on, told: event => report({ type: 'swap', event }) })

@@ -24,6 +24,8 @@ export interface SessionParts {
   claimSwap(options: { signal: AbortSignal; report: Report }): Promise<ClaimedSwap>
   /** Puts the workload back; doing it twice does nothing. */
   revertSwap(options: { signal: AbortSignal; report: Report }): Promise<void>
+  /** Resolves when the dev pod alone gets the workload's traffic. Throws `timeout`. */
+  awaitAlone(options: { signal: AbortSignal; report: Report }): Promise<void>
   /** Tells of the clone's pod for as long as `signal` allows. Rejects where the clone is gone, or somebody else's. */
   watchPod(swap: AppliedSwap, options: { signal: AbortSignal; on: (news: DevPodNews) => void }): Promise<void>
   /** A raw connection to the agent in the pod. */

@@ -291,6 +291,7 @@ export class Session {
   async #startCommand(attempt: number, pod: PodRef): Promise<void> {
     const link = this.#connection.of(attempt)
     if (!link || !(await this.#pod.start(link, pod, this.#state.readyOnce))) return
+    if (!this.#state.readyOnce) await this.#swap.awaitAlone(this.#over.signal)
     this.#dispatch({ type: 'command-started', attempt })
   }
 

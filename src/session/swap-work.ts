@@ -60,6 +60,16 @@ export class SwapWork {
     return this.#applied
   }
 
+  /** Before it is said to be ready: somebody else's requests must not reach the original's last pods. */
+  async awaitAlone(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#parts.awaitAlone({ signal, report: this.#report })
+    } catch (error) {
+      if (signal.aborted || !(error instanceof UserError)) throw error
+      this.#report({ type: 'warning', message: error.message, hint: error.hint })
+    }
+  }
+
   /** Until the session is over. Throws `not-found` where there is no swap any more, `held` where it is somebody else's. */
   async watchPod(on: (news: DevPodNews) => void): Promise<void> {
     if (this.#applied) await this.#parts.watchPod(this.#applied, { signal: this.#over, on })

@@ -4,7 +4,7 @@ import { isDrained } from './clone-gone.ts'
 import { titleOf } from './find-workload.ts'
 import { selectorText, type Topic, until } from './follow.ts'
 import { firstPodName, podTemplate } from './pod-template.ts'
-import type { WorkloadKind } from './record.ts'
+import { marks, type WorkloadKind } from './record.ts'
 import { isControlledBy } from './situation.ts'
 import type { OnSwapEvent } from './swap-event.ts'
 
@@ -42,6 +42,34 @@ export async function awaitOldGone(
   throw new UserError('timeout', `${titleOf(workload)} is at 0, but ${last.join(', ') || 'its pod'} does not go`, {
     hint: 'its node may be down; `kubectl describe pod` tells. Two pods at once could corrupt the volume they share',
   })
+}
+
+/**
+ * Returns when no pod of the original takes traffic any more: one that is terminating still serves the connections that
+ * were opened before. Fails with `timeout` after their grace period and a minute.
+ */
+export async function awaitAlone(
+  cluster: Cluster,
+  workload: KubeObject,
+  { signal, on }: { signal: AbortSignal; on: OnSwapEvent },
+): Promise<void> {
+  const topic: Topic = { kind: 'Pod', labelSelector: selectorText(workload.spec.selector) }
+  let last: string[] = []
+  const isAlone = await until(cluster, [topic], { signal, timeoutMs: budgetMs(workload) }, ([pods = []]) => {
+    const leaving = pods.filter(({ metadata }) => metadata.deletionTimestamp && !metadata.labels?.[marks.clone])
+    const names = leaving.map(({ metadata }) => metadata.name ?? '').sort()
+    if (names.length > 0 && names.join() !== last.join()) on({ type: 'waiting-old-pod', pods: names })
+    last = names
+    return names.length === 0 ? true : undefined
+  })
+  if (isAlone) return
+  throw new UserError(
+    'timeout',
+    `${last.join(', ')} of ${titleOf(workload)} does not go, and may still take requests`,
+    {
+      hint: '`kubectl describe pod` tells why',
+    },
+  )
 }
 
 function isObserved(patched: KubeObject, current: KubeObject | undefined): boolean {

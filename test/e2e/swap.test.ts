@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Cluster, KubeObject } from '../../src/cluster/cluster.ts'
 import { ClusterError } from '../../src/cluster/cluster.ts'
+import { refusalOf } from '../../src/cluster/refusal.ts'
 import { podTemplate } from '../../src/swap/pod-template.ts'
 import { marks, type WorkloadKind } from '../../src/swap/record.ts'
 import { findSwapped } from '../../src/swap/swapped.ts'
@@ -277,6 +278,40 @@ describe.skipIf(!real)('a swap that is broken off', () => {
 
   const conflict = new UserError('conflict', 'moved', { cause: new ClusterError(409, 'Conflict', 'moved') })
   const lost = new UserError('timeout', 'no answer', { cause: new ClusterError(0, 'Network', 'no answer') })
+  const answered = (status: number, reason: string) => {
+    const where = { server: 's', context: 'c', namespace: 'n' }
+    return refusalOf(status, JSON.stringify({ reason, message: reason }), { verb: '', group: '', resource: '' }, where)
+  }
+  const dropped = new UserError('unreachable', 'reset', { cause: new ClusterError(0, 'Network', 'reset') })
+  const faults: Fault[] = [
+    { refuse: answered(429, 'TooManyRequests') },
+    { refuse: answered(500, 'InternalError') },
+    { refuse: dropped },
+    { lose: dropped },
+    { lose: lost },
+  ]
+  // each fault at each call: the same on a cluster in memory (test/src/swap/crash.test.ts)
+  it('comes back with the next down after a fault at any call', { timeout: 10 * minutes }, async () => {
+    before = await ready(stage.cluster, 'Deployment', 'web')
+    let injected = 0
+    for (let at = 1; ; at += 1) {
+      const faulty = new FaultyCluster(stage.cluster, ({ index, verb }) =>
+        index === at && verb !== 'watch' ? faults[at % faults.length] : undefined,
+      )
+      const failures: unknown[] = []
+      await stage.up({}, faulty).catch(error => failures.push(error))
+      await stage.trial.down({}, faulty).catch(error => failures.push(error))
+      for (const failure of failures) expect(failure).toBeInstanceOf(UserError)
+      expect(await stage.trial.down()).toMatchObject({ leftovers: [] })
+      await ready(stage.cluster, 'Deployment', 'web')
+      await expectUntouched(stage.cluster, before, { cloneWasLost: true })
+      if (faulty.calls.length < at) break
+      injected += 1
+    }
+    expect(injected).toBeGreaterThan(20)
+    await stage.apply(web({ replicas: 1 }))
+  })
+
   it.each<[string, Fault]>([
     ['a conflict', { refuse: conflict }],
     ['a lost answer', { lose: lost }],

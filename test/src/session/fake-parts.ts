@@ -138,6 +138,7 @@ export class FakeParts implements SessionParts {
   refusedBefore: UserError | null = null
   refusedAfter: UserError | null = null
   revertFails: UserError | null = null
+  aloneGate: Promise<void> = Promise.resolve()
   /** The swap waits after its first write until the test lets it go. */
   swapGate: Promise<void> = Promise.resolve()
 
@@ -180,6 +181,11 @@ export class FakeParts implements SessionParts {
   async revertSwap() {
     this.log.push('revert')
     if (this.revertFails) throw this.revertFails
+  }
+
+  /** The original's last pods go. */
+  async awaitAlone() {
+    await this.aloneGate
   }
 
   watchPod(_swap: unknown, { signal, on }: Parameters<SessionParts['watchPod']>[1]): Promise<void> {

@@ -131,6 +131,25 @@ describe('the way to ready', () => {
     await expectClosed(begun)
   })
 
+  test('it is ready when the dev pod alone gets the traffic', async () => {
+    let go = () => {}
+    const begun = begin({}, parts => {
+      parts.aloneGate = new Promise(resolve => {
+        go = resolve
+      })
+    })
+    await toSync(begun)
+    begun.sync().inStep()
+    await expect.poll(begun.types).toContain('command-started')
+    await settle()
+    expect(begun.phase()).toBe('starting-command')
+    go()
+    await expect.poll(begun.phase).toBe('ready')
+    begun.session.leave()
+    await begun.session.done
+    await expectClosed(begun)
+  })
+
   test('a folder that never rests is not waited for', async () => {
     const begun = begin()
     await toSync(begun)

@@ -1,7 +1,8 @@
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { applyClaim } from '../../../src/swap/apply.ts'
 import { claimSwap } from '../../../src/swap/claim.ts'
 import { followOriginal } from '../../../src/swap/follow-original.ts'
+import { awaitAlone } from '../../../src/swap/old-pod.ts'
 import { awaitDevPod } from '../../../src/swap/watch-dev-pod.ts'
 import { MemoryCluster } from '../cluster/memory-cluster.ts'
 import { FaultyCluster } from './faulty-cluster.ts'
@@ -12,13 +13,16 @@ import { ready, Trial } from './trial.ts'
 const attachCalls = 2
 const callsMax = { up: 25, down: 25 }
 
-const cluster = new MemoryCluster()
+let cluster: MemoryCluster
+beforeEach(() => {
+  cluster = new MemoryCluster()
+})
 afterEach(() => cluster.close())
 
 /** A watch is a list and a stream. */
 const requests = ({ calls }: FaultyCluster) => calls.length + calls.filter(({ verb }) => verb === 'watch').length
 
-it.each([webDeployment(), dbStatefulSet()])('up and down cost few calls', async workload => {
+it.each([webDeployment(), dbStatefulSet()])('up and down cost few calls: $kind', async workload => {
   const { uid, resourceVersion, ...metadata } = workload.metadata
   cluster.applyServerSide({ ...workload, metadata })
   const kind = workload.kind as 'Deployment' | 'StatefulSet'
@@ -30,6 +34,7 @@ it.each([webDeployment(), dbStatefulSet()])('up and down cost few calls', async 
   const swap = await applyClaim(up, claim, signal)
   const following = followOriginal(up, swap, { signal, on: () => {} })
   await awaitDevPod(up, swap, { signal })
+  await awaitAlone(up, swap.original, { signal, on: () => {} })
   stop.abort()
   await following
   expect(requests(up) + attachCalls, list(up)).toBeLessThanOrEqual(callsMax.up)

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { KubeObject } from '../../../src/cluster/cluster.ts'
+import { awaitAlone } from '../../../src/swap/old-pod.ts'
 import { marks, readRecord } from '../../../src/swap/record.ts'
 import { findSwapped } from '../../../src/swap/swapped.ts'
 import { UserError } from '../../../syncer/base/errors.ts'
@@ -187,6 +188,27 @@ describe('up and down', () => {
     cluster.controllers.holds = pod => pod.metadata.labels?.[marks.clone] !== undefined
     const { leftovers } = await trial.down({ readyMs: 200 })
     expect(leftovers).toEqual([expect.stringMatching(/^web-podswap-.* is still terminating$/)])
+  })
+})
+
+describe('the original’s last pods', () => {
+  it('are waited for: they may still serve connections that were opened before', async () => {
+    await seeded()
+    cluster.controllers.holds = pod => !pod.metadata.labels?.[marks.clone]
+    const swap = await trial.up()
+    await ready(cluster, 'Deployment', 'web-podswap')
+    let isAlone = false
+    const { signal } = new AbortController()
+    const alone = awaitAlone(cluster, swap.original, { signal, on: event => trial.events.push(event) })
+    void alone.then(() => {
+      isAlone = true
+    })
+    await expect.poll(trial.types.bind(trial)).toContain('waiting-old-pod')
+    expect(isAlone).toBe(false)
+    cluster.controllers.holds = () => false
+    cluster.controllers.changed()
+    await alone
+    expect(originalsPods()).toEqual([])
   })
 })
 

@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { DevSession } from './support/dev-session.ts'
+import { freePort } from './support/ports.ts'
+import { expectRestored } from './support/traces.ts'
+import { until } from './support/until.ts'
+
+/**
+ * Asks the Service over ten connections that it keeps as long as it can, without a pause; `GET /` on 9000 gives who
+ * answered since the last time, and how often nobody did.
+ */
+const asker = `
+const http = require('node:http')
+const agent = new http.Agent({ keepAlive: true, maxSockets: 10 })
+let seen = { answers: {}, failures: 0 }
+const count = who => (seen.answers[who] = (seen.answers[who] ?? 0) + 1)
+const ask = () => new Promise(resolve => {
+  const fail = () => (seen.failures++, setTimeout(resolve, 20))
+  const request = http.get({ host: 'web', port: 80, agent, timeout: 2000 }, response => {
+    let body = ''
+    response.on('data', data => (body += data)).on('end', () => (count(body.split(' ')[0]), resolve()))
+  })
+  request.on('timeout', () => request.destroy()).once('error', fail)
+})
+const loop = async () => { for (;;) await ask() }
+for (let i = 0; i < 10; i++) loop()
+http.createServer((_, answer) => { answer.end(JSON.stringify(seen)); seen = { answers: {}, failures: 0 } }).listen(9000)
+`
+/** Ends only when it is killed, and serves its old connections until then: a rolling app that takes its time. */
+const stubborn = `
+require('node:http').createServer((_, answer) => answer.end('original ' + process.pid)).listen(8080)
+process.on('SIGTERM', () => {})
+`
+const devServer = `require('node:http').createServer((_, answer) => answer.end('dev pod')).listen(8080)`
+
+interface Seen {
+  answers: Record<string, number>
+  failures: number
+}
+
+describe('requests through the Service', () => {
+  let session: DevSession
+  beforeAll(async () => {
+    const dev = { command: ['node', '-e', devServer], forward: [`${await freePort()}:8080`] }
+    const workload = { replicas: 2, command: ['node', '-e', stubborn] }
+    session = await DevSession.create({ purpose: 'traffic', workload, dev })
+    await session.namespace.admin.apply({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'asker' },
+      spec: {
+        terminationGracePeriodSeconds: 0,
+        containers: [
+          {
+            name: 'asker',
+            image: 'podswap.test/node:1',
+            imagePullPolicy: 'IfNotPresent',
+            command: ['node', '-e', asker],
+          },
+        ],
+      },
+    })
+    await session.namespace.admin.run(['wait', '--for=condition=Ready', 'pod/asker', '--timeout=60s'])
+  })
+  afterAll(() => session[Symbol.asyncDispose]())
+
+  const look = async (): Promise<Seen> => {
+    const script = `fetch('http://127.0.0.1:9000').then(r => r.text()).then(t => console.log(t))`
+    return JSON.parse(await session.namespace.admin.run(['exec', 'asker', '--', 'node', '-e', script]))
+  }
+  /** What the next thousand and more were answered. */
+  const thousand = async (): Promise<Seen> => {
+    const all: Seen = { answers: {}, failures: 0 }
+    await until('a thousand answers', async () => {
+      const { answers, failures } = await look()
+      for (const [who, count] of Object.entries(answers)) all.answers[who] = (all.answers[who] ?? 0) + count
+      all.failures += failures
+      return Object.values(all.answers).reduce((sum, count) => sum + count, 0) >= 1_000
+    })
+    return all
+  }
+
+  it('reach the dev pod alone from ready on, over connections that were open before too', async () => {
+    expect(Object.keys((await thousand()).answers)).toEqual(['original'])
+    await session.up()
+    await look()
+    const { answers, failures } = await thousand()
+    expect(Object.keys(answers)).toEqual(['dev'])
+    expect(failures).toBe(0)
+  })
+
+  it('reach the original alone when down is done', async () => {
+    await session.down()
+    await look()
+    const { answers, failures } = await thousand()
+    expect(Object.keys(answers)).toEqual(['original'])
+    expect(failures).toBe(0)
+    await expectRestored(session.namespace.admin, session.was)
+  })
+})
