@@ -56,6 +56,7 @@ export type Kind =
   | 'EndpointSlice'
   | 'PersistentVolumeClaim'
   | 'Lease'
+  | 'HorizontalPodAutoscaler'
 
 export interface WriteOptions {
   dryRun?: boolean

@@ -16,6 +16,7 @@ const resources: Record<Kind, Resource> = {
   Service: { group: '', version: 'v1', plural: 'services' },
   EndpointSlice: { group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices' },
   PersistentVolumeClaim: { group: '', version: 'v1', plural: 'persistentvolumeclaims' },
+  HorizontalPodAutoscaler: { group: 'autoscaling', version: 'v2', plural: 'horizontalpodautoscalers' },
   Lease: { group: 'coordination.k8s.io', version: 'v1', plural: 'leases' },
 }
 

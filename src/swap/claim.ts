@@ -2,6 +2,7 @@ import { systemTimers, type Timers } from '../../syncer/base/clock.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import type { Dev, Resources } from '../manifest/manifest.ts'
+import { tellAutoscalers } from './autoscalers.ts'
 import { tryClone } from './clone.ts'
 import { findWorkload, titleOf } from './find-workload.ts'
 import { dropLease, heldBy, type LeaseHolder, takeLease } from './lease.ts'
@@ -49,7 +50,12 @@ export async function claimSwap(cluster: Cluster, request: SwapRequest): Promise
   const draft = await draftSwap(cluster, request, await findWorkload(cluster, dev, signal))
   const { plan, situation } = draft
   const other = tellOther(situation, request)
-  await tryClone(cluster, { plan, situation, signal, on })
+  // what goes on already has been said
+  const isFresh = !situation.clone
+  await Promise.all([
+    tryClone(cluster, { plan, situation, signal, on }),
+    isFresh && tellAutoscalers(cluster, draft.workload, { signal, on }),
+  ])
   return { ...draft, request, keeper: await takeLeaseOf(cluster, draft, request), tookOver: other !== undefined }
 }
 

@@ -47,7 +47,7 @@ async function start(workload: KubeObject) {
   return { cluster, before, up, down, claims: cluster.all('PersistentVolumeClaim') }
 }
 
-describe.each(shapes)('%s', (_name, workload) => {
+describe.each(shapes)('%s', { timeout: 300_000 }, (_name, workload) => {
   it.each(['before', 'after'] as const)('comes back whichever call up dies at: %s it', async die => {
     let deaths = 0
     for (let at = 1; ; at += 1) {

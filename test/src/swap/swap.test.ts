@@ -191,6 +191,42 @@ describe('up and down', () => {
   })
 })
 
+describe('autoscalers', () => {
+  const scales = (name: string, target: string) =>
+    cluster.put(
+      'HorizontalPodAutoscaler',
+      { metadata: { name }, spec: { scaleTargetRef: { kind: 'Deployment', name: target } } },
+      'kubectl',
+    )
+  const told = () => trial.events.flatMap(event => (event.type === 'warning' ? [event] : []))
+
+  it('are named, KEDA’s with what pauses it, and left as they are', async () => {
+    await seeded()
+    const before = [scales('web', 'web'), scales('keda-hpa-queue', 'web'), scales('other', 'api')]
+    await trial.up()
+    expect(told().map(({ message }) => message)).toEqual(
+      expect.arrayContaining([
+        'the autoscaler web is paused while deployment/web is at 0',
+        'KEDA (autoscaler keda-hpa-queue) may scale deployment/web up again while it is swapped',
+      ]),
+    )
+    expect(told().find(({ message }) => message.startsWith('KEDA'))?.hint).toContain(
+      'scaledobject queue autoscaling.keda',
+    )
+    expect(JSON.stringify(told())).not.toContain('other')
+    expect(cluster.all('HorizontalPodAutoscaler')).toEqual(before)
+    trial.events.length = 0
+    await trial.up()
+    expect(JSON.stringify(told())).not.toContain('autoscaler')
+  })
+
+  it('that may not be seen are no obstacle', async () => {
+    await seeded()
+    cluster.denies = (_verb, kind) => kind === 'HorizontalPodAutoscaler'
+    expect(await trial.up()).toMatchObject({ replicas: 2 })
+  })
+})
+
 describe('the original’s last pods', () => {
   it('are waited for: they may still serve connections that were opened before', async () => {
     await seeded()
