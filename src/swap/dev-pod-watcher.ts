@@ -1,8 +1,7 @@
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import type { Resources } from '../manifest/manifest.ts'
-import { selectorText, type Topic, until } from './follow.ts'
-import { defaultsSeen, podTemplate } from './pod-template.ts'
+import { CloneMender } from './clone-mender.ts'
 import {
   containerStatus,
   currentPod,
@@ -13,7 +12,7 @@ import {
   podTrouble,
   replicaFailure,
 } from './pod-trouble.ts'
-import { marks, readRecord, type WorkloadKind } from './record.ts'
+import { readRecord, type WorkloadKind } from './record.ts'
 
 /** What the watcher needs of an `AppliedSwap`. */
 export interface DevPodTarget {
@@ -67,6 +66,7 @@ export class DevPodWatcher {
   readonly #signal: AbortSignal
   readonly #stuckMs: number
   readonly #startMs: number
+  readonly #mender: CloneMender
   #told = ''
   #toldName: string | undefined
   /** The dev container that was told last. */
@@ -78,7 +78,6 @@ export class DevPodWatcher {
   #startTimer: NodeJS.Timeout | undefined
   #eventsTimer: NodeJS.Timeout | undefined
   #unblocking: 'no' | 'waiting' | 'done' = 'no'
-  #adapting = false
 
   constructor(cluster: Cluster, target: DevPodTarget, options: WatchDevPodOptions, signal: AbortSignal) {
     this.#cluster = cluster
@@ -87,6 +86,7 @@ export class DevPodWatcher {
     this.#signal = signal
     this.#stuckMs = options.stuckMs ?? 8_000
     this.#startMs = options.startMs ?? 300_000
+    this.#mender = new CloneMender(cluster, target, signal)
   }
 
   close(): void {
@@ -112,7 +112,7 @@ export class DevPodWatcher {
 
   #podThere(pod: KubeObject, clone: KubeObject): void {
     this.#unblocking = 'no'
-    this.#adaptTo(pod, clone)
+    this.#mender.adapt(pod, clone, message => this.#on({ state: 'warning', name: pod.metadata.name ?? '', message }))
     const trouble = podTrouble(pod, this.#target.container)
     if (trouble) this.#pending(pod.metadata.name ?? '', pod.metadata.uid ?? '', trouble)
     else this.#running(pod)
@@ -226,10 +226,7 @@ export class DevPodWatcher {
     }, eventsAfterMs)
   }
 
-  /**
-   * The controller backs off for up to 16 minutes after a quota refused the pod. When no old pod stands in the way any
-   * more, a changed annotation has it try at once.
-   */
+  /** What the namespace refused while an old pod stood in the way is asked for again when that is gone. */
   #unblock(clone: KubeObject): void {
     if (this.#unblocking !== 'no') return
     this.#unblocking = 'waiting'
@@ -239,35 +236,8 @@ export class DevPodWatcher {
       this.#noPod(clone)
     }
     // a nudge that fails costs time only: the controller tries again by itself
-    this.#nudge(clone).then(nudged, nudged)
+    this.#mender.nudge(clone, this.#startMs).then(nudged, nudged)
   }
-
-  async #nudge(clone: KubeObject): Promise<void> {
-    const { [marks.clone]: _ours, ...matchLabels } = clone.spec.selector.matchLabels
-    const topic: Topic = { kind: 'Pod', labelSelector: selectorText({ ...clone.spec.selector, matchLabels }) }
-    const waiting = { signal: this.#signal, timeoutMs: this.#startMs }
-    await until(this.#cluster, [topic], waiting, ([pods = []]) => (pods.some(isLeavingOriginal) ? undefined : true))
-    const annotations = { [marks.nudge]: String(clone.metadata.resourceVersion) }
-    const patch = { metadata: { annotations } }
-    await this.#cluster.patch('Deployment', this.#target.clone, patch, { signal: this.#signal })
-  }
-
-  /** A default of the LimitRange that the plan could not know of, for the original had no pod. */
-  #adaptTo(pod: KubeObject, clone: KubeObject): void {
-    if (this.#adapting || !this.#target.adapt) return
-    const seen = defaultsSeen(podTemplate(clone), pod, this.#target.container)
-    if (!seen.limits?.memory && !seen.limits?.['ephemeral-storage']) return
-    this.#adapting = true
-    this.#target.adapt(seen, this.#signal).catch(error => {
-      if (this.#signal.aborted) return
-      const message = `a LimitRange limits the pod, and that cannot be raised: ${oneLine(String(error?.message))}`
-      this.#on({ state: 'warning', name: pod.metadata.name ?? '', message })
-    })
-  }
-}
-
-function isLeavingOriginal(pod: KubeObject): boolean {
-  return pod.metadata.deletionTimestamp !== undefined && !pod.metadata.labels?.[marks.clone]
 }
 
 function textOf({ reason, message }: PodTrouble): string {
