@@ -105,7 +105,7 @@ export class LocalForward {
       const remote = await this.dial(gone.signal)
       this.lastError = undefined
       remote.once('close', () => remote.errored && this.failed(remote.errored))
-      splice(socket, remote)
+      splice(socket, remote, setImmediate)
     } catch (error) {
       if (gone.signal.aborted) return
       this.failed(error)

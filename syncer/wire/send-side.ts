@@ -63,10 +63,6 @@ export class SendSide {
     return { payload, payloadBytes, written: this.written, held }
   }
 
-  get waitingBytes(): number {
-    return this.waiting.bytes
-  }
-
   get finSent(): boolean {
     return this.finTaken
   }

@@ -6,9 +6,6 @@ import { FrameWriter } from './frame-writer.ts'
 import type { MuxStream } from './mux-stream.ts'
 import { SendScheduler } from './send-scheduler.ts'
 
-/** With so much to send a stream is at full speed. */
-const gatherBytesMin = 32 * 1024
-
 /** The sending half of a connection: hands the carrier as much as it wants, in the right order, and no more. */
 export class Sender {
   readonly control = new ControlQueue()
@@ -17,7 +14,6 @@ export class Sender {
   private readonly writer: FrameWriter
   private readonly scheduler = new SendScheduler<MuxStream>()
   private isDue = false
-  private isDueLater = false
   private isStopped = false
 
   /** `finSent` is called when the last frame of a stream's data has been sent. */
@@ -37,18 +33,7 @@ export class Sender {
 
   add(stream: MuxStream): void {
     this.scheduler.add(stream, stream.priority)
-    if (stream.sending.waitingBytes < gatherBytesMin) this.schedule()
-    else this.scheduleLater()
-  }
-
-  /** Sends when what has arrived by now was read: the more goes out at once, the fewer are the writes on the way. */
-  private scheduleLater(): void {
-    if (this.isDueLater) return
-    this.isDueLater = true
-    setImmediate(() => {
-      this.isDueLater = false
-      this.pump()
-    })
+    this.schedule()
   }
 
   remove(stream: MuxStream): void {

@@ -4,24 +4,26 @@ import type { Duplex } from 'node:stream'
  * Carries bytes between two sockets until both directions have ended: half-close goes through, and when one of the two
  * breaks, the other is reset, so a cut never looks like an end.
  */
-export function splice(a: Duplex, b: Duplex): void {
+export function splice(a: Duplex, b: Duplex, afterEvents: AfterEvents): void {
   follow(a, b)
   follow(b, a)
-  carry(a, b)
-  carry(b, a)
+  carry(a, b, afterEvents)
+  carry(b, a, afterEvents)
 }
+
+/** Calls back when what has arrived by now was handled: `setImmediate`. */
+export type AfterEvents = (action: () => void) => void
 
 /** Chunks between these are pieces of a stream at full speed: several of them are one write. */
 const pieceBytes = { least: 4 * 1024, most: 48 * 1024 } as const
 
-function carry(from: Duplex, to: Duplex): void {
+function carry(from: Duplex, to: Duplex, afterEvents: AfterEvents): void {
   let isGathering = false
   from.on('data', (chunk: Buffer) => {
     if (!isGathering && chunk.length >= pieceBytes.least && chunk.length <= pieceBytes.most) {
       isGathering = true
       to.cork()
-      // the rest of what has arrived is read before that
-      setImmediate(() => {
+      afterEvents(() => {
         isGathering = false
         to.uncork()
       })

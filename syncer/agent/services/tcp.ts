@@ -30,7 +30,7 @@ export async function serveTcp(context: AgentContext, request: TcpRequest, strea
     socket.setNoDelay(true)
     socket.setKeepAlive(true, keepAliveMs)
     stream.accept()
-    splice(stream, socket)
+    splice(stream, socket, setImmediate)
   } catch (error) {
     if (gone.signal.aborted) return
     if (!(error instanceof StreamError)) throw error
