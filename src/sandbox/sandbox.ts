@@ -16,7 +16,7 @@ import { Registry } from './registry/registry.ts'
 import { ServiceNames } from './service-names.ts'
 import type { ApiObject } from './store/api-object.ts'
 import { ObjectStore } from './store/object-store.ts'
-import { type ResourceType, resourceTypes, type ServedKind } from './store/resource-types.ts'
+import { type ResourceType, resourceTypes, typeOfKind } from './store/resource-types.ts'
 
 export interface SandboxOptions {
   runtime: PodRuntime
@@ -118,7 +118,7 @@ export class Sandbox {
    */
   apply(objects: KubeObject[], manager = 'kubectl'): KubeObject[] {
     return objects.map(object => {
-      const type: ResourceType | undefined = resourceTypes[object.kind as ServedKind]
+      const type = typeOfKind(object.kind ?? '')
       if (!type) throw new Error(`the podswap sandbox does not serve ${object.kind}`)
       const namespace = type.namespaced ? { namespace: object.metadata.namespace ?? this.#namespace } : {}
       const placed = { ...object, metadata: { ...object.metadata, ...namespace } } as ApiObject

@@ -21,7 +21,7 @@ export function discoveryAt(path: string): object | undefined {
   const [, name, wanted] = /^\/apis\/([^/]+)(?:\/([^/]+))?$/.exec(clean) ?? []
   if (name === undefined || !groups().includes(name)) return undefined
   if (wanted === undefined) return { kind: 'APIGroup', apiVersion: 'v1', ...group(name) }
-  return wanted === 'v1' ? resourceList(name, 'v1') : undefined
+  return wanted === versionOf(name) ? resourceList(name, wanted) : undefined
 }
 
 /** The minor version is the one whose answers were compared with. */
@@ -42,8 +42,14 @@ function groups(): string[] {
   return [...new Set([...served, 'authorization.k8s.io'])]
 }
 
+/** Each group is served in one version. */
+function versionOf(group: string): string {
+  return types.find(type => type.group === group)?.version ?? 'v1'
+}
+
 function group(name: string): object {
-  const preferredVersion = { groupVersion: `${name}/v1`, version: 'v1' }
+  const served = versionOf(name)
+  const preferredVersion = { groupVersion: `${name}/${served}`, version: served }
   return { name, versions: [preferredVersion], preferredVersion }
 }
 

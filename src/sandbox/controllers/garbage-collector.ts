@@ -1,17 +1,17 @@
 import { type ApiObject, keyOf } from '../store/api-object.ts'
-import { resourceTypes, type ServedKind, servedKinds } from '../store/resource-types.ts'
+import { resourceTypes, servedKinds, typeOfKind } from '../store/resource-types.ts'
 import type { Work } from './control-loop.ts'
 import type { ControllerContext } from './controller-context.ts'
 
 /** `name` is `Kind/name`: removes an object whose owners are all gone, as the garbage collector does in the background. */
 export function collectGarbage(context: ControllerContext, { namespace, name }: Work): void {
   const [kind = '', objectName = ''] = name.split('/')
-  const type = resourceTypes[kind as ServedKind]
-  const object = context.store.get(type, { namespace, name: objectName })
+  const type = typeOfKind(kind)
+  const object = type && context.store.get(type, { namespace, name: objectName })
   const owners = object?.metadata.ownerReferences ?? []
-  if (!object || owners.length === 0 || object.metadata.deletionTimestamp) return
+  if (!type || !object || owners.length === 0 || object.metadata.deletionTimestamp) return
   const alive = owners.filter(({ kind: ownerKind, name: ownerName, uid }) => {
-    const ownerType = resourceTypes[ownerKind as ServedKind]
+    const ownerType = typeOfKind(ownerKind)
     // an owner of a kind that is not here cannot be looked up: the object stays
     if (!ownerType) return true
     const key = { namespace: ownerType.namespaced ? namespace : '', name: ownerName }

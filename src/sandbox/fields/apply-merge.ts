@@ -16,11 +16,11 @@ export function applyMerged(live: unknown, config: unknown, names: readonly stri
     )
     return [...kept, ...[...wanted].filter(([element]) => !is.has(element)).map(([, item]) => item)]
   }
-  const result: Record<string, unknown> = { ...(live as object) }
+  const result = new Map(Object.entries(live as object))
   for (const [element, value] of wanted) {
-    result[element.slice(2)] = applyMerged(is.get(element), value, below(element))
+    result.set(element.slice(2), applyMerged(is.get(element), value, below(element)))
   }
-  return result
+  return Object.fromEntries(result)
 }
 
 /** Without these fields; a list's item goes with its own membership. */

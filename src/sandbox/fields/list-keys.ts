@@ -2,21 +2,21 @@
  * How the API server merges and owns the lists and maps of our kinds: the `x-kubernetes-list-type`, `-list-map-keys` and
  * `-map-type` of its OpenAPI. Names that are not here: lists are one value, maps are owned key by key.
  */
-const keysOfLists: Record<string, string[]> = {
-  conditions: ['type'],
-  containers: ['name'],
-  env: ['name'],
-  ephemeralContainers: ['name'],
-  hostAliases: ['ip'],
-  imagePullSecrets: ['name'],
-  initContainers: ['name'],
-  ownerReferences: ['uid'],
-  podIPs: ['ip'],
-  topologySpreadConstraints: ['topologyKey', 'whenUnsatisfiable'],
-  volumeDevices: ['devicePath'],
-  volumeMounts: ['mountPath'],
-  volumes: ['name'],
-}
+const keysOfLists = new Map<string, string[]>([
+  ['conditions', ['type']],
+  ['containers', ['name']],
+  ['env', ['name']],
+  ['ephemeralContainers', ['name']],
+  ['hostAliases', ['ip']],
+  ['imagePullSecrets', ['name']],
+  ['initContainers', ['name']],
+  ['ownerReferences', ['uid']],
+  ['podIPs', ['ip']],
+  ['topologySpreadConstraints', ['topologyKey', 'whenUnsatisfiable']],
+  ['volumeDevices', ['devicePath']],
+  ['volumeMounts', ['mountPath']],
+  ['volumes', ['name']],
+])
 
 const atomicMaps = new Set([
   'configMapKeyRef',
@@ -51,7 +51,7 @@ export function listKeys(path: readonly string[]): string[] | null {
     if (path.at(-2) === '*') return ['containerPort', 'protocol']
     return path.join('/') === 'spec/ports' ? ['port', 'protocol'] : null
   }
-  return keysOfLists[name] ?? null
+  return keysOfLists.get(name) ?? null
 }
 
 export function isSet(path: readonly string[]): boolean {

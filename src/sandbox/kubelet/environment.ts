@@ -66,7 +66,7 @@ function referred(store: ObjectStore, scene: PodScene, from: NonNullable<Variabl
   const { name, key, optional = false } = (from.configMapKeyRef ?? from.secretKeyRef) as Reference
   const namespace = scene.pod.metadata.namespace ?? ''
   const data = dataOf(store, type, namespace, name)
-  if (data?.[key] !== undefined) return data[key].toString('utf8')
+  if (data && Object.hasOwn(data, key)) return data[key]!.toString('utf8')
   if (optional) return undefined
   if (!data) throw new ConfigError(`${type.singular} ${JSON.stringify(name)} not found`)
   throw new ConfigError(`couldn't find key ${key} in ${type.kind} ${namespace}/${name}`)

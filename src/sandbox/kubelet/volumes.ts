@@ -50,7 +50,7 @@ function filesOf(store: ObjectStore, scene: PodScene, source: any, inherited?: n
 function keyedFiles(data: Record<string, Buffer>, wanted: any, mode: number): VolumeFile[] {
   if (!wanted.items) return Object.entries(data).map(([path, content]) => ({ path, content, mode }))
   return (wanted.items as { key: string; path: string; mode?: number }[]).flatMap(({ key, path, mode: own }) => {
-    const content = data[key]
+    const content = Object.hasOwn(data, key) ? data[key] : undefined
     if (!content && !wanted.optional) throw new ConfigError(`references non-existent config key: ${key}`)
     return content ? [{ path, content, mode: own ?? mode }] : []
   })

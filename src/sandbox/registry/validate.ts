@@ -25,6 +25,7 @@ const valueRule = labelRule(
 
 /** What is wrong with the object, in the API server's words. Throws 501 for what is right there and not done here. */
 export function problemsOf(type: ResourceType, object: ApiObject, before?: ApiObject): FieldProblem[] {
+  if (type.kind === 'HorizontalPodAutoscaler') throw notServed('autoscalers: nothing scales by load')
   return [
     ...metadataProblems(object, before),
     ...(type.kind === 'Deployment' || type.kind === 'ReplicaSet' || type.kind === 'StatefulSet'

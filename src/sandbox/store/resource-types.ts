@@ -26,6 +26,11 @@ export const resourceTypes = {
   Deployment: type('deployments', 'Deployment', ['deploy'], workload, ['scale']),
   ReplicaSet: type('replicasets', 'ReplicaSet', ['rs'], workload, ['scale']),
   StatefulSet: type('statefulsets', 'StatefulSet', ['sts'], workload, ['scale']),
+  HorizontalPodAutoscaler: type('horizontalpodautoscalers', 'HorizontalPodAutoscaler', ['hpa'], {
+    ...core,
+    group: 'autoscaling',
+    version: 'v2',
+  }),
   Lease: type('leases', 'Lease', [], { ...core, group: 'coordination.k8s.io' }),
   EndpointSlice: type('endpointslices', 'EndpointSlice', [], { ...core, group: 'discovery.k8s.io', counted: true }),
 } as const satisfies Record<string, ResourceType>
@@ -38,6 +43,11 @@ export function typeOf(group: string, version: string, plural: string): Resource
   return Object.values(resourceTypes).find(
     type => type.group === group && type.version === version && type.plural === plural,
   )
+}
+
+/** undefined for a kind that is not served. */
+export function typeOfKind(kind: string): ResourceType | undefined {
+  return Object.hasOwn(resourceTypes, kind) ? resourceTypes[kind as ServedKind] : undefined
 }
 
 export function groupVersionOf({ group, version }: { group: string; version: string }): string {
