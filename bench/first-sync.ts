@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Hand } from '../test/e2e/support/hand.ts'
 import { until } from '../test/e2e/support/until.ts'
 import { clockOffset, now } from './clock-offset.ts'
@@ -25,8 +26,9 @@ interface Taken {
 /**
  * The whole tree into an empty folder of a running dev pod, by `podswap up` and by `tar | kubectl exec -i -- tar -x`,
  * in turns. Nobody is asked when it was complete: the files are counted in the pod from outside, and the time is that
- * of the last change which the target's file system recorded. Before each of our rounds the session's state on the
- * laptop and the pod's folder are thrown away and the tree is written anew, so that nothing is known from before.
+ * of the last change which the target's file system recorded. Before each of our rounds what the laptop remembers of the
+ * folder and the pod's folder are thrown away and the tree is written anew, so that nothing is known from before. The
+ * pod goes on running, as it does for tar.
  */
 export async function measureFirstSync(
   ground: Ground,
@@ -58,11 +60,10 @@ export async function measureFirstSync(
 async function byPodswap(ground: Ground, hand: Hand, plan: TreePlan): Promise<Taken> {
   await ground.leave()
   await ground.empty(targets.ours)
-  for (const dir of [ground.laptop.state, ground.tree]) rmSync(dir, { recursive: true, force: true })
+  for (const dir of [join(ground.laptop.state, 'sync'), ground.tree]) rmSync(dir, { recursive: true, force: true })
   writeTree(ground.tree, plan)
   const started = now()
-  // the state that knew it as ours is gone
-  await ground.up('--take-over')
+  await ground.up()
   return await complete(hand, targets.ours, plan, started)
 }
 

@@ -1,4 +1,5 @@
 import { errnoOf } from '../base/errors.ts'
+import { TimerQueue } from '../base/timer-queue.ts'
 import { absent, folder } from '../core/content.ts'
 import { nameOf, type Path, parentOf } from '../core/path.ts'
 import { granuleMs, inTree, type Stat } from '../disk/disk.ts'
@@ -20,7 +21,9 @@ const namesMax = 32
 export class Hints {
   private readonly x: Exchange
   private readonly scanner: Scanner
+  /** Folders that are read again, and when; {@link rereadTimes} may hold later times of theirs too. */
   private readonly rereads = new Map<Entry, number>()
+  private readonly rereadTimes = new TimerQueue<Entry>()
   /** Names hinted at in this turn, by folder. */
   private readonly counts = new Map<Entry, number>()
 
@@ -38,9 +41,8 @@ export class Hints {
   }
 
   due(): number {
-    const { x } = this
-    const reread = this.idle ? Number.POSITIVE_INFINITY : this.rereads.values().next().value!
-    return Math.min(reread, x.holds.nextDue())
+    const reread = this.idle ? Number.POSITIVE_INFINITY : this.rereadTimes.nextDue()
+    return Math.min(reread, this.x.holds.nextDue())
   }
 
   hint(path: Path, kind: HintKind): void {
@@ -84,10 +86,10 @@ export class Hints {
   tick(nowMs: number): void {
     this.counts.clear()
     for (const entry of this.x.holds.take(nowMs, entry => this.stat(entry.path))) this.touched(entry)
-    for (const [entry, dueMs] of this.rereads) {
-      if (dueMs > nowMs) continue
-      this.rereads.delete(entry)
-      this.scanner.add(entry, false)
+    for (let at = this.rereadTimes.take(nowMs); at !== undefined; at = this.rereadTimes.take(nowMs)) {
+      if ((this.rereads.get(at) ?? Number.POSITIVE_INFINITY) > nowMs) continue
+      this.rereads.delete(at)
+      this.scanner.add(at, false)
     }
   }
 
@@ -128,9 +130,11 @@ export class Hints {
 
   /** The folder is read within the time, whatever else happens. */
   readSoon(entry: Entry, withinMs = rereadMs): void {
-    if (this.rereads.has(entry)) return
     const cost = (entry.children?.size ?? 0) * rereadMsPerName
-    this.rereads.set(entry, this.nowMs() + Math.max(withinMs, granuleMs(this.x.replica.disk) + 1, cost))
+    const dueMs = this.nowMs() + Math.max(withinMs, granuleMs(this.x.replica.disk) + 1, cost)
+    if ((this.rereads.get(entry) ?? Number.POSITIVE_INFINITY) <= dueMs) return
+    this.rereads.set(entry, dueMs)
+    this.rereadTimes.add(dueMs, entry)
   }
 
   /** The folder of the hint is not known: the nearest known one above it is read. */
