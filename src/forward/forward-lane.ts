@@ -65,7 +65,7 @@ export class ForwardLane {
     try {
       const carrier = await this.#open(AbortSignal.any([signal, late.signal]))
       if (signal.aborted) return void carrier.destroy()
-      const mux = new Mux({ carrier, side: 'laptop', clock, timers })
+      const mux = new Mux({ carrier, side: 'laptop', clock, timers, afterEvents: setImmediate })
       this.#lane = { mux, agent: new AgentClient(mux) }
       const sinceMs = clock.monotonic()
       void mux.closed.then(() => this.#lost(clock.monotonic() - sinceMs))

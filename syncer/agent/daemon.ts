@@ -161,6 +161,7 @@ export class Daemon {
       side: 'agent',
       clock: this.options.clock,
       timers: this.options.timers,
+      afterEvents: setImmediate,
       onOpen: (request, stream) => this.services.serve(request, stream),
     })
     this.connections.add(mux)

@@ -5,8 +5,11 @@ export const limits = {
    * 16 MiB messages and cuts the stream at 64 MiB.
    */
   framePayloadBytesMax: 1024 * 1024 + 4096,
-  /** Payload of one frame of an interactive stream: a keystroke waits for at most one of these. */
-  interactiveChunkBytes: 32 * 1024,
+  /**
+   * Payload of one frame of an interactive stream: a keystroke waits for at most one of these. With its header it is
+   * 32 KiB, which the programs on the way copy at once.
+   */
+  interactiveChunkBytes: 32 * 1024 - 17,
   /** Credit that a stream starts with. */
   streamWindowBytes: 256 * 1024,
   /** What the credit of an interactive stream may grow to where the round trip asks for it. */

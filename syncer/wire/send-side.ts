@@ -63,6 +63,10 @@ export class SendSide {
     return { payload, payloadBytes, written: this.written, held }
   }
 
+  get waitingBytes(): number {
+    return this.waiting.bytes
+  }
+
   get finSent(): boolean {
     return this.finTaken
   }

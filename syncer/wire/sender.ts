@@ -1,10 +1,14 @@
 import type { Duplex } from 'node:stream'
 import { limits } from '../base/limits.ts'
+import type { AfterEvents } from './after-events.ts'
 import { ControlQueue } from './control-queue.ts'
 import { FrameType } from './frame.ts'
 import { FrameWriter } from './frame-writer.ts'
 import type { MuxStream } from './mux-stream.ts'
 import { SendScheduler } from './send-scheduler.ts'
+
+/** With so much to send a stream is at full speed. */
+const gatherBytesMin = 32 * 1024
 
 /** The sending half of a connection: hands the carrier as much as it wants, in the right order, and no more. */
 export class Sender {
@@ -13,13 +17,16 @@ export class Sender {
   private readonly finSent: (stream: MuxStream) => void
   private readonly writer: FrameWriter
   private readonly scheduler = new SendScheduler<MuxStream>()
+  private readonly afterEvents: AfterEvents | undefined
   private isDue = false
+  private isDueLater = false
   private isStopped = false
 
-  /** `finSent` is called when the last frame of a stream's data has been sent. */
-  constructor(carrier: Duplex, finSent: (stream: MuxStream) => void) {
+  /** `finSent` is called when the last frame of a stream's data has been sent. `afterEvents`: see `MuxOptions`. */
+  constructor(carrier: Duplex, finSent: (stream: MuxStream) => void, afterEvents?: AfterEvents) {
     this.carrier = carrier
     this.finSent = finSent
+    this.afterEvents = afterEvents
     this.writer = new FrameWriter(carrier)
     carrier.on('drain', () => this.pump())
   }
@@ -33,7 +40,17 @@ export class Sender {
 
   add(stream: MuxStream): void {
     this.scheduler.add(stream, stream.priority)
-    this.schedule()
+    if (this.afterEvents && stream.sending.waitingBytes >= gatherBytesMin) this.scheduleLater(this.afterEvents)
+    else this.schedule()
+  }
+
+  private scheduleLater(afterEvents: AfterEvents): void {
+    if (this.isDueLater) return
+    this.isDueLater = true
+    afterEvents(() => {
+      this.isDueLater = false
+      this.pump()
+    })
   }
 
   remove(stream: MuxStream): void {

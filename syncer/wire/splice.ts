@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { AfterEvents } from './after-events.ts'
 
 /**
  * Carries bytes between two sockets until both directions have ended: half-close goes through, and when one of the two
@@ -10,9 +11,6 @@ export function splice(a: Duplex, b: Duplex, afterEvents: AfterEvents): void {
   carry(a, b, afterEvents)
   carry(b, a, afterEvents)
 }
-
-/** Calls back when what has arrived by now was handled: `setImmediate`. */
-export type AfterEvents = (action: () => void) => void
 
 /** Chunks between these are pieces of a stream at full speed: several of them are one write. */
 const pieceBytes = { least: 4 * 1024, most: 48 * 1024 } as const
