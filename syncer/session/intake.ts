@@ -129,7 +129,11 @@ export class Intake {
     const { x } = this
     // What was just put there and is known to stand there needs no second look: a later change tells of itself.
     if (entry.current !== entry.agreed || (entry.key === null) !== (entry.current === absent)) x.retryNow(entry)
-    else x.noRetry(entry)
+    else {
+      x.noRetry(entry)
+      // Its own offer would have woken what waits for it here.
+      if (entry.current === folder && entry.children !== null) x.queue(entry, false)
+    }
   }
 
   /** Something goes; a folder that becomes a file goes after what was in it, so it must not overtake that. */

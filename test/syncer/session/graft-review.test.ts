@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'vitest'
+import type { Path } from '../../../syncer/core/path.ts'
+import type { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
+import type { SyncMessage } from '../../../syncer/wire/sync-message.ts'
+import { Pair } from './pair.ts'
+
+function of<T extends SyncMessage['type']>(pair: Pair, type: T): Extract<SyncMessage, { type: T }>[] {
+  return pair.sent.filter((message): message is Extract<SyncMessage, { type: T }> => message.type === type)
+}
+
+function runUntil(pair: Pair, isThere: () => boolean): void {
+  for (let step = 0; !isThere(); step++) {
+    if (step > 10_000) throw new Error('it never came to that')
+    pair.step()
+  }
+}
+
+/** Path → content; `/` for a folder. */
+function treeOf(disk: MemoryDisk, dir: Path = ''): Record<string, string> {
+  const tree: Record<string, string> = {}
+  for (const { name, kind } of disk.list(dir)) {
+    const path = dir === '' ? name : `${dir}/${name}`
+    if (kind === 'dir') Object.assign(tree, { [path]: '/' }, treeOf(disk, path))
+    else tree[path] = disk.people.read(path).toString()
+  }
+  return tree
+}
+
+describe('a subtree under way', () => {
+  test('refused, its files do not wait for ever once the folder is agreed on', () => {
+    const pair = new Pair()
+    const { laptop, pod } = pair.disks
+    laptop.people.mkdir('app')
+    for (const name of ['a', 'b']) laptop.people.save(`app/${name}`, Buffer.from(name))
+    pair.clock.ms += 1_000
+    pair.connect()
+    runUntil(pair, () => of(pair, 'staged').length > 0)
+    pod.people.mkdir('app')
+    pair.settle()
+    expect(treeOf(pod)).toEqual(treeOf(laptop))
+  })
+})
