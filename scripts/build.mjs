@@ -23,7 +23,7 @@ const common = {
 
 mkdirSync('dist/sandbox', { recursive: true })
 writeFileSync('dist/start.cjs', await buildStartScript())
-for (const name of ['preload', 'watchdog', 'postgres']) {
+for (const name of ['preload', 'watchdog', 'portable-init', 'postgres']) {
   writeFileSync(`dist/sandbox/${name}.cjs`, await buildSandboxProgram(name))
 }
 

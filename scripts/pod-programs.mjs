@@ -26,7 +26,7 @@ export function buildPodProgram(name) {
 
 /** A program of the embedded cluster's pods, as one CommonJS file; PGlite, which brings other files, stays outside. */
 export function buildSandboxProgram(name) {
-  return bundle(`src/sandbox/runtime/programs/${name}.ts`, {}, ['@electric-sql/pglite'])
+  return bundle(`src/sandbox/runtime/programs/${name}.ts`, {}, ['@electric-sql/pglite', '@lydell/node-pty'])
 }
 
 function nativeProgram(arch) {

@@ -1,10 +1,16 @@
 import { readFileSync } from 'node:fs'
+import { keptOptionsVariable } from '../pod/portable-files.ts'
 
 /**
  * The environment that the container was given. The agent's own lacks `LD_*` and `NODE_*` (see `native/init.c`), so it
  * is read from the parent, `init boot`, whose `/proc` file still shows what it was started with.
  */
 export function containerEnvironment(): Record<string, string> {
+  const { [keptOptionsVariable]: options, ...environment } = readEnvironment()
+  return options === undefined ? environment : { ...environment, NODE_OPTIONS: options }
+}
+
+function readEnvironment(): Record<string, string> {
   try {
     return parseEnvironment(readFileSync(`/proc/${process.ppid}/environ`))
   } catch {

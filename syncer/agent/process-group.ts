@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Timers } from '../base/clock.ts'
@@ -30,10 +31,25 @@ export function endGroup(leader: number, timers: Timers): void {
  * process for good. Undefined where it is gone or only waits to be reaped.
  */
 export function startTicks(pid: number): number | undefined {
+  if (process.platform !== 'linux') return startSeconds(pid)
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19])
+  } catch {
+    return undefined
+  }
+}
+
+/** The same where there is no `/proc`, by `ps`: in seconds since the epoch. */
+export function startSeconds(pid: number): number | undefined {
+  try {
+    const options = { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' } } as const
+    const [state = '', ...started] = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', `${pid}`], options)
+      .trim()
+      .split(/\s+/)
+    const seconds = Date.parse(started.join(' ')) / 1000
+    return state.startsWith('Z') || Number.isNaN(seconds) ? undefined : seconds
   } catch {
     return undefined
   }

@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import { brotliDecompressSync } from 'node:zlib'
 import { podLayout } from '../base/pod-layout.ts'
 import { PodRoot } from './pod-root.ts'
+import { portableFiles } from './portable-files.ts'
 
 /** Each brotli and base64; `init` by `process.arch`. */
 declare const programs: { init: Record<string, string>; boot: string; attach: string }
@@ -15,6 +16,7 @@ const nodeVersionMin = [20, 19] as const
 const loadedLater = ['libutil.so.1', 'libnss_dns.so.2', 'libnss_files.so.2', 'libresolv.so.2']
 
 const root = PodRoot.of(process.env)
+const portable = portableFiles(process.env)
 
 try {
   checkNode()
@@ -38,6 +40,21 @@ function checkNode(): void {
 }
 
 function fill(): void {
+  if (portable) fillFrom(portable)
+  else fillFromImage()
+  place(podLayout.boot, path => writeFileSync(path, unpack(programs.boot)))
+  place(podLayout.attach, path => writeFileSync(path, unpack(programs.attach)))
+}
+
+/** A pod without an image has the machine's own Node, and needs no loader. */
+function fillFrom(files: Record<'loader' | 'node' | 'init', string>): void {
+  mkdirSync(root.path(podLayout.home), { recursive: true })
+  for (const name of ['loader', 'node', 'init'] as const) {
+    place(podLayout[name], path => writeFileSync(path, files[name]))
+  }
+}
+
+function fillFromImage(): void {
   const init = programs.init[process.arch]
   if (init === undefined) throw new Error(`no program for ${process.arch}, only for ${Object.keys(programs.init)}`)
   const libraries = findLibraries()
@@ -49,8 +66,6 @@ function fill(): void {
   for (const path of libraries) copy(path, join(podLayout.libraries, basename(path)))
   copy(loader, podLayout.loader)
   copy(process.execPath, podLayout.node)
-  place(podLayout.boot, path => writeFileSync(path, unpack(programs.boot)))
-  place(podLayout.attach, path => writeFileSync(path, unpack(programs.attach)))
   place(podLayout.init, path => writeFileSync(path, unpack(init)))
 }
 

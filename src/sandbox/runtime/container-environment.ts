@@ -15,6 +15,8 @@ export interface EnvironmentOptions {
   network: NetworkConfig
   /** Path of the bundled `programs/preload.ts`. */
   preload: string
+  /** What stands for the native program where that does not run: paths of `programs/portable-init.ts` and of node-pty. */
+  portable: { init: string; pty: string | null } | null
   /** Folder with the `node` that loads it. */
   programs: string
   /** The machine's PATH. */
@@ -26,7 +28,7 @@ export interface EnvironmentOptions {
  * of this machine one of the pod. Nothing of the person's own.
  */
 export function containerEnvironment(options: EnvironmentOptions): Record<string, string> {
-  const { image, request, root, network, preload } = options
+  const { image, request, root, network, preload, portable } = options
   const asked: Record<string, string> = { ...image.env, ...request.env }
   const placed = Object.fromEntries(
     Object.entries(asked).map(([name, value]) => [name, placeValue(root, request, value)]),
@@ -43,6 +45,7 @@ export function containerEnvironment(options: EnvironmentOptions): Record<string
     PODSWAP_MOUNTS: request.mounts.map(({ path }) => path).join(':'),
     PODSWAP_PRELOAD: preload,
     PODSWAP_NETWORK: JSON.stringify(network),
+    ...(portable && { PODSWAP_INIT: portable.init, ...(portable.pty && { PODSWAP_PTY: portable.pty }) }),
     PODSWAP_ADDRESS: network.addresses === 'own' ? network.address : '',
   }
   if (asked.HOME?.startsWith('/')) {

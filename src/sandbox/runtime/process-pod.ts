@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { Clock, Timers } from '../../../syncer/base/clock.ts'
 import { type ContainerRequest, type PodPlace, type PodRequest, RuntimeRefusal } from '../pod-runtime.ts'
-import { containerEnvironment } from './container-environment.ts'
+import { containerEnvironment, type EnvironmentOptions } from './container-environment.ts'
 import { makeContainerRoot, workingDirOf } from './container-root.ts'
 import { type ProcessRun, startRun } from './container-run.ts'
 import { commandLine, type Images } from './images.ts'
@@ -23,6 +23,7 @@ export interface PodSurroundings {
   init: string | null
   /** See {@link containerEnvironment}. */
   preload: string
+  portable: EnvironmentOptions['portable']
   programs: string
   path: string
   clock: Clock

@@ -48,7 +48,7 @@ export async function startProcessRuntime(options: RuntimeOptions): Promise<Proc
   const folder = makeFolder()
   const mark = `${randomBytes(8).toString('hex')}/`
   const files = writePrograms(folder, options.programs)
-  const { init, postgres } = options.programs
+  const { init, pty, postgres } = options.programs
   const database = postgres === null ? [] : [postgresImage(postgres)]
   const watchdog = new Watchdog(files.watchdog, mark, folder)
   try {
@@ -60,6 +60,7 @@ export async function startProcessRuntime(options: RuntimeOptions): Promise<Proc
       addresses,
       init,
       preload: files.preload,
+      portable: init === null ? { init: files.portableInit, pty } : null,
       programs: files.folder,
       path: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
       clock: options.clock ?? systemClock,
@@ -158,10 +159,12 @@ function writePrograms(folder: string, programs: RuntimePrograms) {
     node: join(folder, 'bin/node'),
     preload: join(folder, 'preload.cjs'),
     watchdog: join(folder, 'watchdog.cjs'),
+    portableInit: join(folder, 'portable-init.cjs'),
   }
   mkdirSync(files.folder)
   writeFileSync(files.preload, programs.preload)
   writeFileSync(files.watchdog, programs.watchdog)
+  if (programs.init === null) writeFileSync(files.portableInit, programs.portableInit)
   writeFileSync(files.node, nodeWrapper(process.execPath))
   chmodSync(files.node, 0o755)
   return files

@@ -12,6 +12,10 @@ export interface RuntimePrograms {
   watchdog: string
   /** Path of `native/init` for this machine; null where there is none. */
   init: string | null
+  /** Source of `programs/portable-init.ts`, likewise; it stands for `init` where there is none. */
+  portableInit: string
+  /** Path of node-pty, which it holds terminals with; null where that is not installed for this machine. */
+  pty: string | null
   /** Path of `programs/postgres.ts` as one file, beside the PGlite that it loads; null where that is not installed. */
   postgres: string | null
 }
@@ -23,11 +27,19 @@ const archs: Partial<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
  * @throws UserError `agent` where one is missing
  */
 export async function readRuntimePrograms(folder: string = packageFolder()): Promise<RuntimePrograms> {
-  const [preload, watchdog] = await Promise.all([
+  const [preload, watchdog, portableInit] = await Promise.all([
     read(join(folder, 'dist/sandbox/preload.cjs')),
     read(join(folder, 'dist/sandbox/watchdog.cjs')),
+    read(join(folder, 'dist/sandbox/portable-init.cjs')),
   ])
-  return { preload, watchdog, init: findInit(folder), postgres: findPostgres(folder) }
+  return {
+    preload,
+    watchdog,
+    portableInit,
+    init: findInit(folder),
+    pty: findModule(folder, '@lydell/node-pty'),
+    postgres: findPostgres(folder),
+  }
 }
 
 /** The bundles lie in `dist`, the sources in `src/sandbox/runtime`. */
@@ -50,9 +62,12 @@ function findInit(folder: string): string | null {
 
 function findPostgres(folder: string): string | null {
   const program = join(folder, 'dist/sandbox/postgres.cjs')
+  return existsSync(program) && findModule(folder, '@electric-sql/pglite') !== null ? program : null
+}
+
+function findModule(folder: string, name: string): string | null {
   try {
-    createRequire(program).resolve('@electric-sql/pglite')
-    return existsSync(program) ? program : null
+    return createRequire(join(folder, 'package.json')).resolve(name)
   } catch {
     return null
   }

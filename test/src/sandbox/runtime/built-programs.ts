@@ -6,8 +6,16 @@ import { initProgram } from '../../../native/init-program.ts'
 
 /** From the sources as they are now. */
 export async function buildRuntimePrograms(): Promise<RuntimePrograms> {
-  const [preload, watchdog] = await Promise.all([buildSandboxProgram('preload'), buildSandboxProgram('watchdog')])
-  return { preload, watchdog, init: initProgram, postgres: null }
+  const names = ['preload', 'watchdog', 'portable-init'] as const
+  const [preload, watchdog, portableInit] = await Promise.all(names.map(buildSandboxProgram))
+  return {
+    preload: preload!,
+    watchdog: watchdog!,
+    portableInit: portableInit!,
+    init: initProgram,
+    pty: null,
+    postgres: null,
+  }
 }
 
 /** The path of the image's program in a folder from which PGlite can be loaded. */

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { loadAll } from 'js-yaml'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { KubeObject } from '../../../../src/cluster/cluster.ts'
 import { connectCluster } from '../../../../src/cluster/connect.ts'
 import { type ProcessRuntime, startProcessRuntime } from '../../../../src/sandbox/runtime/process-runtime.ts'
@@ -62,8 +62,8 @@ const development = (greeting: string) => `
 const { createServer } = require('node:http')
 const fs = require('node:fs')
 createServer((request, response) => {
-  const { GREETING, HOSTNAME } = process.env
-  response.end(JSON.stringify({ greeting: ${JSON.stringify(greeting)}, GREETING, cwd: process.cwd(), HOSTNAME }))
+  const { GREETING, HOSTNAME, NODE_OPTIONS } = process.env
+  response.end(JSON.stringify({ greeting: ${JSON.stringify(greeting)}, GREETING, cwd: process.cwd(), HOSTNAME, NODE_OPTIONS }))
 }).listen(8080)
 fs.writeFileSync('started.txt', String(process.pid))
 `
@@ -72,7 +72,12 @@ const probe = { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 }
 const waits = { deadlineMs: 90_000 }
 
 // the agent brings Node by Linux's loader, and who is alive is read from /proc
-describe.runIf(process.platform === 'linux')('from up to down on the embedded cluster', () => {
+const kinds = [
+  { kind: 'the native program', isPortable: false },
+  { kind: 'what stands for it elsewhere', isPortable: true },
+]
+
+describe.runIf(process.platform === 'linux').each(kinds)('from up to down, by $kind', ({ isPortable }) => {
   const stack = new CleanUp()
   const namespace = 'team'
   let runtime: ProcessRuntime
@@ -85,7 +90,8 @@ describe.runIf(process.platform === 'linux')('from up to down on the embedded cl
   const manifest = ['-f', 'dev.yml']
 
   beforeAll(async () => {
-    runtime = await startProcessRuntime({ programs: await readRuntimePrograms() })
+    const programs = await readRuntimePrograms()
+    runtime = await startProcessRuntime({ programs: { ...programs, ...(isPortable && { init: null }) } })
     const rbac = loadAll(await readFile(join(repository, 'manifests/rbac.yml'), 'utf8')) as KubeObject[]
     sandbox = await Sandbox.start({
       runtime,
@@ -122,7 +128,7 @@ describe.runIf(process.platform === 'linux')('from up to down on the embedded cl
             command: ['npm', 'start'],
             sync: ['./app:/app'],
             forward: [`${webPort}:8080`, `${databasePort}:db:80`],
-            environment: { GREETING: 'from the manifest' },
+            environment: { GREETING: 'from the manifest', NODE_OPTIONS: '--no-deprecation' },
           },
         },
       },
@@ -131,6 +137,12 @@ describe.runIf(process.platform === 'linux')('from up to down on the embedded cl
     before = await specOf('web')
   })
   afterAll(() => stack[Symbol.asyncDispose]())
+
+  let isUp: boolean | undefined
+  beforeEach(() => {
+    // without it the others would only wait
+    if (isUp === false) throw new Error('it did not come up')
+  })
 
   async function specOf(name: string): Promise<string> {
     const cluster = await connectCluster({ kubeconfig: laptop.kubeconfig, namespace, env: {} })
@@ -159,12 +171,15 @@ describe.runIf(process.platform === 'linux')('from up to down on the embedded cl
   const fetchWeb = async () => (await fetch(`http://127.0.0.1:${webPort}/`)).text()
 
   it('comes up, and serves the laptop’s code', async () => {
+    isUp = false
     await laptop.ok(['up', ...manifest, '--detach'], { timeoutMs: 120_000 })
+    isUp = true
     await laptop.untilState('ready', manifest, waits)
     await eventually(async () => {
       expect(JSON.parse(await fetchWeb())).toMatchObject({ greeting: 'hello', GREETING: 'from the manifest' })
     }, waits)
-    const { cwd, HOSTNAME } = JSON.parse(await fetchWeb())
+    const { cwd, HOSTNAME, NODE_OPTIONS } = JSON.parse(await fetchWeb())
+    expect(NODE_OPTIONS).toMatch(/--require .* --no-deprecation$/)
     // where that is really
     expect(cwd.startsWith(`${runtime.folder}/`)).toBe(true)
     expect(cwd.endsWith('/app')).toBe(true)
@@ -202,7 +217,7 @@ describe.runIf(process.platform === 'linux')('from up to down on the embedded cl
     rmSync(join(folder, 'made.txt'))
     await laptop.ok(['flush', ...manifest])
     const seen = await laptop
-      .ok(['exec', ...manifest, '--', 'sh', '-c', 'cat /dev/stdin more/here.txt; ls made.txt'], {
+      .ok(['exec', ...manifest, '--', 'sh', '-c', 'cat - more/here.txt; ls made.txt'], {
         input: 'piped ',
       })
       .catch(error => error.message)
