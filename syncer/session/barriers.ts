@@ -60,6 +60,7 @@ export class Barriers {
     const { x } = this
     yield* x.urgent
     yield* x.backlog
+    yield* x.waiting
     yield* x.flights.keys()
     yield* this.transfers.entries()
     yield* x.refused()
@@ -70,6 +71,7 @@ export class Barriers {
     return (
       x.urgent.has(entry) ||
       x.backlog.has(entry) ||
+      x.waiting.has(entry) ||
       x.flights.has(entry) ||
       x.holds.has(entry) ||
       this.transfers.has(entry) ||

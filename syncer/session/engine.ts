@@ -90,7 +90,7 @@ export class SyncEngine implements Peer<SyncMessage> {
   /** Paths that are known to differ or are under way. */
   pending(): number {
     const { exchange: x, transfers, intake } = this
-    const queued = x.urgent.size + x.backlog.size + x.holds.size
+    const queued = x.urgent.size + x.backlog.size + x.waiting.size + x.holds.size
     return queued + x.flights.size + transfers.pending.files + intake.guard.size
   }
 

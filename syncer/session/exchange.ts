@@ -66,6 +66,8 @@ export class Exchange {
   /** Changes of now, and changes that a scan found. */
   readonly urgent = new QueueSet<Entry>()
   readonly backlog = new QueueSet<Entry>()
+  /** What goes when its folder has gone: neither queued nor under way, and not in step. */
+  readonly waiting = new Set<Entry>()
   /** Paths that were changed for the other end a moment ago: their events are most likely echoes. */
   readonly recent = new RecentEntries()
   /** Laptop: what was agreed on earlier, since the pod's copy has its epoch. */
@@ -131,6 +133,7 @@ export class Exchange {
     this.live = false
     this.messages = []
     this.flights.clear()
+    this.waiting.clear()
     this.retryAt.clear()
   }
 
@@ -141,7 +144,7 @@ export class Exchange {
       this.record({ type: 'agreed', path: entry.path, token })
     }
     entry.agreed = token
-    this.retryAt.delete(entry)
+    this.noRetry(entry)
   }
 
   /** The other end took what was sent. */
@@ -150,7 +153,7 @@ export class Exchange {
     this.record({ type: 'answered', path: entry.path, token })
     entry.agreed = token
     entry.sent = undefined
-    this.retryAt.delete(entry)
+    this.noRetry(entry)
   }
 
   private remember(entry: Entry): void {
@@ -167,6 +170,7 @@ export class Exchange {
   /** The path wants to be looked at and, where it differs, to be offered. */
   queue(entry: Entry, urgent: boolean): void {
     if (entry.parent === null) return
+    this.waiting.delete(entry)
     if (urgent) {
       this.backlog.delete(entry)
       this.urgent.add(entry)
@@ -202,6 +206,7 @@ export class Exchange {
 
   /** Nothing to try again: what stands here is agreed. */
   noRetry(entry: Entry): void {
+    this.waiting.delete(entry)
     this.retryAt.delete(entry)
   }
 
@@ -242,6 +247,7 @@ export class Exchange {
         this.holds.has(at) ||
         this.urgent.has(at) ||
         this.backlog.has(at) ||
+        this.waiting.has(at) ||
         this.retryAt.has(at) ||
         this.keepers.some(keeps => keeps(at)),
     )

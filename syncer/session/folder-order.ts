@@ -19,9 +19,10 @@ export class FolderOrder {
     this.leaving.clear()
   }
 
-  /** Something in the folder goes when the folder's PUT has gone. */
-  awaits(parent: Entry): void {
-    this.awaited.add(parent)
+  /** It goes when its folder's PUT has gone. */
+  awaitParent(entry: Entry): void {
+    this.awaited.add(entry.parent!)
+    this.x.waiting.add(entry)
   }
 
   /** The other end has the folder, or is told of it before. */
@@ -34,15 +35,17 @@ export class FolderOrder {
     if (entry.current === absent && entry.agreed !== absent && flight === undefined) return true
     // A folder that stayed for ignored things alone has something of its own again.
     if (entry.current !== absent) parent.shadow = false
-    this.awaited.add(parent)
+    this.awaitParent(entry)
     this.x.queue(parent, this.x.urgent.has(entry))
     return false
   }
 
+  /** The folder has gone, or is none any more: what waited for it goes, or is found to be gone too. */
   wakeChildren(parent: Entry): void {
     if (!this.awaited.delete(parent) || parent.children === null) return
     for (const child of parent.children.values()) {
-      if (child.current !== child.agreed && !this.x.flights.has(child)) this.x.queue(child, false)
+      const wants = child.current !== child.agreed && !this.x.flights.has(child)
+      if (wants || this.x.waiting.has(child)) this.x.queue(child, false)
     }
   }
 

@@ -132,7 +132,7 @@ export class Intake {
     else {
       x.noRetry(entry)
       // Its own offer would have woken what waits for it here.
-      if (entry.current === folder && entry.children !== null) x.queue(entry, false)
+      if (entry.children !== null) x.queue(entry, false)
     }
   }
 

@@ -198,7 +198,7 @@ export class Offers {
     const { parent } = entry
     if (parent !== null && this.transfers.has(parent) && entry.current !== folder) {
       // Its folder's PUT wakes it.
-      this.order.awaits(parent)
+      this.order.awaitParent(entry)
       return
     }
     const path = entry.path
@@ -240,6 +240,7 @@ export class Offers {
     for (const member of members) {
       x.urgent.delete(member.entry)
       x.backlog.delete(member.entry)
+      x.waiting.delete(member.entry)
     }
     transfers.addGraft(members, bytes, urgent)
     return true
@@ -248,7 +249,7 @@ export class Offers {
   /** Nothing to tell: what stands here is agreed. */
   private settled(entry: Entry, token: Token): void {
     this.x.noRetry(entry)
-    if (token === folder) this.order.wakeChildren(entry)
+    this.order.wakeChildren(entry)
     if (token === absent) {
       this.order.left(entry)
       this.x.prune(entry)
@@ -308,7 +309,7 @@ export class Offers {
     if (how.bytes !== undefined) message.bytes = how.bytes
     if (how.staged !== undefined) message.staged = how.staged
     x.send('control', message)
-    if (data === folder) this.order.wakeChildren(entry)
+    this.order.wakeChildren(entry)
     if (data === absent) this.order.left(entry)
     return seq
   }

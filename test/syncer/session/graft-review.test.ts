@@ -27,6 +27,20 @@ function treeOf(disk: MemoryDisk, dir: Path = ''): Record<string, string> {
 }
 
 describe('a subtree under way', () => {
+  test('a flush waits for a file that waits for its folder', () => {
+    const pair = new Pair()
+    const { laptop } = pair.disks
+    laptop.people.mkdir('app')
+    for (const name of ['a', 'b']) laptop.people.save(`app/${name}`, Buffer.from(name))
+    laptop.people.save('app/large', Buffer.alloc(700_000, 'l'))
+    pair.clock.ms += 1_000
+    pair.connect()
+    runUntil(pair, () => of(pair, 'graft-end').length > 0)
+    pair.laptop.flush(1)
+    runUntil(pair, () => pair.events.some(({ type }) => type === 'flushed'))
+    expect(Object.keys(treeOf(pair.disks.pod))).toContain('app/large')
+  })
+
   test('refused, its files do not wait for ever once the folder is agreed on', () => {
     const pair = new Pair()
     const { laptop, pod } = pair.disks
