@@ -35,8 +35,9 @@ export type GraftResult = 'growing' | 'damaged' | 'failed' | 'staged'
 
 /** Paths in one subtree; the sender takes far fewer. */
 const membersMax = 100_000
-/** Subtrees that wait for their PUT. */
+/** Subtrees that wait for their PUT, and paths in all of them. */
 const readyMax = 1_000
+const readyMembersMax = 300_000
 
 /**
  * Subtrees on their way in: what is missing here as a whole is built in a private folder, where nobody sees half of it,
@@ -46,7 +47,8 @@ export class Grafts {
   private readonly disk: Disk
   private readonly litter: Litter
   private readonly stage: Stage
-  private readonly ready = new Map<number, Graft>()
+  private readonly ready = new Map<number, Growing>()
+  private readyMembers = 0
   private growing: Growing | undefined
 
   constructor(disk: Disk, litter: Litter, stage: Stage) {
@@ -83,15 +85,22 @@ export class Grafts {
     if (growing?.id !== id) throw new ProtocolError('the end of a subtree that did not begin')
     this.growing = undefined
     if (growing.failed) return 'failed'
-    if (this.ready.size >= readyMax) throw new ProtocolError('too many subtrees that nobody takes')
+    const isFull = this.ready.size >= readyMax || this.readyMembers + growing.members > readyMembersMax
+    if (isFull || this.ready.has(id)) {
+      this.discard(growing)
+      throw new ProtocolError('too many subtrees that nobody takes')
+    }
     this.ready.set(id, growing)
+    this.readyMembers += growing.members
     return 'staged'
   }
 
   /** A finished subtree; the caller owns it from now on. */
   take(id: number): Graft | undefined {
     const graft = this.ready.get(id)
+    if (graft === undefined) return undefined
     this.ready.delete(id)
+    this.readyMembers -= graft.members
     return graft
   }
 
@@ -103,6 +112,7 @@ export class Grafts {
     this.dropGrowing()
     for (const graft of this.ready.values()) this.discard(graft)
     this.ready.clear()
+    this.readyMembers = 0
   }
 
   /** Private folders in use. */

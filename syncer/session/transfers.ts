@@ -1,3 +1,4 @@
+import { ProtocolError } from '../base/errors.ts'
 import type { Token } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
 import type { Entry } from '../endpoint/tree.ts'
@@ -6,6 +7,9 @@ import { FileReading, GraftReading, openKnown, type Reading } from './readings.t
 
 /** Content on the bulk lane that is not answered yet. */
 const outstandingBytesMax = 32 * 1024 * 1024
+/** Subtrees that are not answered yet, and what each path of one counts beside its content: many may be empty. */
+const outstandingGraftsMax = 500
+const memberBytes = 256
 
 /** One path of a subtree, and what stood there when it was put together. */
 export interface Member {
@@ -21,6 +25,8 @@ export interface Transfer {
   urgent: boolean
   /** Of a subtree: `entry` and what goes along. */
   members: Member[] | undefined
+  /** How many those were before any was left out; 0 for a file. */
+  membersAtStart: number
   /** {@link Exchange.rulesVersion} when it was put together. */
   rulesVersion: number
 }
@@ -40,6 +46,7 @@ export class Transfers {
   private readonly insisting = new Set<Entry>()
   private reading: Reading | undefined
   private outstandingBytes = 0
+  private outstandingGrafts = 0
   private pendingBytes = 0
   private lastId = 0
 
@@ -77,6 +84,7 @@ export class Transfers {
     this.byId.clear()
     this.insisting.clear()
     this.outstandingBytes = 0
+    this.outstandingGrafts = 0
     this.pendingBytes = 0
     this.doneBytes = 0
     this.doneFiles = 0
@@ -92,9 +100,11 @@ export class Transfers {
     this.enqueue({ entry, token, size: bytes, urgent, members })
   }
 
-  private enqueue(wanted: Omit<Transfer, 'id' | 'rulesVersion'>): void {
+  private enqueue(wanted: Omit<Transfer, 'id' | 'rulesVersion' | 'membersAtStart'>): void {
     this.lastId += 1
-    const transfer: Transfer = { ...wanted, id: this.lastId, rulesVersion: this.x.rulesVersion }
+    const membersAtStart = wanted.members?.length ?? 0
+    const { rulesVersion } = this.x
+    const transfer: Transfer = { ...wanted, id: this.lastId, membersAtStart, rulesVersion }
     this.byEntry.set(transfer.entry, transfer)
     for (const { entry } of transfer.members ?? []) this.byEntry.set(entry, transfer)
     this.pendingBytes += transfer.size
@@ -104,7 +114,8 @@ export class Transfers {
 
   get hasWork(): boolean {
     // What has begun is counted whole, so it must go on: only its last part is answered.
-    const mayOpen = this.queueAt < this.queue.length && this.outstandingBytes < outstandingBytesMax
+    const hasRoom = this.outstandingBytes < outstandingBytesMax && this.outstandingGrafts < outstandingGraftsMax
+    const mayOpen = this.queueAt < this.queue.length && hasRoom
     return this.x.live && this.x.writable('bulk') && (this.reading !== undefined || mayOpen)
   }
 
@@ -120,10 +131,14 @@ export class Transfers {
     }
   }
 
-  /** @returns the transfer whose content is at the other end now */
+  /**
+   * @returns the transfer whose content is at the other end now
+   * @throws ProtocolError where not all of it was sent
+   */
   staged(id: number): Transfer | undefined {
     const transfer = this.byId.get(id)
     if (transfer === undefined) return undefined
+    if (this.reading?.transfer === transfer) throw new ProtocolError('an answer before the end of what it is about')
     this.end(transfer)
     this.doneBytes += transfer.size
     this.doneFiles += transfer.members?.length ?? 1
@@ -160,8 +175,13 @@ export class Transfers {
     this.byEntry.delete(transfer.entry)
     for (const { entry } of transfer.members ?? []) this.byEntry.delete(entry)
     this.insisting.delete(transfer.entry)
-    this.outstandingBytes -= transfer.size
+    this.countOutstanding(transfer, -1)
     this.pendingBytes -= transfer.size
+  }
+
+  private countOutstanding({ size, membersAtStart }: Transfer, sign: 1 | -1): void {
+    this.outstandingBytes += sign * (size + membersAtStart * memberBytes)
+    if (membersAtStart > 0) this.outstandingGrafts += sign
   }
 
   private openNext(): Reading | undefined {
@@ -171,7 +191,7 @@ export class Transfers {
       this.queueAt = 0
     }
     this.byId.set(transfer.id, transfer)
-    this.outstandingBytes += transfer.size
+    this.countOutstanding(transfer, 1)
     const { members } = transfer
     if (members !== undefined)
       return new GraftReading(this.x, transfer, members, member => this.leave(transfer, member))

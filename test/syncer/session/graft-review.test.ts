@@ -53,4 +53,35 @@ describe('a subtree under way', () => {
     pair.settle()
     expect(treeOf(pod)).toEqual(treeOf(laptop))
   })
+
+  test('many small subtrees do not end the connection', () => {
+    const pair = new Pair()
+    const { laptop } = pair.disks
+    for (let at = 0; at < 1_100; at++) {
+      laptop.people.mkdir(`d${at}`)
+      laptop.people.save(`d${at}/empty`, Buffer.alloc(0))
+    }
+    pair.clock.ms += 1_000
+    pair.connect()
+    pair.settle(200_000)
+    expect(treeOf(pair.disks.pod)).toEqual(treeOf(laptop))
+  })
+
+  test('an answer before everything was sent ends the connection', () => {
+    const pair = new Pair()
+    const { laptop } = pair.disks
+    laptop.people.mkdir('app')
+    for (const name of ['a', 'b']) laptop.people.save(`app/${name}`, Buffer.from(name))
+    pair.clock.ms += 1_000
+    pair.connect()
+    laptop.before = operation => {
+      // Time passes, so that a step ends after each file.
+      if (operation === 'open') pair.clock.ms += 10
+      return undefined
+    }
+    runUntil(pair, () => of(pair, 'graft').length === 2)
+    const [{ id }] = of(pair, 'graft') as [{ id: number }]
+    expect(() => pair.laptop.receive('control', { type: 'staged', id })).toThrow()
+    expect(JSON.stringify(pair.journal.records)).not.toContain('"token":"f"')
+  })
 })
