@@ -80,7 +80,7 @@ describe('a subtree under way', () => {
       return undefined
     }
     runUntil(pair, () => of(pair, 'graft').length === 2)
-    const [{ id }] = of(pair, 'graft') as [{ id: number }]
+    const id = of(pair, 'graft')[0]!.id
     expect(() => pair.laptop.receive('control', { type: 'staged', id })).toThrow()
     expect(JSON.stringify(pair.journal.records)).not.toContain('"token":"f"')
   })
