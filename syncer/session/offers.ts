@@ -231,11 +231,13 @@ export class Offers {
     // Its folder may be on its way in another subtree: then that one's PUT goes first.
     if (!transfers.has(parent) && !this.order.parentReady(entry)) return false
     const nowMs = x.clock.monotonic()
-    const isFree = (each: Entry) => {
+    const mayGo = (each: Entry, path: Path) => {
       const isUnderWay = x.flights.has(each) || x.holds.has(each) || transfers.has(each)
-      return !isUnderWay && each.sent === undefined && !x.isWaitingToRetry(each, nowMs)
+      const isFree = !isUnderWay && each.sent === undefined && !x.isWaitingToRetry(each, nowMs)
+      // What is known of a path may be older than the rule that forbids it.
+      return isFree && !x.rules.ignored(path, each.current === folder)
     }
-    const { members, bytes } = collectGraft(entry, isFree)
+    const { members, bytes } = collectGraft(entry, mayGo)
     if (members.length < (urgent ? this.urgentGraftMin : 2)) return false
     for (const member of members) {
       x.urgent.delete(member.entry)

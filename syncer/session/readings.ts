@@ -1,7 +1,7 @@
 import { errnoOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { absent, folder, isFile, unreadFile } from '../core/content.ts'
-import type { Path } from '../core/path.ts'
+import { joinPath, type Path } from '../core/path.ts'
 import { inTree, type OpenFile, type Stat } from '../disk/disk.ts'
 import { type Entry, sameKey } from '../endpoint/tree.ts'
 import type { Exchange } from './exchange.ts'
@@ -142,19 +142,24 @@ const memberBytesMax = 512 * 1024
 /**
  * What goes along when `root` is sent as a subtree: itself, and below it what the other end lacks too, folders before
  * what is in them, up to a limit; the rest follows by itself.
- * @param isFree nothing about the entry is under way
+ * @param mayGo the rules let it travel, and nothing about it is under way
  */
-export function collectGraft(root: Entry, isFree: (entry: Entry) => boolean): { members: Member[]; bytes: number } {
+export function collectGraft(
+  root: Entry,
+  mayGo: (entry: Entry, path: Path) => boolean,
+): { members: Member[]; bytes: number } {
   const members: Member[] = []
-  const folders = [root]
+  const folders = [{ at: root, path: root.path }]
   let bytes = 0
-  for (let at = folders.pop(); at !== undefined; at = folders.pop()) {
+  for (let next = folders.pop(); next !== undefined; next = folders.pop()) {
     if (members.length >= soft.members || bytes >= soft.bytes) break
-    members.push({ entry: at, token: folder })
-    for (const entry of at.children?.values() ?? []) {
+    members.push({ entry: next.at, token: folder })
+    for (const entry of next.at.children?.values() ?? []) {
       const { current, key } = entry
-      if (key === null || entry.agreed !== absent || current === absent || entry.racy || !isFree(entry)) continue
-      if (current === folder) folders.push(entry)
+      if (key === null || entry.agreed !== absent || current === absent || entry.racy) continue
+      const path = joinPath(next.path, entry.name)
+      if (!mayGo(entry, path)) continue
+      if (current === folder) folders.push({ at: entry, path })
       else if (key.size <= memberBytesMax && members.length < hard.members && bytes < hard.bytes) {
         members.push({ entry, token: current })
         bytes += key.size

@@ -84,4 +84,28 @@ describe('a subtree under way', () => {
     expect(() => pair.laptop.receive('control', { type: 'staged', id })).toThrow()
     expect(JSON.stringify(pair.journal.records)).not.toContain('"token":"f"')
   })
+
+  test('a file that rules forbid since it was held back does not go along', () => {
+    const pair = new Pair()
+    const { laptop, pod } = pair.disks
+    laptop.people.mkdir('app')
+    for (const name of ['a', 'b', 'secret']) laptop.people.save(`app/${name}`, Buffer.from(name))
+    pair.clock.ms += 1_000
+    for (let at = 0; at < 10; at++) pair.laptop.tick()
+    pair.clock.ms += 1_000
+    const file = laptop.people.open('app/secret', 'r+')
+    file.write(Buffer.from('longer'))
+    file.close()
+    pair.laptop.hint('app/secret', 'change')
+    expect(pair.laptop.exchange.holds.size).toBe(1)
+    pair.ignored = path => path.endsWith('secret')
+    pair.laptop.setRules('no secrets')
+    for (let at = 0; at < 100; at++) {
+      pair.clock.ms += 1
+      pair.laptop.tick()
+    }
+    pair.connect()
+    pair.settle()
+    expect(Object.keys(treeOf(pod))).toEqual(['app', 'app/a', 'app/b'])
+  })
 })
