@@ -80,6 +80,8 @@ export class ForwardLane {
   async #open(signal: AbortSignal): Promise<Duplex> {
     const { port, token, answer } = await this.#options.agent.call({ method: 'open-port' }, signal)
     const carrier = await this.#options.openPort(port, signal)
+    // It may break while nobody reads: its close is told to whoever does next.
+    carrier.on('error', () => {})
     try {
       carrier.write(`${token}\n`)
       const said = await readLine(carrier, lineBytesMax, signal)

