@@ -128,7 +128,7 @@ describe('when the network goes', () => {
   })
 
   it('up lived through all of it, and down puts everything back', async () => {
-    expect(up.running).toBe(true)
+    expect(up.running, `up said last: ${up.stdout.slice(-1000)}${up.stderr.slice(-1000)}`).toBe(true)
     await session.down()
     await up.finished()
     await expectRestored(session.namespace.admin, session.was)
