@@ -85,6 +85,14 @@ export function granuleMs(disk: Disk): number {
   return Number(disk.timestampGranuleNs / 1_000_000n)
 }
 
+/**
+ * Whether a file that was just put there with a time stamp of ours could be written once more without showing it: where
+ * that time could not be set, a write of the same moment would show the same one.
+ */
+export function isStampRacy(disk: Disk, { mtimeNs, ctimeNs }: Stat): boolean {
+  return mtimeNs + disk.timestampGranuleNs >= ctimeNs
+}
+
 export type Place = { readonly area: 'tree'; readonly path: Path } | { readonly area: 'own'; readonly name: string }
 
 export const inTree = (path: Path): Place => ({ area: 'tree', path })

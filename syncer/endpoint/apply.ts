@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import { errnoOf } from '../base/errors.ts'
 import { absent, folder, hashOf, isExecutable, kindOf, linkTargetOf, type Token } from '../core/content.ts'
 import { type Path, parentOf } from '../core/path.ts'
-import { type Disk, inOwn, inTree, type Stat } from '../disk/disk.ts'
+import { type Disk, inOwn, inTree, isStampRacy, type Stat } from '../disk/disk.ts'
 import type { Graft } from './grafts.ts'
 import type { Litter } from './litter.ts'
 import type { Stage, StagedFile } from './stage.ts'
@@ -343,8 +343,7 @@ export class Applier {
     const ours = kindOf(data) === 'link' ? stat.kind === 'link' : sameButLinks(stat, from.stat)
     entry.current = data
     entry.key = ours ? stat : null
-    // Where our own time could not be set, a write of the same moment would show the same one.
-    entry.racy = stat.mtimeNs + this.disk.timestampGranuleNs >= stat.ctimeNs
+    entry.racy = isStampRacy(this.disk, stat)
   }
 }
 

@@ -31,8 +31,6 @@ interface Growing extends Graft {
   failed: boolean
 }
 
-export type GraftResult = 'growing' | 'damaged' | 'failed' | 'staged'
-
 /** Paths in one subtree; the sender takes far fewer. */
 const membersMax = 100_000
 /** Subtrees that wait for their PUT, and paths in all of them. */
@@ -61,7 +59,7 @@ export class Grafts {
    * Takes the next path. `damaged`: this path is left out. After `failed` the rest is skipped.
    * @throws ProtocolError where it does not belong to a subtree that grows
    */
-  add(member: GraftMember): GraftResult {
+  add(member: GraftMember): 'growing' | 'damaged' {
     if (this.growing?.id !== member.id) this.begin(member)
     const growing = this.growing!
     if (growing.failed) return 'growing'
@@ -130,7 +128,7 @@ export class Grafts {
     this.growing = { id: member.id, name, path: member.path, root, folders, members: 0, failed: false }
   }
 
-  private grow(growing: Growing, { path, data, mtimeMs, bytes }: GraftMember): GraftResult {
+  private grow(growing: Growing, { path, data, mtimeMs, bytes }: GraftMember): 'growing' | 'damaged' {
     const children = growing.folders.get(parentOf(path))?.children
     if (children === undefined) throw new ProtocolError('a part of a subtree without its folder')
     const name = nameOf(path)

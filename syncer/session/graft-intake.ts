@@ -1,5 +1,5 @@
 import { folder } from '../core/content.ts'
-import { granuleMs } from '../disk/disk.ts'
+import { granuleMs, isStampRacy } from '../disk/disk.ts'
 import type { Graft, GraftNode } from '../endpoint/grafts.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { RejReason } from '../wire/sync-message.ts'
@@ -53,8 +53,7 @@ export class GraftIntake {
     x.agree(entry, token)
     if (token === folder) this.folderMade(entry, rereadMs)
     else {
-      // Where our own time could not be set, a write of the same moment would show the same one.
-      entry.racy = stat.mtimeNs + x.replica.disk.timestampGranuleNs >= stat.ctimeNs
+      entry.racy = isStampRacy(x.replica.disk, stat)
       if (entry.racy) x.holds.later(entry, x.clock.monotonic(), granuleMs(x.replica.disk) + 1)
     }
     if (children === undefined) return

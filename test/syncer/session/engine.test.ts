@@ -3,19 +3,7 @@ import type { Path } from '../../../syncer/core/path.ts'
 import type { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
 import { ByteWriter } from '../../../syncer/wire/byte-writer.ts'
 import { readMessages, writeMessage } from '../../../syncer/wire/sync-codec.ts'
-import { Pair } from './pair.ts'
-
-/** Path → content, or `/` for a folder and `-> target` for a link. */
-function treeOf(disk: MemoryDisk, dir: Path = ''): Record<string, string> {
-  const tree: Record<string, string> = {}
-  for (const { name, kind } of disk.list(dir)) {
-    const path = dir === '' ? name : `${dir}/${name}`
-    if (kind === 'dir') Object.assign(tree, { [path]: '/' }, treeOf(disk, path))
-    else if (kind === 'link') tree[path] = `-> ${disk.readlink({ area: 'tree', path })}`
-    else tree[path] = disk.people.read(path).toString()
-  }
-  return tree
-}
+import { Pair, treeOf } from './pair.ts'
 
 function write(disk: MemoryDisk, path: Path, text: string): void {
   const file = disk.people.open(path, 'w')

@@ -1,30 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Path } from '../../../syncer/core/path.ts'
-import type { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
-import type { SyncMessage } from '../../../syncer/wire/sync-message.ts'
-import { Pair } from './pair.ts'
-
-function of<T extends SyncMessage['type']>(pair: Pair, type: T): Extract<SyncMessage, { type: T }>[] {
-  return pair.sent.filter((message): message is Extract<SyncMessage, { type: T }> => message.type === type)
-}
-
-function runUntil(pair: Pair, isThere: () => boolean): void {
-  for (let step = 0; !isThere(); step++) {
-    if (step > 10_000) throw new Error('it never came to that')
-    pair.step()
-  }
-}
-
-/** Path → content; `/` for a folder. */
-function treeOf(disk: MemoryDisk, dir: Path = ''): Record<string, string> {
-  const tree: Record<string, string> = {}
-  for (const { name, kind } of disk.list(dir)) {
-    const path = dir === '' ? name : `${dir}/${name}`
-    if (kind === 'dir') Object.assign(tree, { [path]: '/' }, treeOf(disk, path))
-    else tree[path] = disk.people.read(path).toString()
-  }
-  return tree
-}
+import { of, Pair, runUntil, treeOf } from './pair.ts'
 
 describe('a subtree under way', () => {
   test('a flush waits for a file that waits for its folder', () => {

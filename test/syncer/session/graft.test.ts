@@ -1,40 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { ProtocolError } from '../../../syncer/base/errors.ts'
 import { fileToken } from '../../../syncer/core/content.ts'
-import type { Path } from '../../../syncer/core/path.ts'
 import type { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
 import type { SyncMessage } from '../../../syncer/wire/sync-message.ts'
-import { Pair } from './pair.ts'
-
-/** Path → content; `/` for a folder, `-> target` for a link. */
-function treeOf(disk: MemoryDisk, dir: Path = ''): Record<string, string> {
-  const tree: Record<string, string> = {}
-  for (const { name, kind } of disk.list(dir)) {
-    const path = dir === '' ? name : `${dir}/${name}`
-    if (kind === 'dir') Object.assign(tree, { [path]: '/' }, treeOf(disk, path))
-    else if (kind === 'link') tree[path] = `-> ${disk.readlink({ area: 'tree', path })}`
-    else tree[path] = disk.people.read(path).toString()
-  }
-  return tree
-}
+import { of, Pair, runUntil, treeOf } from './pair.ts'
 
 function seed({ disks: { laptop }, clock }: Pair): void {
   for (const dir of ['app', 'app/models', 'app/empty']) laptop.people.mkdir(dir)
   for (const file of ['app/a.rb', 'app/b.rb', 'app/models/c.rb']) laptop.people.save(file, Buffer.from(file))
   laptop.people.symlink('../a.rb', 'app/models/link')
   clock.ms += 1_000
-}
-
-function of<T extends SyncMessage['type']>(pair: Pair, type: T): Extract<SyncMessage, { type: T }>[] {
-  return pair.sent.filter((message): message is Extract<SyncMessage, { type: T }> => message.type === type)
-}
-
-/** Runs until `isThere` says so. */
-function runUntil(pair: Pair, isThere: () => boolean): void {
-  for (let step = 0; !isThere(); step++) {
-    if (step > 10_000) throw new Error('it never came to that')
-    pair.step()
-  }
 }
 
 describe('a missing subtree', () => {

@@ -160,3 +160,28 @@ export class Pair {
 function damaged(message: SyncMessage): SyncMessage {
   return 'bytes' in message ? { ...message, bytes: Buffer.from('not what was sent') } : message
 }
+
+/** Path → content, or `/` for a folder and `-> target` for a link. */
+export function treeOf(disk: MemoryDisk, dir: Path = ''): Record<string, string> {
+  const tree: Record<string, string> = {}
+  for (const { name, kind } of disk.list(dir)) {
+    const path = dir === '' ? name : `${dir}/${name}`
+    if (kind === 'dir') Object.assign(tree, { [path]: '/' }, treeOf(disk, path))
+    else if (kind === 'link') tree[path] = `-> ${disk.readlink({ area: 'tree', path })}`
+    else tree[path] = disk.people.read(path).toString()
+  }
+  return tree
+}
+
+/** What was sent of one type, in order. */
+export function of<T extends SyncMessage['type']>(pair: Pair, type: T): Extract<SyncMessage, { type: T }>[] {
+  return pair.sent.filter((message): message is Extract<SyncMessage, { type: T }> => message.type === type)
+}
+
+/** Runs until `isThere` says so. */
+export function runUntil(pair: Pair, isThere: () => boolean): void {
+  for (let step = 0; !isThere(); step++) {
+    if (step > 10_000) throw new Error('it never came to that')
+    pair.step()
+  }
+}
