@@ -283,13 +283,8 @@ export class Offers {
   /** The content that was looked at, read again; undefined where it is another by now. */
   private read(path: Path, token: Token, size: number): Buffer | undefined {
     try {
-      const file = this.x.replica.disk.open(inTree(path))
-      try {
-        const bytes = file.read(0, size + 1)
-        return hash('sha256', bytes, 'hex') === hashOf(token) ? bytes : undefined
-      } finally {
-        file.close()
-      }
+      const { bytes } = this.x.replica.disk.read(inTree(path), size + 1)
+      return hash('sha256', bytes, 'hex') === hashOf(token) ? bytes : undefined
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       return undefined

@@ -2,6 +2,7 @@ import type { ContainerRun } from '../pod-runtime.ts'
 import { badRequest, invalid, notServed } from '../store/api-error.ts'
 import type { ApiObject } from '../store/api-object.ts'
 import { type Call, keyOfCall, type Stream } from './call.ts'
+import { drained } from './drained.ts'
 import type { DialPod } from './port-forward.ts'
 import { refuseParameters } from './read-objects.ts'
 
@@ -47,7 +48,7 @@ export function podLog(call: Call, runs: PodRuns): Stream {
       const options = { follow, signal: gone.signal, ...(tailLines !== undefined && { tailLines }) }
       for await (const chunk of run.log(options)) {
         if (response.destroyed) return
-        if (!response.write(chunk)) await drained(response, gone.signal)
+        if (!response.write(chunk)) await drained(response)
       }
     }
     copy().then(
@@ -55,18 +56,6 @@ export function podLog(call: Call, runs: PodRuns): Stream {
       () => response.destroy(),
     )
   }
-}
-
-function drained(response: NodeJS.EventEmitter, signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    const settle = () => {
-      response.removeListener('drain', settle)
-      signal.removeEventListener('abort', settle)
-      resolve()
-    }
-    response.once('drain', settle)
-    signal.addEventListener('abort', settle)
-  })
 }
 
 function readTailLines(text: string | null, name: string): number | undefined {

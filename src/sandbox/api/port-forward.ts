@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { drained } from './drained.ts'
 import { readSpdyFrames, type SpdyFrame, spdyDataFrame, spdyPingFrame } from './spdy-server.ts'
 
 /** Opens a TCP connection to a port of the pod. */
@@ -96,16 +97,4 @@ class PortForward {
     this.#socket.write(spdyDataFrame(errorStream, Buffer.from(complaint), true))
     this.#socket.write(spdyDataFrame(stream, Buffer.alloc(0), true))
   }
-}
-
-function drained(target: Duplex): Promise<void> {
-  return new Promise(resolve => {
-    const settle = () => {
-      target.removeListener('drain', settle)
-      target.removeListener('close', settle)
-      resolve()
-    }
-    target.once('drain', settle)
-    target.once('close', settle)
-  })
 }
