@@ -40,6 +40,11 @@ export interface Dev {
   initContainer?: { image?: string; resources?: Resources }
   securityContext?: SecurityContext
   resources?: Resources
+  scheduling?: Scheduling
+  /** For the clone and its pods. */
+  metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> }
+  /** How long `up` waits for the dev pod to run; absent: as long as the person does. */
+  podTimeoutMs?: number
 }
 
 export interface SyncFolder {
@@ -72,5 +77,33 @@ export interface SecurityContext {
   runAsNonRoot?: boolean
   allowPrivilegeEscalation?: boolean
   readOnlyRootFilesystem?: boolean
+  privileged?: boolean
+  seccompProfile?: { type: 'RuntimeDefault' | 'Unconfined' | 'Localhost'; localhostProfile?: string }
+  seLinuxOptions?: { user?: string; role?: string; type?: string; level?: string }
   capabilities?: { add?: string[]; drop?: string[] }
+}
+
+/** Where the dev pod runs and as whom, in Kubernetes' own terms. */
+export interface Scheduling {
+  /** Replaces the original's, as `affinity` does. */
+  nodeSelector?: Record<string, string>
+  affinity?: Affinity
+  /** Beside the original's. */
+  tolerations?: Toleration[]
+  serviceAccount?: string
+  priorityClassName?: string
+}
+
+export interface Affinity {
+  nodeAffinity?: object
+  podAffinity?: object
+  podAntiAffinity?: object
+}
+
+export interface Toleration {
+  key?: string
+  operator?: 'Equal' | 'Exists'
+  value?: string
+  effect?: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute'
+  tolerationSeconds?: number
 }

@@ -2,7 +2,7 @@ import { entriesOf } from './entries.ts'
 import { Fields } from './fields.ts'
 import type { Dev, Resources, SecurityContext } from './manifest.ts'
 import { quoteText } from './quote-text.ts'
-import { asScalar, readBoolean, readExpanded, readWholeNumber } from './read-scalar.ts'
+import { asScalar, readBoolean, readChoice, readExpanded, readText, readWholeNumber } from './read-scalar.ts'
 import type { Reading } from './reading.ts'
 import { describeNode, type YamlMap, type YamlNode } from './yaml-node.ts'
 
@@ -88,19 +88,20 @@ function quantityHint(text: string): string {
 }
 
 const securityNumbers = ['runAsUser', 'runAsGroup', 'fsGroup'] as const
-const securityFlags = ['runAsNonRoot', 'allowPrivilegeEscalation', 'readOnlyRootFilesystem'] as const
+const securityFlags = ['runAsNonRoot', 'allowPrivilegeEscalation', 'readOnlyRootFilesystem', 'privileged'] as const
+const seLinuxFields = { user: 'read', role: 'read', type: 'read', level: 'read' } as const
 
 export function readSecurityContext(reading: Reading, fields: Fields): SecurityContext | undefined {
   const map = readMapField(reading, fields, 'securityContext')
   if (map === undefined) return undefined
   const parts = new Fields(reading, map)
   const known = Object.fromEntries(
-    [...securityNumbers, ...securityFlags, 'capabilities'].map(name => [name, 'read' as const]),
+    [...securityNumbers, ...securityFlags, 'capabilities', 'seccompProfile', 'seLinuxOptions'].map(name => [
+      name,
+      'read' as const,
+    ]),
   )
-  parts.complainAboutRest(
-    { ...known, privileged: 'later', seccompProfile: 'later', seLinuxOptions: 'later' },
-    'securityContext.',
-  )
+  parts.complainAboutRest(known, 'securityContext.')
   const context: SecurityContext = {}
   for (const name of securityNumbers) {
     const number = readWholeNumber(reading, parts, name)
@@ -111,7 +112,43 @@ export function readSecurityContext(reading: Reading, fields: Fields): SecurityC
     if (flag !== undefined) context[name] = flag
   }
   const capabilities = readCapabilities(reading, parts)
-  return capabilities === undefined ? context : { ...context, capabilities }
+  const seccompProfile = readSeccomp(reading, parts)
+  const seLinuxOptions = readSeLinux(reading, parts)
+  return {
+    ...context,
+    ...(capabilities !== undefined && { capabilities }),
+    ...(seccompProfile !== undefined && { seccompProfile }),
+    ...(seLinuxOptions !== undefined && { seLinuxOptions }),
+  }
+}
+
+function readSeccomp(reading: Reading, fields: Fields): SecurityContext['seccompProfile'] {
+  const map = readMapField(reading, fields, 'seccompProfile')
+  if (map === undefined) return undefined
+  const parts = new Fields(reading, map)
+  parts.complainAboutRest({ type: 'read', localhostProfile: 'read' }, 'securityContext.seccompProfile.')
+  const before = reading.complaints.errorCount
+  const type = readChoice(reading, parts, 'type', ['RuntimeDefault', 'Unconfined', 'Localhost'])
+  const localhostProfile = readText(reading, parts, 'localhostProfile')
+  if (reading.complaints.errorCount > before) return undefined
+  if (type === undefined) reading.complaints.error(map.at, '`seccompProfile` needs `type`', 'such as RuntimeDefault')
+  else if ((type === 'Localhost') === (localhostProfile !== undefined)) {
+    return { type, ...(localhostProfile !== undefined && { localhostProfile }) }
+  } else reading.complaints.error(map.at, '`localhostProfile` goes with `type: Localhost`, and with no other')
+  return undefined
+}
+
+function readSeLinux(reading: Reading, fields: Fields): SecurityContext['seLinuxOptions'] {
+  const map = readMapField(reading, fields, 'seLinuxOptions')
+  if (map === undefined) return undefined
+  const parts = new Fields(reading, map)
+  parts.complainAboutRest(seLinuxFields, 'securityContext.seLinuxOptions.')
+  const options: SecurityContext['seLinuxOptions'] = {}
+  for (const name of Object.keys(seLinuxFields) as (keyof typeof options)[]) {
+    const text = readText(reading, parts, name)
+    if (text !== undefined) options[name] = text
+  }
+  return Object.keys(options).length > 0 ? options : undefined
 }
 
 function readCapabilities(reading: Reading, fields: Fields): SecurityContext['capabilities'] {

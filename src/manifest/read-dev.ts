@@ -1,5 +1,4 @@
 import type { Position } from '../../syncer/base/errors.ts'
-import { entriesOf } from './entries.ts'
 import { devFields } from './field-names.ts'
 import type { Fields } from './fields.ts'
 import type { Complaint, Dev } from './manifest.ts'
@@ -8,14 +7,16 @@ import { readCommand } from './read-command.ts'
 import { readImage, readInitContainer, readMapField, readResources, readSecurityContext } from './read-container.ts'
 import { readEnvironment } from './read-environment.ts'
 import { readForwards } from './read-forward.ts'
-import { asScalar, readChoice, readText, readVital } from './read-scalar.ts'
+import { readLabels } from './read-labels.ts'
+import { readMetadata } from './read-metadata.ts'
+import { readChoice, readText, readVital, readWholeNumber } from './read-scalar.ts'
+import { readScheduling } from './read-scheduling.ts'
 import { readFolders } from './read-sync.ts'
+import { readTimeout } from './read-timeout.ts'
 import type { Reading } from './reading.ts'
 
 /** Kubernetes' DNS label, in which Okteto's names are written too. */
 const dnsLabel = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/
-const labelName = /^(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
-const labelValue = /^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/
 
 /** Where a dev comes from, and where to say that it cannot be used yet though nothing is wrong with it. */
 export interface DevSource {
@@ -48,6 +49,10 @@ export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource):
   const initContainer = readInitContainer(reading, fields)
   const securityContext = readSecurityContext(reading, fields)
   const resources = readResources(reading, fields)
+  const scheduling = readScheduling(reading, fields)
+  const metadata = readMetadata(reading, fields)
+  const podTimeoutMs = readTimeout(reading, fields)
+  warnOfReplicas(reading, fields)
   fields.complainAboutRest(devFields)
   if (name === undefined || reading.complaints.errorCount > before) return undefined
   const at = key?.at ?? fields.entry('name')!.keyAt
@@ -61,6 +66,9 @@ export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource):
     initContainer,
     securityContext,
     resources,
+    scheduling,
+    metadata,
+    podTimeoutMs,
   })
 }
 
@@ -104,6 +112,13 @@ function refuseDivert(reading: Reading, fields: Fields): void {
   reading.complaints.error(fields.entry('divert')!.keyAt, 'not acted on yet: divert', hint)
 }
 
+/** A dev is one container, whose folder is in step with the laptop's. */
+function warnOfReplicas(reading: Reading, fields: Fields): void {
+  const replicas = readWholeNumber(reading, fields, 'replicas')
+  if (replicas === undefined || replicas === 1) return
+  reading.complaints.warn(fields.entry('replicas')!.keyAt, 'has no effect here: replicas', 'a dev has one pod')
+}
+
 /** `selector`, which v1 files call `labels`. */
 function readSelector(reading: Reading, fields: Fields): Record<string, string> | undefined {
   const name = fields.value('selector') === undefined ? 'labels' : 'selector'
@@ -112,19 +127,10 @@ function readSelector(reading: Reading, fields: Fields): Record<string, string> 
   }
   const map = readMapField(reading, fields, name)
   if (map === undefined || map.pairs.length === 0) return undefined
-  const selector: Record<string, string> = {}
-  for (const { key, keyAt, value } of entriesOf(reading, map).values()) {
-    if (!labelName.test(key)) {
-      reading.complaints.error(keyAt, `${quoteText(key)} is not the name of a label`)
-      continue
-    }
-    const scalar = asScalar(reading, value, key)
-    const text = scalar?.isNull ? '' : scalar && reading.expandVital(scalar, scalar.text, 0, name)
-    if (scalar === undefined || text === undefined) continue
-    if (labelValue.test(text)) selector[key] = text
-    else reading.complaints.error(scalar.at, `${quoteText(scalar.text)} is not the value of a label`)
-  }
-  return selector
+  return readLabels(reading, map, {
+    what: 'label',
+    expand: scalar => reading.expandVital(scalar, scalar.text, 0, name),
+  })
 }
 
 function readLabel(reading: Reading, fields: Fields, name: string): string | undefined {

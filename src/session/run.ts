@@ -59,6 +59,7 @@ export class Session {
   #state: SessionState
   #cancelRetry = () => {}
   #stopWaking = () => {}
+  #podIsThere = () => {}
   #trouble: string | null = null
   #lostAt = 0
   #finish: (outcome: Outcome) => void = () => {}
@@ -248,6 +249,7 @@ export class Session {
     const { applied } = this.#swap
     if (!applied) return
     this.#pod.openFolders(applied)
+    this.#limitWait()
     try {
       await this.#swap.watchPod(news => this.#onPod(news))
     } catch (error) {
@@ -256,9 +258,21 @@ export class Session {
     }
   }
 
+  /** As long as the manifest lets the first pod take. */
+  #limitWait(): void {
+    const { podTimeoutMs, at } = this.#config.dev
+    if (podTimeoutMs === undefined) return
+    this.#podIsThere = this.#parts.timers.after(podTimeoutMs, () => {
+      const message = `the dev pod does not run after ${podTimeoutMs / 1_000} s${this.#trouble ? `: ${this.#trouble}` : ''}`
+      const hint = 'a longer `timeout` in the manifest waits longer, and none as long as you do'
+      this.#dispatch({ type: 'failed', error: new UserError('timeout', message, { at, hint }) })
+    })
+  }
+
   #onPod(news: DevPodNews): void {
     if (this.#over.signal.aborted) return
     if (news.state === 'running') {
+      this.#podIsThere()
       const isNew = news.pod.uid !== this.#state.pod?.uid
       if (isNew) this.#report({ type: 'pod', state: 'running', pod: news.pod.name, message: '' })
       this.#dispatch({ type: 'pod-running', pod: news.pod })
@@ -317,6 +331,7 @@ export class Session {
   }
 
   async #revert(): Promise<void> {
+    this.#podIsThere()
     this.#over.abort()
     try {
       await this.#swap.revert(this.#config.dev.name)
@@ -329,6 +344,7 @@ export class Session {
   async #end(outcome: Outcome): Promise<void> {
     this.#over.abort()
     this.#stopWaking()
+    this.#podIsThere()
     this.#cancelRetry()
     this.#detach()
     await this.#closing(async () => this.#pod.close())

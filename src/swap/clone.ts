@@ -5,6 +5,7 @@ import { titleOf } from './find-workload.ts'
 import { until } from './follow.ts'
 import { mergePatch } from './merge-patch.ts'
 import type { SwapPlan } from './plan.ts'
+import { podTemplate } from './pod-template.ts'
 import { marks, readRecord } from './record.ts'
 import type { Situation } from './situation.ts'
 import type { OnSwapEvent } from './swap-event.ts'
@@ -92,12 +93,28 @@ function isUpToDate(clone: KubeObject, plan: SwapPlan): boolean {
 
 function clonePatch(clone: KubeObject, plan: SwapPlan): object {
   const { uid, resourceVersion, annotations } = clone.metadata
-  const wanted = plan.clone.metadata.annotations ?? {}
+  const { annotations: wanted = {}, labels = {} } = plan.clone.metadata
   const isSame = annotations?.[marks.template] === wanted[marks.template] && clone.spec.replicas === 1
+  const { metadata: earlier } = podTemplate(clone)
   return {
-    metadata: { uid, resourceVersion, annotations: wanted },
+    metadata: {
+      uid,
+      resourceVersion,
+      labels: { ...dropped(clone.metadata.labels, earlier?.labels, labels), ...labels },
+      annotations: { ...dropped(annotations, earlier?.annotations, wanted), ...wanted },
+    },
     ...(!isSame && { spec: mergePatch(clone.spec, plan.clone.spec) }),
   }
+}
+
+/** What an earlier manifest put both on the clone and on its pods, and this one does not: with null, to be taken off. */
+function dropped(
+  marks: Record<string, string> = {},
+  ofPods: Record<string, string> = {},
+  wanted: Record<string, string>,
+): Record<string, null> {
+  const names = Object.keys(marks).filter(name => marks[name] === ofPods[name] && !(name in wanted))
+  return Object.fromEntries(names.map(name => [name, null]))
 }
 
 /** Somebody else's clone came between. */

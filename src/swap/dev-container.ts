@@ -43,11 +43,21 @@ export function devContainer(original: Container, dev: Dev, defaults: Resources)
   // its folder from the agent
   if (dev.image !== undefined && dev.workdir !== undefined) delete container.workingDir
   if (dev.environment.length > 0) container.env = mergeEnvironment(original.env ?? [], dev.environment)
-  const { fsGroup: _ofThePod, ...security } = dev.securityContext ?? {}
-  if (Object.keys(security).length > 0) container.securityContext = { ...original.securityContext, ...security }
+  const security = devSecurity(original, dev)
+  if (Object.keys(security).length > 0) container.securityContext = security
   const resources = devResources(original.resources ?? {}, dev.resources, defaults)
   if (Object.keys(resources).length > 0) container.resources = resources
   return container
+}
+
+/** What the manifest says of rights, on top of the original's; what cannot go with it is left out. */
+function devSecurity(original: Container, dev: Dev): Record<string, unknown> {
+  const { fsGroup: _ofThePod, ...wanted } = dev.securityContext ?? {}
+  const security: Record<string, unknown> = { ...original.securityContext, ...wanted }
+  if (wanted.privileged && wanted.allowPrivilegeEscalation === undefined) delete security.allowPrivilegeEscalation
+  // also where it is the pod that says so
+  if (wanted.runAsUser === 0 && wanted.runAsNonRoot === undefined) security.runAsNonRoot = false
+  return security
 }
 
 /** The container with the agent as its first process. */

@@ -4,6 +4,7 @@ import { type Container, devContainer, withAgent } from './dev-container.ts'
 import type { PlanInput } from './plan.ts'
 import { firstPodName, type PodTemplate } from './pod-template.ts'
 import { marks } from './record.ts'
+import { podMarks, scheduled } from './scheduling.ts'
 
 /** The clone's spec: the original's pod with `original`, its container, as the dev wants it. */
 export function cloneSpec(input: PlanInput, template: PodTemplate, original: Container, name: string): object {
@@ -39,13 +40,16 @@ function cloneTemplate(
     ...(input.assignsUsers && { assignsUsers: true }),
   })
   const dress = (each: Container) => (each.name === original.name ? withAgent(container, parts) : each)
-  const { labels, annotations } = template.metadata ?? {}
+  const { labels, annotations } = podMarks(template, dev)
   const claims = new Set(identity?.volumes.map(volume => volume.name))
   const volumes = (template.spec.volumes ?? []).filter(volume => !claims.has(volume.name))
   return {
-    metadata: { labels: { ...labels, ...identity?.labels, ...mark }, ...(annotations && { annotations }) },
+    metadata: {
+      labels: { ...labels, ...identity?.labels, ...mark },
+      ...(Object.keys(annotations).length > 0 && { annotations }),
+    },
     spec: {
-      ...template.spec,
+      ...scheduled(template.spec, dev.scheduling),
       ...identity?.spec,
       ...(Object.keys(podSecurity).length > 0 && { securityContext: podSecurity }),
       // ours first: where it cannot run, none of theirs (migrations, …) has had an effect

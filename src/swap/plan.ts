@@ -18,6 +18,7 @@ import {
   undoLabel,
   type WorkloadKind,
 } from './record.ts'
+import { schedulingWarnings } from './scheduling.ts'
 
 export interface PlanOptions {
   /** Node's image for the init container, from `agentImage()`. */
@@ -71,8 +72,12 @@ export function planSwap(input: PlanInput): SwapPlan {
     metadata: {
       name,
       ...(workload.metadata.namespace && { namespace: workload.metadata.namespace }),
-      labels: { [marks.clone]: name },
-      annotations: { [marks.record]: JSON.stringify(record), [marks.template]: hashOf(spec) },
+      labels: { ...dev.metadata?.labels, [marks.clone]: name },
+      annotations: {
+        ...dev.metadata?.annotations,
+        [marks.record]: JSON.stringify(record),
+        [marks.template]: hashOf(spec),
+      },
       ownerReferences: [
         {
           apiVersion: 'apps/v1',
@@ -90,7 +95,7 @@ export function planSwap(input: PlanInput): SwapPlan {
     clone,
     scalePatch: scalePatch(workload, record),
     record,
-    warnings: containerWarnings(original),
+    warnings: [...containerWarnings(original), ...schedulingWarnings(template, dev)],
     waitOldGone: sharesWithOld(workload),
   }
 }

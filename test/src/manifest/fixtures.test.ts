@@ -42,12 +42,7 @@ const fixtures: [file: string, devs: string[], warnings: string[]][] = [
   [
     'operator.v1.yml',
     ['controller | golang:1.16-buster | zsh | .:/usr/src/app | 2345:2345'],
-    [
-      '2:1 not acted on yet: autocreate',
-      '11:1 not acted on yet: volumes',
-      '18:1 not acted on yet: secrets',
-      '20:1 not acted on yet: serviceAccount',
-    ],
+    ['2:1 not acted on yet: autocreate', '11:1 not acted on yet: volumes', '18:1 not acted on yet: secrets'],
   ],
   [
     'workdir-only.v1.yml',
@@ -59,18 +54,14 @@ const fixtures: [file: string, devs: string[], warnings: string[]][] = [
     [
       'api | python:3.6 | sh -c # wait for the database\nuntil nc -z postgres 5432; do sleep 1; done\nexec python manage.py runserver\n | .:/srv/api',
     ],
-    ['11:1 not acted on yet: volumes', '15:1 not acted on yet: annotations'],
+    ['11:1 not acted on yet: volumes'],
   ],
   [
     'go.v2.yml',
     ['hello-world | okteto/golang:1 | bash | .:/usr/src/app | 2345:2345'],
     ['1:1 not acted on yet: build', '4:1 not acted on yet: deploy', '12:5 not acted on yet: volumes'],
   ],
-  [
-    'fuse.v2.yml',
-    ['storage | python:3.11 | sleep infinity | .:/workspace'],
-    ['7:7 not acted on yet: securityContext.privileged', '12:5 not acted on yet: metadata'],
-  ],
+  ['fuse.v2.yml', ['storage | python:3.11 | sleep infinity | .:/workspace'], []],
   [
     'build-image.v2.yml',
     ['admin | - | sh -c make run | .:/go/src/admin'],
@@ -84,7 +75,6 @@ const fixtures: [file: string, devs: string[], warnings: string[]][] = [
       '21:1 not acted on yet: external',
       '24:1 not acted on yet: test',
       '29:12 the variable OKTETO_BUILD_ADMIN_IMAGE is not set; it stands for nothing here',
-      '33:5 not acted on yet: timeout',
     ],
   ],
   [

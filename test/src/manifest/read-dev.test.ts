@@ -178,7 +178,6 @@ describe('selector, container, image and the like', () => {
     const dev = loadDev('securityContext: {privileged: true, runAsUser: 0, other: 1}\nselector: {a: b}\nlabels: {c: d}')
     expect(dev).toMatchObject({ securityContext: { runAsUser: 0 }, selector: { a: 'b' } })
     expect(dev.warnings).toEqual([
-      '3:23 not acted on yet: securityContext.privileged',
       '3:55 unknown field `other`; it is passed over',
       '5:5 has no effect here: labels, beside `selector`',
     ])

@@ -247,6 +247,33 @@ describe('a start that does not get there', () => {
     await expectClosed(begun)
   })
 
+  test('a pod that takes longer than the manifest lets it is given up, and the swap undone', async () => {
+    const begun = begin({ dev: { ...configOf().dev, podTimeoutMs: 5_000 } })
+    await expect.poll(() => begun.parts.log).toContain('watch')
+    begun.parts.tell({ state: 'pending', name: 'web-podswap-1', message: 'no node has a GPU' })
+    await begun.parts.clock.advance(5_000)
+    const { reason, cluster } = await begun.session.done
+    expect(cluster).toBe('reverted')
+    expect(reason).toMatchObject({
+      kind: 'failed',
+      error: {
+        code: 'timeout',
+        message: 'the dev pod does not run after 5 s: web-podswap-1: no node has a GPU',
+      },
+    })
+    await expectClosed(begun)
+  })
+
+  test('a pod that runs in time is not', async () => {
+    const begun = begin({ dev: { ...configOf().dev, podTimeoutMs: 5_000 } })
+    await toSync(begun)
+    await begun.parts.clock.advance(6_000)
+    expect(begun.phase()).toBe('first-sync')
+    begun.session.interrupt('SIGINT')
+    await begun.session.done
+    await expectClosed(begun)
+  })
+
   test('a port that the one who was taken over from still has is waited for', async () => {
     const begun = begin({}, parts => {
       parts.tookOver = true
