@@ -45,6 +45,10 @@ export interface Dev {
   metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> }
   /** How long `up` waits for the dev pod to run; absent: as long as the person does. */
   podTimeoutMs?: number
+  /** Which of the original's probes are kept; absent: none. */
+  probes?: ('liveness' | 'readiness' | 'startup')[]
+  /** Which of the original's hooks are kept; absent: none. */
+  lifecycle?: ('postStart' | 'preStop')[]
 }
 
 export interface SyncFolder {

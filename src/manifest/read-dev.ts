@@ -3,6 +3,7 @@ import { devFields } from './field-names.ts'
 import type { Fields } from './fields.ts'
 import type { Complaint, Dev } from './manifest.ts'
 import { quoteText } from './quote-text.ts'
+import { readLifecycle, readProbes } from './read-checks.ts'
 import { readCommand } from './read-command.ts'
 import { readImage, readInitContainer, readMapField, readResources, readSecurityContext } from './read-container.ts'
 import { readEnvironment } from './read-environment.ts'
@@ -53,6 +54,8 @@ export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource):
   const metadata = readMetadata(reading, fields)
   const podTimeoutMs = readTimeout(reading, fields)
   warnOfReplicas(reading, fields)
+  const probes = readProbes(reading, fields)
+  const lifecycle = readLifecycle(reading, fields)
   fields.complainAboutRest(devFields)
   if (name === undefined || reading.complaints.errorCount > before) return undefined
   const at = key?.at ?? fields.entry('name')!.keyAt
@@ -69,6 +72,8 @@ export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource):
     scheduling,
     metadata,
     podTimeoutMs,
+    probes,
+    lifecycle,
   })
 }
 

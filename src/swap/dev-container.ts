@@ -2,6 +2,7 @@ import { UserError } from '../../syncer/base/errors.ts'
 import { podLayout } from '../../syncer/base/pod-layout.ts'
 import { type AgentParts, agentEphemeralStorageBytes, agentMemoryBytes } from '../agent/pod-parts.ts'
 import type { Dev, Resources } from '../manifest/manifest.ts'
+import { withKeptChecks } from './checks.ts'
 import { addBytes } from './quantity.ts'
 
 /** A container of a pod template; only what we touch is named. */
@@ -29,10 +30,9 @@ export function chooseContainer(containers: Container[], dev: Dev, workload: str
   })
 }
 
-/** The container as the dev wants it, without the agent's parts: image, environment, limits, no probes and hooks. */
+/** The container as the dev wants it, without the agent's parts: image, environment, limits, probes and hooks. */
 export function devContainer(original: Container, dev: Dev, defaults: Resources): Container {
-  const container = { ...original }
-  for (const field of [...probeFields, 'lifecycle', 'args']) delete container[field]
+  const { args: _ofTheCommand, ...container } = withKeptChecks(original, dev)
   if (dev.image !== undefined) {
     container.image = dev.image
     // another image, another policy: the cluster's default for it
@@ -71,18 +71,6 @@ export function withAgent(container: Container, parts: AgentParts): Container {
     })
   }
   return { ...container, command: parts.command, volumeMounts: [...volumeMounts, parts.volumeMount] }
-}
-
-const probeFields = ['livenessProbe', 'readinessProbe', 'startupProbe']
-
-/** What a person should know of what is off. */
-export function containerWarnings(original: Container): string[] {
-  const warnings: string[] = []
-  if (probeFields.some(field => original[field])) {
-    warnings.push(`the probes of ${original.name} are off: Services send it traffic before the app listens`)
-  }
-  if (original.lifecycle) warnings.push(`the lifecycle hooks of ${original.name} are off`)
-  return warnings
 }
 
 /** In place where the name is known, so that `$(NAME)` in later values still finds it; new ones at the end. */

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { KubeObject, ManagedField } from '../cluster/cluster.ts'
 import type { Dev, Resources } from '../manifest/manifest.ts'
+import { checkWarnings } from './checks.ts'
 import { cloneNames } from './clone-name.ts'
-import { chooseContainer, containerWarnings } from './dev-container.ts'
+import { chooseContainer } from './dev-container.ts'
 import { ownersOf } from './field-owners.ts'
 import { cloneSpec } from './plan-clone.ts'
 import { podTemplate, sharesWithOld } from './pod-template.ts'
@@ -95,7 +96,7 @@ export function planSwap(input: PlanInput): SwapPlan {
     clone,
     scalePatch: scalePatch(workload, record),
     record,
-    warnings: [...containerWarnings(original), ...schedulingWarnings(template, dev)],
+    warnings: [...checkWarnings(original, dev), ...schedulingWarnings(template, dev)],
     waitOldGone: sharesWithOld(workload),
   }
 }

@@ -92,7 +92,7 @@ const fixtures: [file: string, devs: string[], warnings: string[]][] = [
   [
     'hybrid.v2.yml',
     ['backend | node:18 | sh -c node --watch index.js | .:/app'],
-    ['3:11 not acted on yet: mode: hybrid; frontend is left out', '13:5 not acted on yet: probes'],
+    ['3:11 not acted on yet: mode: hybrid; frontend is left out'],
   ],
   [
     'laravel.v1.yml',

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest'
+import { devErrors, load, loadDev } from './laptop.ts'
+
+describe('probes', () => {
+  it.each<[string, string[] | undefined]>([
+    ['image: x', undefined],
+    ['probes: false', undefined],
+    ['probes: {}', undefined],
+    ['probes: true', ['liveness', 'readiness', 'startup']],
+    ['probes: {readiness: true}', ['readiness']],
+    ['probes: {liveness: true, readiness: false, startup: true}', ['liveness', 'startup']],
+    ['healthchecks: true', ['liveness', 'readiness', 'startup']],
+    ['healthchecks: false', undefined],
+  ])('%j', (fields, probes) => {
+    const dev = loadDev(fields)
+    expect(dev.probes).toEqual(probes)
+    expect(dev.warnings).toEqual([])
+  })
+
+  it('win over v1’s `healthchecks`', () => {
+    const dev = load('name: web\nhealthchecks: true\nprobes: {liveness: true}\n')
+    expect(dev.devs[0]?.probes).toEqual(['liveness'])
+    expect(dev.warnings.map(({ message }) => message)).toEqual(['has no effect here: healthchecks, beside `probes`'])
+  })
+
+  it('must be true or false', () => {
+    expect(devErrors('probes: [readiness]')).toEqual(['3:13 `probes` must be a single value, not a list'])
+    expect(devErrors('probes: {readiness: maybe}')).toEqual(['3:25 `readiness` must be true or false, not "maybe"'])
+    expect(loadDev('probes: {rediness: true}')).toMatchObject({
+      warnings: ['3:14 unknown field `rediness`; it is passed over'],
+    })
+  })
+})
+
+describe('lifecycle', () => {
+  it.each<[string, string[] | undefined]>([
+    ['lifecycle: false', undefined],
+    ['lifecycle: true', ['postStart', 'preStop']],
+    ['lifecycle: {preStop: true}', ['preStop']],
+  ])('%j', (fields, lifecycle) => {
+    const dev = loadDev(fields)
+    expect(dev.lifecycle).toEqual(lifecycle)
+    expect(dev.warnings).toEqual([])
+  })
+})
