@@ -45,7 +45,7 @@ export interface ManagedField {
   subresource?: string
 }
 
-/** The kinds that podswap reads or writes. */
+/** The kinds that podswap reads or writes; the last four only to say that it cannot swap them. */
 export type Kind =
   | 'Deployment'
   | 'StatefulSet'
@@ -57,6 +57,10 @@ export type Kind =
   | 'PersistentVolumeClaim'
   | 'Lease'
   | 'HorizontalPodAutoscaler'
+  | 'DaemonSet'
+  | 'Job'
+  | 'CronJob'
+  | 'Rollout'
 
 export interface WriteOptions {
   dryRun?: boolean

@@ -3,6 +3,7 @@ import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import { selectorText } from './follow.ts'
 import { marks, type WorkloadKind } from './record.ts'
+import { findRefusedKind } from './refused-kind.ts'
 
 const kinds: WorkloadKind[] = ['Deployment', 'StatefulSet']
 
@@ -70,51 +71,22 @@ export async function inBoth<T>(ask: (kind: WorkloadKind) => Promise<T>): Promis
 
 async function notFound(cluster: Cluster, dev: Dev, signal: AbortSignal): Promise<UserError> {
   const where = `in the namespace ${cluster.namespace} (context ${cluster.context})`
-  if (!dev.selector) {
-    const other = await refusedKind(cluster, dev, signal)
-    if (other) return other
-  }
+  const { refusal, unread } = await findRefusedKind(cluster, dev, signal)
+  if (refusal) return refusal
   const workloads = (await inBoth(kind => cluster.list(kind, { signal }))).flat()
   const names = workloads.filter(({ metadata }) => !metadata.labels?.[marks.clone]).map(titleOf)
   const near = dev.selector ? names.slice(0, 8) : nearest(dev.name, names)
-  const hint = near.length > 0 ? `there is ${near.join(', ')}` : 'the namespace has no Deployment and no StatefulSet'
+  const there = near.length > 0 ? `there is ${near.join(', ')}` : 'the namespace has no Deployment and no StatefulSet'
+  const hint =
+    unread.length > 0
+      ? `${there}\nwhether it is a ${listed(unread)} you have no right to see; podswap swaps none`
+      : there
   const what = dev.selector ? `matches ${describe(dev)}` : `is called ${dev.name}`
   return new UserError('not-found', `no Deployment or StatefulSet ${what} ${where}`, { at: dev.at, hint })
 }
 
-/** What cannot be swapped cannot be read either (no right); its pods name it. */
-async function refusedKind(cluster: Cluster, dev: Dev, signal: AbortSignal): Promise<UserError | undefined> {
-  const { name, at } = dev
-  for (const pod of await cluster.list('Pod', { signal })) {
-    const kind = await kindBehind(cluster, pod, name, signal)
-    if (!kind) continue
-    return new UserError('unsupported', `${kind} ${name} cannot be swapped: it is not a Deployment or StatefulSet`, {
-      at,
-      hint: refusalHints[kind] ?? 'give your code a Deployment of its own to develop in, with the same environment',
-    })
-  }
-  return undefined
-}
-
-/** The kind of what is called so and made this pod. */
-async function kindBehind(cluster: Cluster, pod: KubeObject, name: string, signal: AbortSignal) {
-  const owner = pod.metadata.ownerReferences?.find(({ controller }) => controller)
-  if (!owner) return pod.metadata.name === name ? 'Pod' : undefined
-  if (!owner.name.startsWith(name)) return undefined
-  const rest = owner.name.slice(name.length)
-  if (owner.kind === 'Job' && /^-\d+$/.test(rest)) return 'CronJob'
-  if (rest === '') return kinds.includes(owner.kind as WorkloadKind) ? undefined : owner.kind
-  if (owner.kind !== 'ReplicaSet') return undefined
-  const set = await cluster.find('ReplicaSet', owner.name, { signal })
-  const above = set?.metadata.ownerReferences?.find(({ controller }) => controller)
-  return above?.name === name && above.kind !== 'Deployment' ? above.kind : undefined
-}
-
-const refusalHints: Record<string, string> = {
-  Pod: 'nothing would bring a bare pod back: make it a Deployment',
-  CronJob: 'run its image in a Deployment to develop it, and start the job’s command with `podswap exec`',
-  Job: 'run its image in a Deployment to develop it, and start the job’s command with `podswap exec`',
-  Rollout: 'Argo owns its ReplicaSets: develop in a Deployment (`workloadRef` can point the Rollout at one)',
+function listed(kinds: string[]): string {
+  return kinds.length > 1 ? `${kinds.slice(0, -1).join(', ')} or ${kinds.at(-1)}` : kinds.join()
 }
 
 /** Those that a slip of the finger may have meant, the likeliest first; else all, up to eight. */

@@ -400,14 +400,35 @@ describe.skipIf(!real)('volumes', () => {
     }
     const claimsBefore = await claims()
     expect(claimsBefore).toHaveLength(2)
+    // the first claim's writers: the original's first pod, and the clone's
+    const stop = new AbortController()
+    const writers = new Set<string>()
+    const overlaps: string[] = []
+    const watching = stage.cluster.watch(
+      'Pod',
+      { labelSelector: 'statefulset.kubernetes.io/pod-name=db-0', signal: stop.signal },
+      ({ type, object }) => {
+        const uid = object.metadata.uid ?? ''
+        if (type === 'DELETED') writers.delete(uid)
+        else writers.add(uid)
+        if (writers.size > 1) overlaps.push([...writers].join())
+      },
+    )
     const { pod } = await stage.upAndRunning({ name: 'db' })
     expect(await stage.exec(pod.name, 'db', 'sh', '-c', 'cat /data/log; hostname')).toBe('db-0\ndb-0\n')
+    expect((await stage.cluster.get('Pod', pod.name)).metadata.labels).toMatchObject({
+      'statefulset.kubernetes.io/pod-name': 'db-0',
+      'apps.kubernetes.io/pod-index': '0',
+    })
     expect(await claims()).toEqual(claimsBefore)
     expect(await stage.trial.down({ kind: 'StatefulSet', name: 'db' })).toMatchObject({
       state: 'reverted',
       replicas: 2,
       isReady: true,
     })
+    stop.abort()
+    await watching
+    expect(overlaps).toEqual([])
     expect(await claims()).toEqual(claimsBefore)
     await expectUntouched(stage.cluster, before)
   })

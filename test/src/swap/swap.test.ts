@@ -480,6 +480,41 @@ describe('an up that cannot be', () => {
     })
   })
 
+  it.each(['DaemonSet', 'Job', 'CronJob', 'Rollout'] as const)('knows a %s that has no pod', async kind => {
+    cluster.put(kind, { metadata: { name: 'web', labels: { app: 'web' } }, spec: {} }, 'x')
+    const refusal = { code: 'unsupported', message: expect.stringContaining(`${kind} web`), hint: expect.any(String) }
+    await expect(trial.up()).rejects.toMatchObject(refusal)
+    await expect(trial.up({ dev: dev({ selector: { app: 'web' } }) })).rejects.toMatchObject(refusal)
+    await expect(trial.up({ dev: dev({ name: 'api' }) })).rejects.toMatchObject({ code: 'not-found' })
+  })
+
+  it('knows by a selector what made the pods that it finds', async () => {
+    cluster.controllers.stop()
+    const owner = { apiVersion: 'apps/v1', kind: 'DaemonSet', name: 'logs', uid: 'u1', controller: true }
+    cluster.put(
+      'Pod',
+      { metadata: { name: 'logs-1', labels: { app: 'logs' }, ownerReferences: [owner] }, spec: {} },
+      'x',
+    )
+    await expect(trial.up({ dev: dev({ selector: { app: 'logs' } }) })).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringContaining('DaemonSet logs'),
+    })
+  })
+
+  it('says what it may not see', async () => {
+    const find = cluster.find.bind(cluster)
+    cluster.find = async (kind, ...rest) => {
+      if (kind === 'CronJob' || kind === 'Rollout') throw new UserError('forbidden', 'no right')
+      if (kind === 'Job') throw new UserError('unreachable', 'no answer')
+      return find(kind, ...rest)
+    }
+    await expect(trial.up()).rejects.toMatchObject({
+      code: 'not-found',
+      hint: expect.stringMatching(/whether it is a CronJob or Rollout you have no right to see; podswap swaps none$/),
+    })
+  })
+
   it('knows an Argo Rollout by its ReplicaSet, and a deleted Deployment’s last pods as nothing', async () => {
     cluster.controllers.stop()
     const owned = (kind: string, name: string) => [{ apiVersion: 'x', kind, name, uid: name, controller: true }]
