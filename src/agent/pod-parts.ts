@@ -1,4 +1,4 @@
-import { podLayout } from '../../syncer/base/pod-layout.ts'
+import { nodeCommand, podLayout } from '../../syncer/base/pod-layout.ts'
 import type { Resources } from '../manifest/manifest.ts'
 
 /** What the agent's memory adds to the dev container's own request and limit. */
@@ -7,6 +7,12 @@ export const agentMemoryBytes = 256 * 1024 * 1024
 export const agentEphemeralStorageBytes = 512 * 1024 * 1024
 /** Keeps the agent's heap well below {@link agentMemoryBytes}: on cgroup v2 an OOM kills the whole container. */
 export const agentHeapMegabytes = 160
+
+/**
+ * A node's kube-proxy leaves a pod that ends out of a Service's ways within a second by default (`iptables.minSyncPeriod`).
+ * Until then it leads new connections there, and where nothing is any more they hang for seconds.
+ */
+const lingerMs = 1_500
 
 /** Name of our init container and of our volume in the dev pod. */
 export const agentPartName = 'podswap-agent'
@@ -52,6 +58,8 @@ export interface AgentParts {
   volumeMount: { name: string; mountPath: string }
   /** Replaces the dev container's `command`; its `args` must be removed. */
   command: string[]
+  /** For a `preStop` hook: holds the end of the container back, so that it still answers whom a Service sends there. */
+  linger: string[]
 }
 
 /** The pieces of the dev pod that deliver the agent and run it as the first process. */
@@ -73,6 +81,7 @@ export function agentParts(options: AgentPartsOptions): AgentParts {
     volume: { name: agentPartName, emptyDir: {} },
     volumeMount,
     command: bootCommand(),
+    linger: nodeCommand('-e', `setTimeout(() => {}, ${lingerMs})`),
   }
 }
 

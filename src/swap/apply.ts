@@ -7,7 +7,7 @@ import { awaitDeleted, placeClone } from './clone.ts'
 import { titleOf } from './find-workload.ts'
 import { awaitOldGone } from './old-pod.ts'
 import { type PlanInput, planSwap } from './plan.ts'
-import { marks, type SwapRecord, sessionLabel, undoLabel, type WorkloadKind } from './record.ts'
+import { isBeingUndone, marks, type SwapRecord, sessionLabel, undoLabel, type WorkloadKind } from './record.ts'
 import type { OnSwapEvent } from './swap-event.ts'
 
 export interface AppliedSwap {
@@ -81,7 +81,8 @@ export async function applyClaim(cluster: Cluster, claim: SwapClaim, signal: Abo
     },
     original: workload,
     renew: async (original, { scaleDown, signal }) => {
-      // a `down` stops the clone before it restores the original
+      // a `down` takes the session's label off, or stops the clone, before it restores the original
+      if (isBeingUndone(original)) return 'over'
       const placed = await cloneNow(signal)
       if (placed?.spec.replicas !== 1 || placed.metadata.deletionTimestamp) return 'over'
       if (scaleDown) {

@@ -60,8 +60,8 @@ function devSecurity(original: Container, dev: Dev): Record<string, unknown> {
   return security
 }
 
-/** The container with the agent as its first process. */
-export function withAgent(container: Container, parts: AgentParts): Container {
+/** The container with the agent as its first process. `lingers`: it ends only when no Service leads to it any more. */
+export function withAgent(container: Container, parts: AgentParts, { lingers }: { lingers: boolean }): Container {
   const { volumeMounts = [] } = container
   const home = `${podLayout.home}/`
   const taken = volumeMounts.find(({ mountPath }) => `${mountPath}/`.startsWith(home))
@@ -70,7 +70,12 @@ export function withAgent(container: Container, parts: AgentParts): Container {
       hint: `podswap needs ${podLayout.home} for itself`,
     })
   }
-  return { ...container, command: parts.command, volumeMounts: [...volumeMounts, parts.volumeMount] }
+  return {
+    ...container,
+    command: parts.command,
+    volumeMounts: [...volumeMounts, parts.volumeMount],
+    ...(lingers && { lifecycle: { preStop: { exec: { command: parts.linger } } } }),
+  }
 }
 
 /** In place where the name is known, so that `$(NAME)` in later values still finds it; new ones at the end. */

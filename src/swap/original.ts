@@ -1,9 +1,9 @@
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { clonesSelector, isDrained } from './clone-gone.ts'
 import { titleOf } from './find-workload.ts'
-import { type Topic, until } from './follow.ts'
-import { replicaFailure } from './pod-trouble.ts'
-import type { WorkloadKind } from './record.ts'
+import { selectorText, type Topic, until } from './follow.ts'
+import { podTrouble, replicaFailure } from './pod-trouble.ts'
+import { marks, type WorkloadKind } from './record.ts'
 import type { OnSwapEvent } from './swap-event.ts'
 
 interface Awaiting {
@@ -60,6 +60,41 @@ export async function awaitOriginal(
     return isReady && pods.length + sets.length === 0 ? true : undefined
   })
   return { isReady, pods, isRefused }
+}
+
+/**
+ * Returns when a pod of the restored original is Ready, and it may as well: when one of them cannot be without what the
+ * clone's pod uses up (quota, a node), or will not be. It ends, too, after the time.
+ */
+export async function awaitAnswering(
+  cluster: Cluster,
+  workload: KubeObject,
+  { timeoutMs, signal, on }: { timeoutMs: number; signal: AbortSignal; on: OnSwapEvent },
+): Promise<void> {
+  if (workload.spec.replicas === 0) return
+  const { metadata, spec } = workload
+  const topics: Topic[] = [
+    { kind: workload.kind as WorkloadKind, fieldSelector: `metadata.name=${metadata.name}` },
+    { kind: 'Pod', labelSelector: `${selectorText(spec.selector)},!${marks.clone}` },
+  ]
+  let told = ''
+  await until(cluster, topics, { signal, timeoutMs }, ([workloads = [], pods = []]) => {
+    const [current] = workloads
+    if (current?.metadata.uid !== metadata.uid) return true
+    const { isReady, ...progress } = progressOf(workload, current as KubeObject)
+    if (isReady || progress.ready > 0 || current?.spec.replicas === 0 || progress.message || pods.some(isStuck))
+      return true
+    if (told !== JSON.stringify(progress)) on({ type: 'waiting-original', workload: titleOf(workload), ...progress })
+    told = JSON.stringify(progress)
+    return undefined
+  })
+}
+
+/** It waits for a node, or for something that does not come by waiting. */
+function isStuck(pod: KubeObject): boolean {
+  if (pod.metadata.deletionTimestamp) return false
+  const containers: { name: string }[] = pod.spec.containers
+  return containers.some(({ name }) => (podTrouble(pod, name)?.patience ?? 'none') !== 'none')
 }
 
 function progressOf(restored: KubeObject, current: KubeObject) {

@@ -2,7 +2,7 @@ import { agentParts, type KubeSecurityContext } from '../agent/pod-parts.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import { type Container, devContainer, withAgent } from './dev-container.ts'
 import type { PlanInput } from './plan.ts'
-import { firstPodName, type PodTemplate } from './pod-template.ts'
+import { firstPodName, type PodTemplate, sharesWithOld } from './pod-template.ts'
 import { marks } from './record.ts'
 import { podMarks, scheduled } from './scheduling.ts'
 
@@ -39,7 +39,9 @@ function cloneTemplate(
     ...(dev.initContainer?.resources && { resources: dev.initContainer.resources }),
     ...(input.assignsUsers && { assignsUsers: true }),
   })
-  const dress = (each: Container) => (each.name === original.name ? withAgent(container, parts) : each)
+  // where both share something the original waits for its end
+  const lingers = !sharesWithOld(workload)
+  const dress = (each: Container) => (each.name === original.name ? withAgent(container, parts, { lingers }) : each)
   const { labels, annotations } = podMarks(template, dev)
   const claims = new Set(identity?.volumes.map(volume => volume.name))
   const volumes = (template.spec.volumes ?? []).filter(volume => !claims.has(volume.name))

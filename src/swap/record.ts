@@ -81,6 +81,11 @@ export function readSession(workload: KubeObject): { session: string; ownerTag: 
     : { session: label.slice(0, dot), ownerTag: label.slice(dot + 1) }
 }
 
+/** A `down` puts it back, and lets its clone run until it answers: it takes the session's label off first. */
+export function isBeingUndone(workload: KubeObject): boolean {
+  return readUndo(workload) !== undefined && readSession(workload) === undefined
+}
+
 export function ownerTag(owner: string): string {
   return createHash('sha256').update(owner).digest('hex').slice(0, 8)
 }

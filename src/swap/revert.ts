@@ -4,13 +4,14 @@ import { cloneNames } from './clone-name.ts'
 import { ownersOf, withOwners } from './field-owners.ts'
 import { titleOf } from './find-workload.ts'
 import { dropLease } from './lease.ts'
-import { awaitOriginal } from './original.ts'
+import { awaitAnswering, awaitOriginal } from './original.ts'
 import { sharesWithOld } from './pod-template.ts'
 import {
   fieldManager,
   isRecordOf,
   marks,
   readRecord,
+  readSession,
   readUndo,
   type Undo,
   undoLabel,
@@ -41,14 +42,16 @@ export interface Reverted {
 }
 
 const readyMsDefault = 120_000
+/** A dev pod that answers is kept for so long until the original does. */
+const handOverMs = 30_000
 /** Of a controller that backs off. */
 const asksMax = 2
 
 /**
- * Puts a workload back, from what the cluster says alone. The clone goes to 0 first and is deleted last, so that its
- * record outlives everything that needs it: any crash in between leaves what the next call wants, and twice is as good
- * as once. Fails where the cluster refuses, or with `timeout` where the clone's pod does not let go of a volume that
- * both use.
+ * Puts a workload back, from what the cluster says alone. The dev pod goes when the original answers, so that somebody
+ * always does; but first, where both share something. The clone is deleted last, so that its record outlives everything
+ * that needs it: any crash in between leaves what the next call wants, and twice is as good as once. Fails where the
+ * cluster refuses, or with `timeout` where the clone's pod does not let go of a volume that both use.
  */
 export async function revertSwap(
   cluster: Cluster,
@@ -86,12 +89,17 @@ interface Found {
 /** The workload as it is after that. */
 async function undo(cluster: Cluster, found: Found, options: RevertOptions): Promise<KubeObject> {
   const { workload, clones, names } = found
-  const { signal, on } = options
+  const { signal, on, readyMs = readyMsDefault } = options
   const record = clones.map(readRecord).find(record => isRecordOf(record, workload))
   const kept = await keepRecord(cluster, workload, clones, signal)
-  await stopClones(cluster, clones, signal)
+  const isHandedOver = !sharesWithOld(workload) && clones.some(isAnswering)
+  if (!isHandedOver) await stopClones(cluster, clones, signal)
   if (sharesWithOld(workload)) await awaitCloneGone(cluster, { cloneNames: names, workload, signal, on })
-  const restored = await restore(cluster, kept, options)
+  const restored = await restore(cluster, kept, { ...options, isHandedOver })
+  if (isHandedOver) {
+    await awaitAnswering(cluster, restored, { timeoutMs: Math.min(readyMs, handOverMs), signal, on })
+    await stopClones(cluster, clones, signal)
+  }
   const clean = await removeMarks(cluster, restored, record?.owners ?? [], signal)
   await deleteClones(cluster, clones, options)
   return clean
@@ -152,14 +160,28 @@ async function deleteClones(cluster: Cluster, clones: KubeObject[], { signal, on
   }
 }
 
-/** A value other than 0 is what somebody wants meanwhile: it stays. */
-async function restore(cluster: Cluster, workload: KubeObject, { signal, on }: RevertOptions): Promise<KubeObject> {
+/** Its dev pod takes requests. */
+function isAnswering({ spec, status, metadata }: KubeObject): boolean {
+  return spec.replicas > 0 && status?.readyReplicas > 0 && !metadata.deletionTimestamp
+}
+
+/**
+ * A value other than 0 is what somebody wants meanwhile: it stays. Where the clone still runs, the session's label goes
+ * first of all: it tells a session that lives elsewhere that this is no scaling up to fight (`isBeingUndone`).
+ */
+async function restore(
+  cluster: Cluster,
+  workload: KubeObject,
+  { signal, on, isHandedOver = false }: RevertOptions & { isHandedOver?: boolean },
+): Promise<KubeObject> {
   let isTold = false
   const restored = await patchAfresh(cluster, workload, signal, current => {
     const undo = readUndo(current)
     const spec = undo && restoredSpec(current, undo)
     isTold ||= spec !== undefined
-    return spec && { spec }
+    const isSession = isHandedOver && undo !== undefined && readSession(current) !== undefined
+    if (!spec && !isSession) return undefined
+    return { ...(spec && { spec }), ...(isSession && { metadata: { labels: { [marks.session]: null } } }) }
   })
   if (isTold) on({ type: 'restored', workload: titleOf(restored), replicas: restored.spec.replicas })
   return restored

@@ -9,6 +9,7 @@ import type { SwapEvent } from '../../../src/swap/swap-event.ts'
 import { templateChanges } from '../../../src/swap/template-changes.ts'
 import { UserError } from '../../../syncer/base/errors.ts'
 import { MemoryCluster } from '../cluster/memory-cluster.ts'
+import { running } from '../cluster/memory-controllers.ts'
 import { type Fault, FaultyCluster } from './faulty-cluster.ts'
 import { dev, webDeployment } from './shapes.ts'
 import { expectUntouched, ready, Trial } from './trial.ts'
@@ -50,6 +51,23 @@ const release = (value: string) => {
 const types = () => told.map(({ type }) => type)
 
 describe('while a workload is swapped', () => {
+  it('a down from elsewhere, which lets the dev pod run until the original answers, is not fought', async () => {
+    const swap = await trial.up()
+    await ready(cluster, 'Deployment', 'web-podswap')
+    void follow(swap)
+    let isHeld = true
+    cluster.controllers.behave = pod =>
+      isHeld && !pod.metadata.labels?.[marks.clone] ? { phase: 'Pending' } : running(pod)
+    const down = trial.down()
+    await expect.poll(() => trial.types()).toContain('waiting-original')
+    release('2')
+    expect(web().spec.replicas).toBe(2)
+    isHeld = false
+    cluster.controllers.changed()
+    expect(await down).toMatchObject({ isReady: true, replicas: 2, leftovers: [] })
+    expect(types()).toEqual([])
+  })
+
   it('a new pod template goes to the clone, and one line says what is new', async () => {
     const swap = await trial.up({ dev: dev({ image: 'dev:1' }) })
     await ready(cluster, 'Deployment', 'web-podswap')

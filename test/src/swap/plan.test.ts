@@ -176,14 +176,23 @@ describe('the dev container', () => {
     const original = webDeployment({
       container: { livenessProbe: {}, readinessProbe: {}, startupProbe: {}, lifecycle: { preStop: {} } },
     })
-    for (const field of ['livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle']) {
+    for (const field of ['livenessProbe', 'readinessProbe', 'startupProbe']) {
       expect(container(original)).not.toHaveProperty(field)
     }
+    expect(container(original).lifecycle).toEqual(container(webDeployment()).lifecycle)
     expect(plan(original).warnings).toEqual([
       'the probes of app are off: Services send it traffic before the app listens',
       'the lifecycle hooks of app are off',
     ])
     expect(plan(webDeployment()).warnings).toEqual([])
+  })
+
+  it('answers a while longer when it ends, unless the original waits for its end', () => {
+    const linger = expect.arrayContaining(['/podswap/init', expect.stringMatching(/^setTimeout\(.*1500\)$/)])
+    expect(container(webDeployment()).lifecycle).toEqual({ preStop: { exec: { command: linger } } })
+    const shared = { volumes: [{ name: 'd', persistentVolumeClaim: { claimName: 'd' } }] }
+    expect(container(webDeployment({ pod: shared }))).not.toHaveProperty('lifecycle')
+    expect(container(dbStatefulSet())).not.toHaveProperty('lifecycle')
   })
 
   it('keeps its security context but for what the manifest says; fsGroup is the pod’s', () => {

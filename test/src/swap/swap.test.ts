@@ -5,6 +5,7 @@ import { marks, readRecord } from '../../../src/swap/record.ts'
 import { findSwapped } from '../../../src/swap/swapped.ts'
 import { UserError } from '../../../syncer/base/errors.ts'
 import { MemoryCluster } from '../cluster/memory-cluster.ts'
+import { running } from '../cluster/memory-controllers.ts'
 import { FaultyCluster } from './faulty-cluster.ts'
 import { dbStatefulSet, dev, planOptions, webDeployment } from './shapes.ts'
 import { expectUntouched, ready, Trial } from './trial.ts'
@@ -143,6 +144,40 @@ describe('up and down', () => {
     cluster.controllers.behave = () => ({ phase: 'Pending' })
     expect(await trial.down({ readyMs: 200 })).toMatchObject({ state: 'reverted', isReady: false, leftovers: [] })
     await expectUntouched(cluster, before)
+  })
+
+  it('let the dev pod answer until the original does', async () => {
+    const before = await seeded()
+    await trial.up()
+    await ready(cluster, 'Deployment', 'web-podswap')
+    let isHeld = true
+    cluster.controllers.behave = pod =>
+      isHeld && !pod.metadata.labels?.[marks.clone] ? { phase: 'Pending' } : running(pod)
+    const down = trial.down()
+    await expect
+      .poll(() => trial.events)
+      .toContainEqual(expect.objectContaining({ type: 'waiting-original', ready: 0, wanted: 2 }))
+    expect(cluster.peek('Deployment', 'web-podswap')).toMatchObject({ spec: { replicas: 1 } })
+    expect(podsOfClone()).toMatchObject([{ status: { phase: 'Running' } }])
+    isHeld = false
+    cluster.controllers.changed()
+    expect(await down).toMatchObject({ isReady: true, leftovers: [] })
+    await expectUntouched(cluster, before)
+  })
+
+  it.each(['Unschedulable', 'ImagePullBackOff'])('do not keep the dev pod for an original with %s', async reason => {
+    await seeded()
+    await trial.up()
+    await ready(cluster, 'Deployment', 'web-podswap')
+    const condition = { type: 'PodScheduled', status: 'False', reason, message: 'Insufficient cpu' }
+    const waiting = { name: 'app', state: { waiting: { reason, message: 'no such image' } } }
+    const stuck = reason === 'Unschedulable' ? { conditions: [condition] } : { containerStatuses: [waiting] }
+    cluster.controllers.behave = pod =>
+      pod.metadata.labels?.[marks.clone] || podsOfClone().length === 0 ? running(pod) : { phase: 'Pending', ...stuck }
+    const down = trial.down()
+    await expect.poll(podsOfClone).toEqual([])
+    cluster.controllers.changed()
+    expect(await down).toMatchObject({ isReady: true, leftovers: [] })
   })
 
   it('say when the original was deleted while it came back', async () => {
