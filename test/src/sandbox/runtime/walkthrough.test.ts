@@ -13,7 +13,7 @@ import { Sandbox } from '../../../../src/sandbox/sandbox.ts'
 import { CleanUp } from '../../../e2e/support/clean-up.ts'
 import { repository } from '../../../e2e/support/environment.ts'
 import { Laptop } from '../../../e2e/support/laptop.ts'
-import { freePort } from '../../../e2e/support/ports.ts'
+import { freePorts } from '../../../e2e/support/ports.ts'
 import { eventually } from '../../../e2e/support/until.ts'
 
 const labels = (app: string) => ({ app, tier: 'test' })
@@ -114,7 +114,7 @@ describe.runIf(process.platform === 'linux').each(kinds)('from up to down, by $k
     laptop = stack.use(new Laptop({ kubeconfig: '', agentImage: 'node:22', cli: join(repository, 'dist/podswap.cjs') }))
     laptop.kubeconfig = join(laptop.root, 'kubeconfig')
     writeFileSync(laptop.kubeconfig, sandbox.kubeconfigs.ann!)
-    ;[webPort, databasePort] = [await freePort(), await freePort()]
+    ;[webPort, databasePort] = (await freePorts(2)) as [number, number]
     folder = laptop.folder('app', {
       'server.js': development('hello'),
       'package.json': '{"scripts":{"start":"node --watch server.js"}}',
