@@ -1,5 +1,6 @@
 // Builds dist/podswap.cjs (the CLI, one file), dist/agent.cjs (what runs in the pod, one file), dist/start.cjs (the init
-// container's script, with the small programs in it) and dist/sandbox/ (programs of the embedded cluster's pods).
+// container's script, with the small programs in it) and dist/sandbox/ (programs of the embedded cluster's pods); and, for
+// the demo application, whose pod has no npm, node-postgres as one file.
 // CommonJS: client-node's dependencies use dynamic require, which esbuild's ESM output cannot serve.
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { build } from 'esbuild'
@@ -35,3 +36,11 @@ await build({
   banner: { js: '#!/usr/bin/env node' },
 })
 chmodSync('dist/podswap.cjs', 0o755)
+await build({
+  ...common,
+  entryPoints: ['pg'],
+  outfile: 'manifests/demo/app/lib/pg.cjs',
+  banner: { js: '// node-postgres (https://node-postgres.com, MIT licence), bundled by scripts/build.mjs' },
+  // both are optional: a native driver, and sockets of another platform
+  external: ['pg-native', 'pg-cloudflare'],
+})

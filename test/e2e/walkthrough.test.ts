@@ -16,6 +16,8 @@ import { type Before, before, expectLaptopClean, expectRestored } from './suppor
 import { eventually, until } from './support/until.ts'
 
 /** The first `up` of a reader of the README: the manifest as it is in the repository, in the developers' namespace. */
+const release = /release 41 on web-/
+
 describe('from up to down with manifests/dev.node.yml', () => {
   const env = environment()
   const admin = new Kubectl(env.admin, env.namespace)
@@ -38,11 +40,11 @@ describe('from up to down with manifests/dev.node.yml', () => {
     laptop = stack.use(new Laptop())
     cpSync(join(repository, 'manifests'), join(laptop.root, 'manifests'), { recursive: true })
     manifest = join(laptop.root, 'manifests/dev.node.yml')
-    folder = join(laptop.root, 'manifests/demo-node')
-    const objects = join(repository, 'manifests/k8s')
+    folder = join(laptop.root, 'manifests/demo/app')
+    const objects = join(repository, 'manifests/demo/k8s.yml')
     stack.defer(() => admin.run(['delete', '-f', objects, '--ignore-not-found', '--wait=true']))
     await admin.run(['apply', '-f', objects])
-    for (const name of ['web', 'postgres']) await admin.rolledOut(`deployment/${name}`)
+    for (const name of ['web', 'worker', 'postgres']) await admin.rolledOut(`deployment/${name}`)
     client = stack.use(await ServiceClient.start(admin))
     onLaptop = stack.use(Hand.onLaptop())
     was = await before(admin)
@@ -53,7 +55,7 @@ describe('from up to down with manifests/dev.node.yml', () => {
 
   it('has two replicas that run their own code, before', async () => {
     expect(originalPods).toHaveLength(2)
-    await eventually(async () => expect(await client.get(web)).toMatch(/^original web-/))
+    await eventually(async () => expect(await client.get(web)).toMatch(release))
   })
 
   describe('up', () => {
@@ -77,7 +79,7 @@ describe('from up to down with manifests/dev.node.yml', () => {
       const containers: { name: string; image: string }[] = pod!.spec.containers
       expect(containers.map(({ name, image }) => `${name} ${image}`)).toEqual([
         'app podswap.test/node:1',
-        'about podswap.test/busybox:1',
+        'about podswap.test/node:1',
       ])
       const volumes: { name: string; configMap?: { name: string } }[] = pod!.spec.volumes
       expect(volumes.find(volume => volume.name === 'code')?.configMap?.name).toBe('web-code')
@@ -89,8 +91,8 @@ describe('from up to down with manifests/dev.node.yml', () => {
     })
 
     it('keeps the environment of the workload and adds the manifest’s', async () => {
-      expect(await client.get(`${web}env?name=RELEASE`)).toBe('41')
-      expect(await client.get(`${web}env?name=GREETING`)).toBe('Hello from your laptop')
+      const served = JSON.parse(await client.get(`${web}whoami`))
+      expect(served).toMatchObject({ release: '41', greeting: 'Hello from your laptop' })
     })
   })
 
@@ -176,9 +178,31 @@ describe('from up to down with manifests/dev.node.yml', () => {
       await pool.end()
     })
 
-    it('serve the app', async () => {
-      const response = await fetch('http://localhost:8080/db')
-      expect(await response.json()).toEqual({ host: 'postgres', port: 5432, state: 'answers' })
+    it('serve the app: an order goes into the database, and the cluster’s worker packs it by the Service', async () => {
+      const placed = await fetch('http://localhost:8080/orders', { method: 'POST', body: 'tea' })
+      expect([placed.status, await placed.json()]).toEqual([201, { id: 1, item: 'tea', packed_at: null }])
+      const database = new Client({ host: 'localhost', port: 5432, user: 'postgres', database: 'postgres' })
+      await database.connect()
+      await eventually(async () => {
+        const { rows } = await database.query('select item from orders where packed_at is not null')
+        expect(rows).toEqual([{ item: 'tea' }])
+      })
+      await database.end()
+    })
+
+    it('tell the page at once that it has changed', async () => {
+      const stop = new AbortController()
+      const { body } = await fetch('http://localhost:8080/live', { signal: stop.signal })
+      const versions = versionsIn(body!.pipeThrough(new TextDecoderStream()))
+      const first = (await versions.next()).value
+      const file = join(folder, 'public/index.html')
+      writeFileSync(file, readFileSync(file, 'utf8').replace('An edit.', 'Another edit.'))
+      const second = (await versions.next()).value
+      expect(first).toBeTruthy()
+      expect(second).toBeTruthy()
+      expect(second).not.toBe(first)
+      expect(await (await fetch('http://localhost:8080/')).text()).toContain('Another edit.')
+      stop.abort()
     })
 
     it('pass on the end of what the client sends', async () => {
@@ -189,7 +213,7 @@ describe('from up to down with manifests/dev.node.yml', () => {
           text += part
         })
         socket.on('end', () => resolve(text)).on('error', reject)
-        socket.end('GET /env?name=GREETING HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+        socket.end('GET /whoami HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
       })
       expect(answer).toContain('Hello from your laptop')
     })
@@ -322,7 +346,7 @@ describe('from up to down with manifests/dev.node.yml', () => {
       expect(stdout + stderr).toMatch(/web/)
       await expectRestored(admin, was)
       // a Ready pod is an endpoint of its Service a moment later
-      await eventually(async () => expect(await client.get(web)).toMatch(/^original web-/))
+      await eventually(async () => expect(await client.get(web)).toMatch(release))
     })
 
     it('leaves nothing on the laptop: no process, no port, no temp file', async () => {
@@ -338,3 +362,16 @@ describe('from up to down with manifests/dev.node.yml', () => {
     })
   })
 })
+
+/** Of the page, as its server tells them to whoever shows it. */
+async function* versionsIn(events: AsyncIterable<string>): AsyncGenerator<string> {
+  let text = ''
+  for await (const part of events) {
+    const lines = (text + part).split('\n\n')
+    text = lines.pop()!
+    for (const line of lines) {
+      const version = /^event: version\ndata: (.+)$/m.exec(line)
+      if (version) yield version[1]!
+    }
+  }
+}

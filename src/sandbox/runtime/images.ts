@@ -24,7 +24,7 @@ export interface ImageReference {
 /** Any tag and digest is the Node that runs the sandbox. `wrapper` starts it with the pod's network. */
 export function nodeImage(wrapper: string): SandboxImage {
   return {
-    names: ['node', 'podswap.sandbox/node'],
+    names: ['node', 'podswap.sandbox/node', 'podswap.test/node'],
     links: { '/usr/local/bin/node': wrapper },
     command: ['node'],
     env: { NODE_VERSION: process.versions.node },
@@ -33,7 +33,7 @@ export function nodeImage(wrapper: string): SandboxImage {
 
 /** Any tag is the PostgreSQL of PGlite. `program` is the path of the bundled `programs/postgres.ts`, beside PGlite. */
 export function postgresImage(program: string): SandboxImage {
-  return { names: ['postgres', 'podswap.sandbox/postgres'], command: ['node', program] }
+  return { names: ['postgres', 'podswap.sandbox/postgres', 'podswap.test/postgres'], command: ['node', program] }
 }
 
 /** A container's command line, as the container runtime interface has it: a command replaces all of the image's own. */
