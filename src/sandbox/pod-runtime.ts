@@ -13,6 +13,11 @@ export interface PodRuntime {
    * cannot be given (`privileged`, `hostPath`) belongs here; what only goes unenforced (cpu limits) does not.
    */
   unsupported(podSpec: KubeObject['spec']): string[]
+  /**
+   * What of a pod's spec it takes and does nothing for (cpu limits, read-only mounts), as names of fields, each once.
+   * The API says so in a `Warning`.
+   */
+  unenforced(podSpec: KubeObject['spec']): string[]
   /** Makes the pod's folder, address and volumes. Fails with a {@link RuntimeRefusal}; an aborted signal with its reason. */
   openPod(request: PodRequest, signal: AbortSignal): Promise<PodPlace>
   /** The claim is deleted: its folder goes. One that never had a pod is no error. */

@@ -3,6 +3,7 @@ import { type Clock, systemClock, systemTimers, type Timers } from '../../syncer
 import type { KubeObject } from '../cluster/cluster.ts'
 import { Access, adminGroup, grantsOf, type User } from './api/access.ts'
 import { ApiServer, type SeenRequest } from './api/api-server.ts'
+import type { Warn } from './api/write-objects.ts'
 import { makeCertificate } from './certificate.ts'
 import type { Work } from './controllers/control-loop.ts'
 import { Controllers } from './controllers/controllers.ts'
@@ -16,7 +17,7 @@ import { Registry } from './registry/registry.ts'
 import { ServiceNames } from './service-names.ts'
 import type { ApiObject } from './store/api-object.ts'
 import { ObjectStore } from './store/object-store.ts'
-import { type ResourceType, resourceTypes, typeOfKind } from './store/resource-types.ts'
+import { resourceTypes, typeOfKind } from './store/resource-types.ts'
 
 export interface SandboxOptions {
   runtime: PodRuntime
@@ -33,8 +34,10 @@ export interface SandboxOptions {
   /** In [0, 1). */
   random?: () => number
   times?: Partial<KubeletTimes> & { bookmarkMs?: number }
-  /** `Warning` headers for a write. */
-  warn?: (type: ResourceType, object: ApiObject) => string[]
+  /** More `Warning` headers for a write than what the runtime does not enforce. */
+  warn?: Warn
+  /** What {@link Sandbox.apply} would say as a `Warning`. */
+  onWarning?: (object: KubeObject, message: string) => void
   onRequest?: (request: SeenRequest) => void
   onControllerError?: (work: Work, error: unknown) => void
 }
@@ -52,12 +55,14 @@ export class Sandbox {
   readonly #kubelet: Kubelet
   readonly #runtime: PodRuntime
   readonly #namespace: string
+  readonly #onWarning: NonNullable<SandboxOptions['onWarning']>
   #closing: Promise<void> | undefined
 
   private constructor(
     parts: { server: ApiServer; registry: Registry; controllers: Controllers; kubelet: Kubelet; runtime: PodRuntime },
     kubeconfigs: Record<string, string>,
     namespace: string,
+    onWarning: SandboxOptions['onWarning'] = () => {},
   ) {
     this.url = parts.server.url
     this.kubeconfigs = kubeconfigs
@@ -67,12 +72,13 @@ export class Sandbox {
     this.#kubelet = parts.kubelet
     this.#runtime = parts.runtime
     this.#namespace = namespace
+    this.#onWarning = onWarning
   }
 
   /** Listens when it resolves. Fails with the system error where the port is taken. */
   static async start(options: SandboxOptions): Promise<Sandbox> {
     const { runtime, namespaces = ['default'], people = [], rbac = [], random = Math.random } = options
-    const { clock = systemClock, timers = systemTimers, port = 0, times = {}, warn = () => [] } = options
+    const { clock = systemClock, timers = systemTimers, port = 0, times = {} } = options
     const now = () => clock.now()
     const namespace = namespaces[0] ?? 'default'
     const store = new ObjectStore()
@@ -81,6 +87,10 @@ export class Sandbox {
     const events = new EventRecorder(registry, now)
     const failed = options.onControllerError
     const controllers = new Controllers({ registry, events, timers, now, ...(failed && { failed }) })
+    const warn: Warn = (type, object, isNew) => [
+      ...(isNew ? unenforcedWarnings(runtime, object) : []),
+      ...(options.warn?.(type, object, isNew) ?? []),
+    ]
     const names = new ServiceNames(store, random)
     const kubeletParts = { registry, runtime, names, events, timers, now, times: { ...kubeletTimes, ...times } }
     const kubelet = new Kubelet(kubeletParts)
@@ -109,7 +119,7 @@ export class Sandbox {
       return [name, kubeconfigFor({ name, token, namespace, url: server.url, authority: certificate.certificate })]
     })
     const parts = { server, registry, controllers, kubelet, runtime }
-    return new Sandbox(parts, Object.fromEntries(kubeconfigs), namespace)
+    return new Sandbox(parts, Object.fromEntries(kubeconfigs), namespace, options.onWarning)
   }
 
   /**
@@ -122,7 +132,9 @@ export class Sandbox {
       if (!type) throw new Error(`the podswap sandbox does not serve ${object.kind}`)
       const namespace = type.namespaced ? { namespace: object.metadata.namespace ?? this.#namespace } : {}
       const placed = { ...object, metadata: { ...object.metadata, ...namespace } } as ApiObject
-      return this.#registry.apply(type, placed, { manager })
+      const applied = this.#registry.apply(type, placed, { manager })
+      for (const message of unenforcedWarnings(this.#runtime, applied)) this.#onWarning(applied, message)
+      return applied
     })
   }
 
@@ -148,4 +160,10 @@ export class Sandbox {
     await this.#kubelet.close()
     await this.#runtime.close()
   }
+}
+
+/** What a pod, or a workload's pods, ask for and do not get. */
+function unenforcedWarnings(runtime: PodRuntime, { kind, spec }: KubeObject): string[] {
+  const found = runtime.unenforced(kind === 'Pod' ? spec : spec?.template?.spec)
+  return found.length > 0 ? [`not enforced in the sandbox: ${found.join(', ')}`] : []
 }

@@ -9,13 +9,13 @@ import { readDryRun } from './read-objects.ts'
 import { mediaTypeOf, readBody, refuseOtherTypes } from './request-body.ts'
 
 /** `Warning` headers for a write; the real one speaks of Pod Security through them. */
-export type Warn = (type: ResourceType, object: ApiObject) => string[]
+export type Warn = (type: ResourceType, object: ApiObject, isNew: boolean) => string[]
 
 export async function createObject(call: Call, warn: Warn): Promise<Answer> {
   const { registry, type, query } = call
   const dryRun = readDryRun(query, 'CreateOptions')
   const object = registry.create(type, await readObject(call), { manager: managerOf(call), dryRun })
-  return { code: 201, body: object, warnings: warn(type, object) }
+  return { code: 201, body: object, warnings: warn(type, object, true) }
 }
 
 export async function replaceObject(call: Call, warn: Warn): Promise<Answer> {
@@ -33,7 +33,7 @@ export async function replaceObject(call: Call, warn: Warn): Promise<Answer> {
     throw invalid(resource, sent.metadata.name ?? '', [{ reason: 'FieldValueInvalid', message, field }])
   }
   const object = registry.update(type, keyOfCall(call), () => sent, options)
-  return { code: 200, body: object, warnings: warn(type, object) }
+  return { code: 200, body: object, warnings: warn(type, object, false) }
 }
 
 /** A PUT of a Lease that is not there makes it, whatever version was sent. */
@@ -56,7 +56,7 @@ export async function patchObject(call: Call, warn: Warn): Promise<Answer> {
   const patch = await readPatch(call)
   const change = (before: ApiObject) => checkedObject(type, patch(before))
   const object = registry.update(type, keyOfCall(call), change, { manager: managerOf(call), dryRun })
-  return { code: 200, body: object, warnings: warn(type, object) }
+  return { code: 200, body: object, warnings: warn(type, object, false) }
 }
 
 export async function deleteObject(call: Call): Promise<Answer> {

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -13,10 +14,10 @@ import { NameServer } from './name-server.ts'
 import { PodAddresses } from './pod-addresses.ts'
 import { makeVolumes } from './pod-volumes.ts'
 import { type PodSurroundings, ProcessPod } from './process-pod.ts'
-import { killProcesses } from './process-tree.ts'
+import { killProcesses, markVariable } from './process-tree.ts'
 import type { NetworkConfig } from './programs/network-config.ts'
 import type { RuntimePrograms } from './runtime-programs.ts'
-import { unsupported } from './unsupported.ts'
+import { unenforced, unsupported } from './unsupported.ts'
 import { Watchdog } from './watchdog.ts'
 
 export interface RuntimeOptions {
@@ -102,6 +103,23 @@ export class ProcessRuntime implements PodRuntime {
 
   unsupported(podSpec: PodRequest['pod']['spec']): string[] {
     return unsupported(podSpec)
+  }
+
+  unenforced(podSpec: PodRequest['pod']['spec']): string[] {
+    return unenforced(podSpec)
+  }
+
+  /** In the environment of a process beside the pods that is to end with them, see {@link adopt}. */
+  get companionEnvironment(): Record<string, string> {
+    return { [markVariable]: `${this.#mark}companion/` }
+  }
+
+  /** A process that was started with {@link companionEnvironment}: it ends with the pods, also where this one is killed. */
+  adopt(child: ChildProcess): void {
+    const { pid } = child
+    if (pid === undefined) return
+    this.#around.watchdog.started(pid)
+    child.once('exit', () => this.#around.watchdog.ended(pid))
   }
 
   async openPod(request: PodRequest, signal: AbortSignal): Promise<PodPlace> {

@@ -50,22 +50,19 @@ export function unsupported(spec: KubeObject['spec']): string[] {
   ]
 }
 
-/** What is accepted and means nothing here, as paths with a reason: worth a warning. */
+/** What is accepted and means nothing here, as names of fields, each once: worth a warning. */
 export function unenforced(spec: KubeObject['spec']): string[] {
-  const why = 'not enforced in the sandbox'
   const fields = ['runAsUser', 'runAsGroup', 'runAsNonRoot', 'fsGroup', 'readOnlyRootFilesystem', 'seccompProfile']
-  const security = (part: Part, path: string) =>
-    fields.filter(field => isSet(part?.[field])).map(field => `${path}.${field}: ${why}`)
-  return [
-    ...security(spec?.securityContext, 'securityContext'),
-    ...containersOf(spec).flatMap(({ path, container }) => [
-      ...security(container.securityContext, `${path}.securityContext`),
-      ...(isFilled(Object.keys(container.resources?.limits ?? {})) ? [`${path}.resources.limits: ${why}`] : []),
-      ...list(container.volumeMounts).flatMap((mount, index) =>
-        mount.readOnly === true ? [`${path}.volumeMounts[${index}].readOnly: ${why}`] : [],
-      ),
+  const security = (part: Part) => fields.filter(field => isSet(part?.[field])).map(field => `securityContext.${field}`)
+  const found = [
+    ...security(spec?.securityContext),
+    ...containersOf(spec).flatMap(({ container }) => [
+      ...security(container.securityContext),
+      ...(isFilled(Object.keys(container.resources?.limits ?? {})) ? ['resources.limits'] : []),
+      ...(list(container.volumeMounts).some(mount => isTrue(mount.readOnly)) ? ['volumeMounts.readOnly'] : []),
     ]),
   ]
+  return [...new Set(found)]
 }
 
 function checkVolume(volume: Part, path: string): string[] {

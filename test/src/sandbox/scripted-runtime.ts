@@ -38,6 +38,7 @@ export class ScriptedRuntime implements PodRuntime {
     throw new Error('connect ECONNREFUSED')
   }
   refuses: (spec: KubeObject['spec']) => string[] = () => []
+  ignored: string[] = []
   readonly opened: PodRequest[] = []
   readonly started: { pod: string; request: ContainerRequest }[] = []
   readonly removedClaims: string[] = []
@@ -47,6 +48,10 @@ export class ScriptedRuntime implements PodRuntime {
 
   unsupported(spec: KubeObject['spec']): string[] {
     return this.refuses(spec)
+  }
+
+  unenforced(): string[] {
+    return this.ignored
   }
 
   async openPod(request: PodRequest): Promise<PodPlace> {
