@@ -63,22 +63,21 @@ export class DemoCluster implements AsyncDisposable {
     }
   }
 
-  /** Applies the demo application, and returns when all of its pods are Ready. */
-  async deploy(signal: AbortSignal): Promise<{ pods: string[] }> {
+  /** Applies the demo application, and returns when all pods of these workloads are Ready. */
+  async deploy(workloads: string[], signal: AbortSignal): Promise<{ pods: number }> {
     this.#objects = loadAll(readFileSync(join(this.#repository, 'manifests/demo/k8s.yml'), 'utf8')) as KubeObject[]
     this.#sandbox.apply(this.#objects)
-    const deployments = this.#objects.filter(({ kind }) => kind === 'Deployment')
+    const deployments = this.#objects.filter(({ kind, metadata }) => {
+      return kind === 'Deployment' && workloads.includes(metadata.name ?? '')
+    })
     const wanted = deployments.reduce((sum, { spec }) => sum + (spec.replicas ?? 1), 0)
     const cluster = await this.connect()
-    const pods = await until(
-      'every pod of the demo is Ready',
-      async () => {
-        const found = await cluster.list('Pod', { signal })
-        return found.length === wanted && found.every(isReady) ? found : undefined
-      },
-      { signal },
-    )
-    return { pods: pods.map(({ metadata }) => metadata.name ?? '') }
+    const areReady = async () => {
+      const found = await cluster.list('Pod', { signal, labelSelector: `app in (${workloads.join(',')})` })
+      return (found.length === wanted && found.every(isReady)) || undefined
+    }
+    await until(`every pod of ${workloads.join(' and ')} is Ready`, areReady, { signal })
+    return { pods: wanted }
   }
 
   /** The password that the demo's Secret has for PostgreSQL. */

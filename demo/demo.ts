@@ -43,8 +43,10 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   let isOver = false
   try {
     const deployed = performance.now()
-    const { pods } = await cluster.deploy(interrupted)
-    narration.seen(`manifests/demo/k8s.yml is applied, ${pods.length} pods are Ready`, performance.now() - deployed)
+    // the database, which takes longest to start, is waited for where it is needed
+    const { pods } = await cluster.deploy(['web', 'worker'], interrupted)
+    const text = `manifests/demo/k8s.yml is applied; the ${pods} pods of web and worker are Ready, postgres is starting`
+    narration.seen(text, performance.now() - deployed)
     laptop = await DemoLaptop.prepare(cluster, options.repository)
     const scene: Scene = { narration, cluster, laptop, signal: interrupted }
     const original = await readOriginal(scene)

@@ -122,7 +122,7 @@ export async function showDebugger(scene: Scene): Promise<void> {
   const { narration, laptop, signal } = scene
   narration.chapter('The debugger')
   const port = laptop.ports[1]!
-  const expression = '`Node ${process.version}, process ${process.pid}, ${process.argv[1].split("/").pop()}`'
+  const expression = `['Node', process.version, 'process', process.pid, process.argv[1].split('/').at(-1)].join(' ')`
   narration.seen(`localhost:${port} answers: ${await askDebugger(port, expression, signal)}`)
 }
 

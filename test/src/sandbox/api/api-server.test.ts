@@ -55,6 +55,17 @@ describe('the API server of the sandbox', () => {
     expect((await cluster.create('Lease', lease('even'))).warnings).toEqual([])
   })
 
+  it('names what a new workload asks for and does not get, and not again at each change', async () => {
+    const cluster = await world.connect('admin')
+    world.runtime.ignored = ['resources.limits']
+    const template = { metadata: { labels: { app: 'x' } }, spec: { containers: [{ name: 'a', image: 'b' }] } }
+    const spec = { replicas: 0, selector: { matchLabels: { app: 'x' } }, template }
+    const { warnings } = await cluster.create('Deployment', { metadata: { name: 'limited' }, spec })
+    expect(warnings).toEqual(['not enforced in the sandbox: resources.limits'])
+    expect((await cluster.patch('Deployment', 'limited', { spec: { replicas: 0 } })).warnings).toEqual([])
+    world.runtime.ignored = []
+  })
+
   it('goes on with a connection after it refused a write', async () => {
     const { cluster, user } = await readKubeAccess({ kubeconfig: world.kubeconfig('eve'), env: {} })
     const { port } = new URL(world.sandbox.url)
