@@ -53,7 +53,10 @@ export function unsupported(spec: KubeObject['spec']): string[] {
 /** What is accepted and means nothing here, as names of fields, each once: worth a warning. */
 export function unenforced(spec: KubeObject['spec']): string[] {
   const fields = ['runAsUser', 'runAsGroup', 'runAsNonRoot', 'fsGroup', 'readOnlyRootFilesystem', 'seccompProfile']
-  const security = (part: Part) => fields.filter(field => isSet(part?.[field])).map(field => `securityContext.${field}`)
+  const security = (part: Part) => [
+    ...fields.filter(field => isSet(part?.[field])).map(field => `securityContext.${field}`),
+    ...(isFilled(part?.capabilities?.drop) ? ['securityContext.capabilities.drop'] : []),
+  ]
   const found = [
     ...security(spec?.securityContext),
     ...containersOf(spec).flatMap(({ container }) => [

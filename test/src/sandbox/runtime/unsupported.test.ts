@@ -82,6 +82,7 @@ describe('a pod’s spec', () => {
       'securityContext.runAsUser',
       'securityContext.readOnlyRootFilesystem',
       'securityContext.seccompProfile',
+      'securityContext.capabilities.drop',
       'resources.limits',
       'volumeMounts.readOnly',
     ])
