@@ -102,6 +102,8 @@ function revertedText({ state, workload, replicas, isReady }: Reverted): string 
       return `nothing to do: ${workload} is not in dev mode`
     case 'gone':
       return `${workload} was deleted meanwhile; its dev pod is gone too`
+    case 'removed':
+      return `${workload}, which podswap had made, is deleted`
     case 'reverted': {
       const count = `${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`
       return isReady

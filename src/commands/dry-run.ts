@@ -5,6 +5,7 @@ import type { Dev } from '../manifest/manifest.ts'
 import { planOptions } from '../session/cluster-parts.ts'
 import { sessionId, swapSessionId } from '../session/find-holder.ts'
 import { applySwap } from '../swap/apply.ts'
+import { marks } from '../swap/record.ts'
 import type { Invocation } from './io.ts'
 import type { Workplace } from './workplace.ts'
 
@@ -82,6 +83,10 @@ export async function plannedWrites(
   }
   const create: Cluster['create'] = async (kind, object, options) => {
     if (kind === 'Lease') return lease('create', object)
+    if (!options?.dryRun && isMadeByUs(object)) {
+      writes.push({ verb: 'create', kind, name: nameOf(object), body: object })
+      return cluster.create(kind, object, { ...options, dryRun: true })
+    }
     plan({ verb: 'create', kind, name: nameOf(object), body: object }, options?.dryRun)
     return cluster.create(kind, object, options)
   }
@@ -101,6 +106,11 @@ export async function plannedWrites(
     if (!(error instanceof Stop)) throw error
   }
   return [...writes, ...tried.values()]
+}
+
+/** What `autocreate` makes is told, and answered as the cluster would: the rest is done to it. */
+function isMadeByUs({ metadata }: KubeObject): boolean {
+  return metadata.labels?.[marks.created] !== undefined
 }
 
 function nameOf(object: KubeObject): string {

@@ -45,7 +45,7 @@ export const devFields: Readonly<Record<string, FieldUse>> = {
   metadata: 'read',
   annotations: 'read',
   timeout: 'read',
-  autocreate: 'later',
+  autocreate: 'read',
   replicas: 'read',
   services: 'later',
   initFromImage: 'later',

@@ -10,7 +10,7 @@ import { readEnvironment } from './read-environment.ts'
 import { readForwards } from './read-forward.ts'
 import { readLabels } from './read-labels.ts'
 import { readMetadata } from './read-metadata.ts'
-import { readChoice, readText, readVital, readWholeNumber } from './read-scalar.ts'
+import { readBoolean, readChoice, readText, readVital, readWholeNumber } from './read-scalar.ts'
 import { readScheduling } from './read-scheduling.ts'
 import { readFolders } from './read-sync.ts'
 import { readTimeout } from './read-timeout.ts'
@@ -53,6 +53,7 @@ export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource):
   const scheduling = readScheduling(reading, fields)
   const metadata = readMetadata(reading, fields)
   const podTimeoutMs = readTimeout(reading, fields)
+  const autocreate = readBoolean(reading, fields, 'autocreate') || undefined
   warnOfReplicas(reading, fields)
   const probes = readProbes(reading, fields)
   const lifecycle = readLifecycle(reading, fields)
@@ -72,6 +73,7 @@ export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource):
     scheduling,
     metadata,
     podTimeoutMs,
+    autocreate,
     probes,
     lifecycle,
   })

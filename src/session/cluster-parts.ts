@@ -9,7 +9,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { Home } from '../home/home.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import { type AppliedSwap as Applied, applyClaim } from '../swap/apply.ts'
-import { claimSwap } from '../swap/claim.ts'
+import { claimSwap, releaseClaim } from '../swap/claim.ts'
 import type { DevPodNews } from '../swap/dev-pod-watcher.ts'
 import { followOriginal } from '../swap/follow-original.ts'
 import { awaitAlone } from '../swap/old-pod.ts'
@@ -23,7 +23,6 @@ import type { AppliedSwap, Report, SessionParts } from './parts.ts'
 import type { PodRef } from './session-state.ts'
 
 const UNDO_READY_MS = 60_000
-const RELEASE_TIMEOUT_MS = 5_000
 /** For each step of an attach: a line that has gone dead is noticed before the person gives up. */
 const ATTACH_STEP_MS = 15_000
 
@@ -75,10 +74,7 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
         },
         keep: async signal => keeper?.keep(signal),
         renew: () => keeper?.renewNow(),
-        // a swap that was there before goes on to be this session's
-        release: async () => {
-          if (!claim.situation.clone) await keeper?.drop(AbortSignal.timeout(RELEASE_TIMEOUT_MS))
-        },
+        release: () => releaseClaim(cluster, claim),
       }
     },
     async revertSwap({ signal, report }) {

@@ -2,6 +2,7 @@ import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { clusterErrorOf } from '../cluster/refusal.ts'
 import type { Resources } from '../manifest/manifest.ts'
+import { ensureService } from './autocreate.ts'
 import { claimSwap, draftSwap, type SwapClaim, type SwapDraft, type SwapRequest } from './claim.ts'
 import { awaitDeleted, placeClone } from './clone.ts'
 import { titleOf } from './find-workload.ts'
@@ -49,10 +50,12 @@ export async function applySwap(cluster: Cluster, request: SwapRequest): Promise
  */
 export async function applyClaim(cluster: Cluster, claim: SwapClaim, signal: AbortSignal): Promise<AppliedSwap> {
   const { on, options } = claim.request
+  if (claim.created) on({ type: 'touching', workload: titleOf(claim.workload) })
   const { workload, plan, situation, input } = await scaleDown(cluster, claim, signal)
   const { clone, stale } = situation
   if (stale) await awaitDeleted(cluster, stale, signal)
   if (plan.waitOldGone && !clone) await awaitOldGone(cluster, workload, { signal, on })
+  await ensureService(cluster, workload, { ...claim.request, signal })
   await placeClone(cluster, { plan, clone, signal, on })
   const { kind, name, container, replicas } = plan.record
   let latest: PlanInput = { ...input, workload, earlier: plan.record }

@@ -2,9 +2,10 @@ import { systemTimers, type Timers } from '../../syncer/base/clock.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import type { Dev, Resources } from '../manifest/manifest.ts'
+import { findOrCreate, removeMade } from './autocreate.ts'
 import { tellAutoscalers } from './autoscalers.ts'
 import { tryClone } from './clone.ts'
-import { findWorkload, titleOf } from './find-workload.ts'
+import { titleOf } from './find-workload.ts'
 import { dropLease, heldBy, type LeaseHolder, takeLease } from './lease.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { ago } from './leftovers.ts'
@@ -38,6 +39,8 @@ export interface SwapClaim extends SwapDraft {
   keeper: LeaseKeeper | null
   /** Somebody else held it, or may have. */
   tookOver: boolean
+  /** There was no workload: it was made for this claim. */
+  created: boolean
 }
 
 /**
@@ -46,8 +49,22 @@ export interface SwapClaim extends SwapDraft {
  * would refuse the clone (`rejected`).
  */
 export async function claimSwap(cluster: Cluster, request: SwapRequest): Promise<SwapClaim> {
-  const { dev, signal, on } = request
-  const draft = await draftSwap(cluster, request, await findWorkload(cluster, dev, signal))
+  const { workload, created } = await findOrCreate(cluster, request)
+  try {
+    return { ...(await claimWorkload(cluster, request, workload)), created }
+  } catch (error) {
+    if (created) await removeCreated(cluster, workload, request)
+    throw error
+  }
+}
+
+async function claimWorkload(
+  cluster: Cluster,
+  request: SwapRequest,
+  workload: KubeObject,
+): Promise<Omit<SwapClaim, 'created'>> {
+  const { signal, on } = request
+  const draft = await draftSwap(cluster, request, workload)
   const { plan, situation } = draft
   const other = tellOther(situation, request)
   // what goes on already has been said
@@ -58,6 +75,25 @@ export async function claimSwap(cluster: Cluster, request: SwapRequest): Promise
   ])
   return { ...draft, request, keeper: await takeLeaseOf(cluster, draft, request), tookOver: other !== undefined }
 }
+
+/** Gives a claim back that came to nothing; a swap that was there before goes on to be this session's. */
+export async function releaseClaim(cluster: Cluster, claim: SwapClaim): Promise<void> {
+  const { workload, situation, keeper, request, created } = claim
+  if (!situation.clone) await keeper?.drop(AbortSignal.timeout(releaseTimeoutMs))
+  if (created) await removeCreated(cluster, workload, request)
+}
+
+/** Nothing of it has been of use. */
+async function removeCreated(cluster: Cluster, workload: KubeObject, { on }: SwapRequest): Promise<void> {
+  try {
+    await removeMade(cluster, workload, { signal: AbortSignal.timeout(releaseTimeoutMs), on })
+  } catch {
+    const message = `${titleOf(workload)}, which was made just now, could not be deleted`
+    on({ type: 'warning', message, hint: '`podswap down` does it' })
+  }
+}
+
+const releaseTimeoutMs = 5_000
 
 /** Looks at the workload and plans. Fails with `held` where it is somebody else's. */
 export async function draftSwap(cluster: Cluster, request: SwapRequest, workload: KubeObject): Promise<SwapDraft> {

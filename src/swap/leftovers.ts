@@ -29,7 +29,9 @@ export function leftoversOf(all: Swapped[], view: LeftoverView): Leftover[] {
 function leftoverOf(swapped: Swapped, view: LeftoverView): Leftover | undefined {
   const { lease, state } = swapped
   const title = titleOf(swapped)
-  const back = `put ${title} back${swapped.replicas > 0 ? ` to ${plural(swapped.replicas)}` : ''}`
+  const back = swapped.made
+    ? `delete ${title}, which podswap had made`
+    : `put ${title} back${swapped.replicas > 0 ? ` to ${plural(swapped.replicas)}` : ''}`
   // one that lives is about to go on
   if (lease && !lease.isExpired) return undefined
   if (view.heldHere.includes(title)) return undefined

@@ -19,6 +19,8 @@ export const marks = {
   lease: 'podswap.dev/lease',
   /** On a Lease of ours: annotation, the manifest's name for what is developed. */
   dev: 'podswap.dev/dev',
+  /** On a workload, and its Service, that podswap made: `down` deletes them. */
+  created: 'podswap.dev/created',
   /** Changed to have a controller look again at once. */
   nudge: 'podswap.dev/nudge',
 } as const

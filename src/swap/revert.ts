@@ -1,4 +1,5 @@
 import type { Cluster, KubeObject, ManagedField } from '../cluster/cluster.ts'
+import { isMade, letGoOfService, removeMade } from './autocreate.ts'
 import { awaitCloneGone } from './clone-gone.ts'
 import { cloneNames } from './clone-name.ts'
 import { ownersOf, withOwners } from './field-owners.ts'
@@ -30,8 +31,11 @@ export interface RevertOptions {
 }
 
 export interface Reverted {
-  /** `nothing`: it was not swapped. `gone`: the original is deleted, and so is its clone now. */
-  state: 'reverted' | 'nothing' | 'gone'
+  /**
+   * `nothing`: it was not swapped. `gone`: the original is deleted, and so is its clone now. `removed`: podswap had made
+   * the workload, and has deleted it.
+   */
+  state: 'reverted' | 'nothing' | 'gone' | 'removed'
   /** `deployment/web` */
   workload: string
   replicas: number
@@ -72,6 +76,11 @@ export async function revertSwap(
     return { state, workload: title, replicas: workload?.spec.replicas ?? 0, isReady: true, leftovers: [] }
   }
   const found = { workload, clones, names, title }
+  if (isMade(workload)) {
+    await guardUndo(cluster, { workload, lease, by, signal }, signal => remove(cluster, found, { ...options, signal }))
+    return { state: 'removed', workload: title, replicas: 0, isReady: true, leftovers: [] }
+  }
+  await letGoOfService(cluster, workload, signal)
   const clean = await guardUndo(cluster, { workload, lease, by, signal }, signal =>
     undo(cluster, found, { ...options, signal }),
   )
@@ -103,6 +112,15 @@ async function undo(cluster: Cluster, found: Found, options: RevertOptions): Pro
   const clean = await removeMarks(cluster, restored, record?.owners ?? [], signal)
   await deleteClones(cluster, clones, options)
   return clean
+}
+
+/** Of a workload that `up` made nothing is to be put back. */
+async function remove(cluster: Cluster, { workload, clones, names }: Found, options: RevertOptions): Promise<void> {
+  const { signal, on } = options
+  await stopClones(cluster, clones, signal)
+  await awaitCloneGone(cluster, { cloneNames: names, workload, signal, on })
+  await deleteClones(cluster, clones, options)
+  await removeMade(cluster, workload, { signal, on })
 }
 
 /** The workload's clones, and all names that their pods may bear: a clone may be gone before its pods. */

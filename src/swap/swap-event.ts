@@ -5,6 +5,9 @@ export type SwapEvent =
   /** Something to know that stops nothing. */
   | { type: 'warning'; message: string; hint?: string }
   | { type: 'dry-run'; clone: string }
+  /** `autocreate`: there was none; `service/web`. */
+  | { type: 'created'; object: string }
+  | { type: 'removed'; object: string }
   /** From here on there is something to undo. */
   | { type: 'touching'; workload: string }
   | { type: 'scaled-down'; workload: string; replicas: number }

@@ -1,5 +1,6 @@
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
+import { isMade } from './autocreate.ts'
 import { inBoth } from './find-workload.ts'
 import { type LeaseState, readLease } from './lease.ts'
 import { currentPod } from './pod-trouble.ts'
@@ -20,6 +21,8 @@ export interface Swapped {
   owner?: string
   since?: string
   pod?: { name: string; phase: string }
+  /** Podswap made it: `down` deletes it. */
+  made?: true
   /** Who is at it now; absent: nobody, or the person has no right to Leases. */
   lease?: LeaseState
   /**
@@ -91,6 +94,7 @@ function fromOriginal(original: KubeObject): Swapped {
     uid: metadata.uid ?? '',
     replicas: original.spec.replicas || (readUndo(original)?.replicas ?? 0),
     session: readSession(original)?.session ?? '',
+    ...(isMade(original) && { made: true }),
     state: 'no-clone',
   }
 }

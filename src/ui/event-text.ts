@@ -80,6 +80,10 @@ function swapLines(event: SwapEvent): Line[] {
       return busy(`${event.workload} goes to 0 of ${plural(event.replicas, 'replica')}`)
     case 'waiting-old-pod':
       return busy(`waiting until ${event.pods.join(', ')} is gone`)
+    case 'created':
+      return [{ tone: 'note', text: `${event.object} is made: there was none` }]
+    case 'removed':
+      return [{ tone: 'note', text: `${event.object}, which podswap had made, is deleted` }]
     case 'clone-created':
       return busy(`${event.clone} is made`)
     case 'template-followed': {

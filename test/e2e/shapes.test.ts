@@ -146,6 +146,22 @@ describe.skipIf(!real)('shapes', () => {
     await expectUntouched(cluster, before)
   })
 
+  it('of a workload that is not there yet: it is made with a Service, and goes with the swap', {
+    timeout: 5 * minutes,
+  }, async () => {
+    const trial = new Trial(cluster)
+    const forward = [{ localPort: 80, remotePort: 8080, at: dev().at }]
+    const pod = await up(trial, { name: 'fresh', image: busybox.image, autocreate: true, forward })
+    expect(pod.metadata.labels).toMatchObject({ app: 'fresh', [marks.clone]: 'fresh-podswap' })
+    expect(await addressesOf('fresh')).toEqual([pod.status.podIP])
+    // from elsewhere, knowing nothing but the name
+    expect(await new Trial(cluster).down({ name: 'fresh' })).toMatchObject({ state: 'removed', leftovers: [] })
+    for (const kind of ['Deployment', 'Service'] as const) expect(await cluster.find(kind, 'fresh')).toBeNull()
+    expect(await cluster.list('Deployment', { labelSelector: marks.clone })).toEqual([])
+    expect(await cluster.list('Pod', { labelSelector: marks.clone })).toEqual([])
+    expect(await cluster.list('Lease', { labelSelector: marks.lease })).toEqual([])
+  })
+
   /** Rights that this node could not give: the API server's word for them is enough. */
   async function expectRightsAsWritten(workload: KubeObject): Promise<void> {
     const securityContext = { privileged: true, seLinuxOptions: { level: 's0:c1,c2', type: 'spc_t' } }
