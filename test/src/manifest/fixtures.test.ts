@@ -42,7 +42,7 @@ const fixtures: [file: string, devs: string[], warnings: string[]][] = [
   [
     'operator.v1.yml',
     ['controller | golang:1.16-buster | zsh | .:/usr/src/app | 2345:2345'],
-    ['2:1 not acted on yet: autocreate', '11:1 not acted on yet: volumes', '18:1 not acted on yet: secrets'],
+    ['11:1 not acted on yet: volumes', '18:1 not acted on yet: secrets'],
   ],
   [
     'workdir-only.v1.yml',

@@ -80,7 +80,7 @@ describe('what is left alone', () => {
   })
 
   it('names each field of a dev that is not acted on, where it asks for something', () => {
-    const asking = ['reverse: ["9003:9003"]', 'secrets: [a:/b]', 'persistentVolume: {size: 2Gi}', 'autocreate: true']
+    const asking = ['reverse: ["9003:9003"]', 'secrets: [a:/b]', 'persistentVolume: {size: 2Gi}']
     const silent = ['persistentVolume: {enabled: false}', 'services: []', 'probes: false', 'lifecycle:', 'mode: sync']
     const more = ['sshServerPort: 2222', 'volumes: [/data]']
     const warnings = (fields: string[]) => load(`dev:\n  web:\n    ${fields.join('\n    ')}\n`).warnings.map(short)
@@ -88,7 +88,6 @@ describe('what is left alone', () => {
       '3:5 not acted on yet: reverse',
       '4:5 not acted on yet: secrets',
       '5:5 not acted on yet: persistentVolume',
-      '6:5 not acted on yet: autocreate',
     ])
     expect(warnings(silent)).toEqual([])
     expect(warnings(more)).toEqual(['3:5 has no effect here: sshServerPort', '4:5 not acted on yet: volumes'])

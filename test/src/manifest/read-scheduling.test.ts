@@ -148,6 +148,14 @@ describe('timeout', () => {
   })
 })
 
+describe('autocreate', () => {
+  it('is read', () => {
+    expect(loadDev('autocreate: true')).toMatchObject({ autocreate: true, warnings: [] })
+    expect(loadDev('autocreate: false')).not.toHaveProperty('autocreate')
+    expect(devErrors('autocreate: maybe')).toEqual(['3:17 `autocreate` must be true or false, not "maybe"'])
+  })
+})
+
 describe('replicas', () => {
   it('of a dev are one', () => {
     expect(loadDev('replicas: 1').warnings).toEqual([])
