@@ -40,13 +40,13 @@ export class FolderWatcher implements Watcher {
     this.#settings = settings
   }
 
-  watch(dir: Path): void {
+  watch(dir: Path, standsAt = dir): void {
     if (this.#closed) return
     let node = this.#top
     if (dir !== '') for (const name of dir.split('/')) node = below(node, name)
     if (node.announced) return
     node.announced = true
-    this.#open(node)
+    this.#open(node, standsAt)
   }
 
   unwatch(dir: Path): void {
@@ -63,8 +63,8 @@ export class FolderWatcher implements Watcher {
   }
 
   /** Opens the handle of an announced folder; one that is gone is no longer announced. */
-  #open(node: Watched): void {
-    const place = nativePath(node.path === '' ? this.#settings.root : `${this.#settings.root}/${node.path}`)
+  #open(node: Watched, standsAt = node.path): void {
+    const place = nativePath(standsAt === '' ? this.#settings.root : `${this.#settings.root}/${standsAt}`)
     let handle: fs.FSWatcher
     try {
       const stat = fs.lstatSync(place)

@@ -8,8 +8,12 @@ export const pollIntervalMs = 2_000
  * hint may be missing, late or double.
  */
 export interface Watcher {
-  /** Folders to watch are announced by the engine as it finds them; watching one twice is harmless. */
-  watch(dir: Path): void
+  /**
+   * Folders to watch are announced by the engine as it finds them; watching one twice is harmless.
+   * @param standsAt where it is at present, below the root; it is about to be moved to `dir`, and what happens in it from
+   * then on is told. The same as `dir` when absent
+   */
+  watch(dir: Path, standsAt?: Path): void
   /** The folder is gone or became ignored. */
   unwatch(dir: Path): void
   close(): void

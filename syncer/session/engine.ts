@@ -9,7 +9,7 @@ import type { Content, GraftEnd, GraftMember, SyncMessage, Unstaged } from '../w
 import { Barriers } from './barriers.ts'
 import { Exchange, type ExchangeOptions } from './exchange.ts'
 import { Handshake, type HandshakeOptions, isContact } from './handshake.ts'
-import { Hints } from './hints.ts'
+import { echoMs, Hints } from './hints.ts'
 import { Intake } from './intake.ts'
 import type { Journal } from './journal.ts'
 import { Offers, type OffersOptions } from './offers.ts'
@@ -29,6 +29,8 @@ export interface EngineOptions extends Omit<ExchangeOptions, 'record'>, Omit<Han
   /** What a folder holds, as a scan found it. */
   listed?(path: Path, names: Iterable<string>): void
   unwatch(path: Path): void
+  /** Pod only: a private folder that is about to become the folder `path` is to be watched as that from now on. */
+  watchAhead?(path: Path, own: string): void
   /** Laptop only. */
   journal?: Journal
 }
@@ -71,9 +73,13 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.scanner = new Scanner(replica, () => this.exchange.rules, scanEvents, readsLater)
     this.hints = new Hints(this.exchange, this.scanner)
     this.offers = new Offers(this.exchange, this.transfers, options)
-    this.intake = new Intake(this.exchange, this.scanner, (entry, withinMs) => {
-      options.watch(entry.path)
-      this.hints.readSoon(entry, withinMs)
+    this.intake = new Intake(this.exchange, this.scanner, {
+      made: entry => {
+        options.watch(entry.path)
+        this.hints.readSoon(entry, echoMs)
+      },
+      ahead: (path, own) => options.watchAhead?.(path, own),
+      failed: path => options.unwatch(path),
     })
     this.handshake = new Handshake(this.exchange, { ...options, sweep: () => this.sweep() })
     this.barriers = new Barriers(this.exchange, this.transfers)

@@ -1,12 +1,20 @@
 import { folder } from '../core/content.ts'
+import { joinPath, type Path } from '../core/path.ts'
 import { granuleMs, isStampRacy } from '../disk/disk.ts'
 import type { Graft, GraftNode } from '../endpoint/grafts.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { RejReason } from '../wire/sync-message.ts'
 import type { Exchange } from './exchange.ts'
 
-/** A first sync is not slowed by reading again what it brought; a flush has it read at once. */
-const rereadMs = 3_000
+/** Watches folders that are made here. */
+export interface NewFolders {
+  /** It must be watched, and what a person put there before it was must be found soon. */
+  made(entry: Entry): void
+  /** A private folder that is about to become the folder `path`: watched from before, it needs no reading afterwards. */
+  ahead(path: Path, own: string): void
+  /** It did not become that. */
+  failed(path: Path): void
+}
 
 /**
  * Puts staged subtrees to their place. Only where nothing at all is known at and below the path, so that no rule of the
@@ -14,22 +22,26 @@ const rereadMs = 3_000
  */
 export class GraftIntake {
   private readonly x: Exchange
-  private readonly folderMade: (entry: Entry, withinMs: number) => void
+  private readonly folders: NewFolders
 
-  /** @param folderMade must watch the folder and have it read soon: somebody may have been in it before the watch */
-  constructor(exchange: Exchange, folderMade: (entry: Entry, withinMs: number) => void) {
+  constructor(exchange: Exchange, folders: NewFolders) {
     this.x = exchange
-    this.folderMade = folderMade
+    this.folders = folders
   }
 
   /** Moves it to `entry`'s path, where nothing stands. @returns why it was not done; the subtree is gone in any case */
   plant(entry: Entry, graft: Graft): RejReason | undefined {
     const { applier, grafts } = this.x.replica
-    const outcome = this.isBlankBelow(entry) ? applier.plant(graft.path, graft) : undefined
+    const isBlank = this.isBlankBelow(entry)
+    if (isBlank) this.watchAhead(graft)
+    const outcome = isBlank ? applier.plant(graft.path, graft) : undefined
     if (outcome?.result === 'done') {
       this.attach(entry, graft.root)
+      // The one that was moved: its watch would have told of the move under its private name.
+      this.folders.made(entry)
       return undefined
     }
+    if (isBlank) for (const [name] of foldersIn(graft.root)) this.folders.failed(joinPath(graft.path, name))
     grafts.discard(graft)
     // Path by path the same trouble shows again, with a name and a reason.
     return outcome === undefined || outcome.result === 'changed' ? 'changed' : 'need'
@@ -45,14 +57,25 @@ export class GraftIntake {
     return true
   }
 
+  /** Those below the topmost. What is in them stands for itself: in private nobody else was there. */
+  private watchAhead(graft: Graft): void {
+    const watch = (path: Path, own: string, node: GraftNode) => {
+      for (const [name, child] of foldersIn(node)) {
+        const [below, ownBelow] = [joinPath(path, name), `${own}/${name}`]
+        this.folders.ahead(below, ownBelow)
+        watch(below, ownBelow, child)
+      }
+    }
+    watch(graft.path, graft.name, graft.root)
+  }
+
   private attach(entry: Entry, { token, stat, children }: GraftNode): void {
     const { x } = this
     entry.current = token
     entry.key = stat
     entry.shadow = false
     x.agree(entry, token)
-    if (token === folder) this.folderMade(entry, rereadMs)
-    else {
+    if (token !== folder) {
       entry.racy = isStampRacy(x.replica.disk, stat)
       if (entry.racy) x.holds.later(entry, x.clock.monotonic(), granuleMs(x.replica.disk) + 1)
     }
@@ -63,4 +86,8 @@ export class GraftIntake {
       x.emit({ type: 'changed', path: child.path, direction: 'in' })
     }
   }
+}
+
+function foldersIn({ children }: GraftNode): [string, GraftNode][] {
+  return [...(children ?? [])].filter(([, { token }]) => token === folder)
 }

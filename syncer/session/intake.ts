@@ -12,25 +12,23 @@ import type { Entry } from '../endpoint/tree.ts'
 import type { Put, RejReason } from '../wire/sync-message.ts'
 import { DeleteGuard } from './delete-guard.ts'
 import type { Exchange } from './exchange.ts'
-import { GraftIntake } from './graft-intake.ts'
-import { echoMs } from './hints.ts'
+import { GraftIntake, type NewFolders } from './graft-intake.ts'
 
 /** Applies the other end's changes: the incoming half of the state table. */
 export class Intake {
   readonly guard = new DeleteGuard()
   private readonly x: Exchange
   private readonly scanner: Scanner
-  private readonly folderMade: (entry: Entry, withinMs: number) => void
+  private readonly folders: NewFolders
   private readonly grafts: GraftIntake
   /** New files whose place turned out to be taken: the next time it is looked at first. */
   private readonly refused = new Set<Entry>()
 
-  /** @param folderMade a folder was made here: it must be watched, and what a person put there meanwhile be found soon */
-  constructor(exchange: Exchange, scanner: Scanner, folderMade: (entry: Entry, withinMs: number) => void) {
-    this.folderMade = folderMade
+  constructor(exchange: Exchange, scanner: Scanner, folders: NewFolders) {
+    this.folders = folders
     this.x = exchange
     this.scanner = scanner
-    this.grafts = new GraftIntake(exchange, folderMade)
+    this.grafts = new GraftIntake(exchange, folders)
   }
 
   reset(): void {
@@ -213,7 +211,7 @@ export class Intake {
     this.accept(entry, put)
     x.recent.add(entry, x.clock.monotonic())
     this.queueParents(entry)
-    if (put.data === folder && put.staged === undefined) this.folderMade(entry, echoMs)
+    if (put.data === folder && put.staged === undefined) this.folders.made(entry)
     if (entry.racy) x.holds.later(entry, x.clock.monotonic(), granuleMs(x.replica.disk) + 1)
     x.emit({ type: 'changed', path: put.path, direction: 'in' })
   }

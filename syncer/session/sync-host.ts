@@ -105,6 +105,7 @@ class PodFolder {
         if (event.type === 'live' && this.limit !== '') this.tellLimit()
       },
       watch: dir => this.watcher.watch(dir),
+      watchAhead: (dir, own) => this.watcher.watch(dir, `${this.disk.privatePath}/${own}`),
       unwatch: dir => this.watcher.unwatch(dir),
       session: '',
       initial: 'mirror',

@@ -64,6 +64,19 @@ function kernelWatches(): number {
 }
 
 describe.runIf(onLinux)('a watch for each folder', () => {
+  test('tells of a folder that was watched before it was moved to its place, by that place', async () => {
+    const { at, until, watcher } = watchFolder({}, [])
+    fs.mkdirSync(at('private/stage/sub/deep'), { recursive: true })
+    watcher.watch('moved/sub', 'private/stage/sub')
+    watcher.watch('moved/sub/deep', 'private/stage/sub/deep')
+    fs.renameSync(at('private/stage'), at('moved'))
+    watcher.watch('moved')
+    fs.writeFileSync(at('moved/sub/deep/new'), '')
+    await until('moved/sub/deep|new|rename')
+    fs.renameSync(at('moved/sub/deep'), at('moved/sub/other'))
+    await until('moved/sub|deep|rename')
+  })
+
   test('tells what happens to names in announced folders', async () => {
     const { at, until, told, settled } = watchFolder({}, ['dir'])
     fs.writeFileSync(at('new'), '')
