@@ -3,13 +3,9 @@ import type { Clock, Timers } from '../../syncer/base/clock.ts'
 import { errnoOf } from '../../syncer/base/errors.ts'
 import { AgentClient } from '../../syncer/wire/client.ts'
 import { Mux } from '../../syncer/wire/mux.ts'
-import { readLine } from '../agent/read-line.ts'
+import { type AgentPortOptions, openAgentPort } from './agent-port.ts'
 
-export interface ForwardLaneOptions {
-  /** The agent, over the connection that stands already. */
-  agent: AgentClient
-  /** A connection to a port of the pod that is not made by exec. */
-  openPort: (port: number, signal: AbortSignal) => Promise<Duplex>
+export interface ForwardLaneOptions extends AgentPortOptions {
   clock: Clock
   timers: Timers
   /** Fires when the connection that stands is gone. */
@@ -21,7 +17,6 @@ const retryMsMin = 1_000
 const retryMsMax = 60_000
 /** So long a forward's connection waits for the lane's first attempt before it takes the other way. */
 const patienceMs = 1_000
-const lineBytesMax = 256
 
 /**
  * A connection to the agent for forwards alone, by the API's port-forward: it is faster than exec, and what is on it
@@ -63,7 +58,7 @@ export class ForwardLane {
     const late = new AbortController()
     const cancel = timers.after(attemptTimeoutMs, () => late.abort(new Error('no answer in time')))
     try {
-      const carrier = await this.#open(AbortSignal.any([signal, late.signal]))
+      const carrier = await openAgentPort(this.#options, AbortSignal.any([signal, late.signal]))
       if (signal.aborted) return void carrier.destroy()
       const mux = new Mux({ carrier, side: 'laptop', clock, timers, afterEvents: setImmediate })
       this.#lane = { mux, agent: new AgentClient(mux) }
@@ -74,22 +69,6 @@ export class ForwardLane {
       if (!isLasting(error)) this.#retryLater()
     } finally {
       cancel()
-    }
-  }
-
-  async #open(signal: AbortSignal): Promise<Duplex> {
-    const { port, token, answer } = await this.#options.agent.call({ method: 'open-port' }, signal)
-    const carrier = await this.#options.openPort(port, signal)
-    // It may break while nobody reads: its close is told to whoever does next.
-    carrier.on('error', () => {})
-    try {
-      carrier.write(`${token}\n`)
-      const said = await readLine(carrier, lineBytesMax, signal)
-      if (said !== answer) throw new Error('this is not the agent')
-      return carrier
-    } catch (error) {
-      carrier.destroy()
-      throw error
     }
   }
 

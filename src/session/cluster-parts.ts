@@ -20,7 +20,6 @@ import type { OnSwapEvent, SwapEvent } from '../swap/swap-event.ts'
 import { watchDevPod } from '../swap/watch-dev-pod.ts'
 import { bindForwards } from './bind-forwards.ts'
 import type { AppliedSwap, Report, SessionParts } from './parts.ts'
-import type { PodRef } from './session-state.ts'
 
 const UNDO_READY_MS = 60_000
 /** For each step of an attach: a line that has gone dead is noticed before the person gives up. */
@@ -101,10 +100,8 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
       })
       return io
     },
-    ...(dev.forward.length > 0 && {
-      openPort: (pod: PodRef, port: number, signal: AbortSignal) =>
-        cluster.portForward({ pod: pod.name, port, signal }),
-    }),
+    forwards: dev.forward.length > 0,
+    openPort: (pod, port, signal) => cluster.portForward({ pod: pod.name, port, signal }),
     openSync(folder, swap, onEvent) {
       const sessionKey = syncKey(cluster, swap, folder)
       const { local, mode, initial } = folder

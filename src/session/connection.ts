@@ -6,6 +6,9 @@ import type { SessionParts } from './parts.ts'
 import type { PodRef } from './session-state.ts'
 
 const PROBE_TIMEOUT_MS = 3_000
+/** A proxy may cut port-forwards that exec survives: after so many in a row that stood shorter, exec carries all. */
+const shortPortsMax = 2
+const shortMs = 120_000
 
 export interface ConnectionEvents {
   attached(attempt: number): void
@@ -19,6 +22,7 @@ export class Connection {
   readonly #on: ConnectionEvents
   readonly #over: AbortSignal
   #attaching: AbortController | null = null
+  #shortPorts = 0
   #current: { link: Link; attempt: number } | null = null
 
   constructor(parts: SessionParts, over: AbortSignal, on: ConnectionEvents) {
@@ -45,12 +49,22 @@ export class Connection {
     const signal = AbortSignal.any([attaching.signal, this.#over])
     try {
       const attach = this.#parts.attach.bind(this.#parts, pod)
-      const openPort = this.#parts.openPort?.bind(this.#parts, pod)
-      const link = await openLink({ clock, timers, attach, ...(openPort && { openPort }), signal })
+      const openPort = this.#parts.openPort.bind(this.#parts, pod)
+      const bulkByPort = this.#shortPorts < shortPortsMax
+      const link = await openLink({
+        clock,
+        timers,
+        attach,
+        openPort,
+        bulkByPort,
+        forwards: this.#parts.forwards,
+        signal,
+      })
       if (left()) return link.close()
       const since = clock.monotonic()
       this.#current = { link, attempt }
       void link.closed.then(reason => {
+        if (link.portBroke) this.#shortPorts = clock.monotonic() - since < shortMs ? this.#shortPorts + 1 : 0
         if (this.#current?.link === link) this.#on.lost(attempt, clock.monotonic() - since, reason)
       })
       this.#on.attached(attempt)

@@ -5,37 +5,51 @@ import { AgentClient } from '../../syncer/wire/client.ts'
 import { Priority } from '../../syncer/wire/frame-payload.ts'
 import { Mux, type MuxEnd } from '../../syncer/wire/mux.ts'
 import type { SyncRequest } from '../../syncer/wire/services.ts'
+import { openAgentPort } from '../forward/agent-port.ts'
 import { ForwardLane } from '../forward/forward-lane.ts'
+import { deadline } from './deadline.ts'
 
 export interface LinkOptions {
   attach: (lane: Lane, signal: AbortSignal) => Promise<Duplex>
-  /** A connection to a port of the pod, past exec; absent where there is nothing to forward. */
-  openPort?: (port: number, signal: AbortSignal) => Promise<Duplex>
+  /** A connection to a port of the pod, past exec. */
+  openPort: (port: number, signal: AbortSignal) => Promise<Duplex>
+  /** Bulk content is tried by `openPort` before `attach`. */
+  bulkByPort: boolean
+  /** There are forwards, which have a connection of their own. */
+  forwards: boolean
+  /** Cuts it, also once it stands. */
   signal: AbortSignal
   clock: Clock
   timers: Timers
 }
 
+const portTimeoutMs = 3_000
+
 /** Attaches twice: one connection for decisions and everything a person waits for, one for bulk content. */
 export async function openLink(options: LinkOptions): Promise<Link> {
-  // One of the two alone is of no use: the other attempt is given up.
-  const failed = new AbortController()
-  const signal = AbortSignal.any([options.signal, failed.signal])
-  const attach = async (lane: Lane) => {
-    try {
-      return await options.attach(lane, signal)
-    } catch (error) {
-      failed.abort(error)
-      throw error
-    }
+  const { clock, timers } = options
+  const mux = (carrier: Duplex) => new Mux({ carrier, side: 'laptop', clock, timers })
+  const control = mux(await options.attach('control', options.signal))
+  try {
+    const byPort = options.bulkByPort ? await tryPort(options, new AgentClient(control)) : null
+    const bulk = mux(byPort ?? (await options.attach('bulk', options.signal)))
+    return new Link(control, { mux: bulk, isByPort: byPort !== null }, options)
+  } catch (error) {
+    // one of the two alone is of no use
+    void control.close()
+    throw error
   }
-  const [control, bulk] = await Promise.allSettled([attach('control'), attach('bulk')])
-  if (control.status === 'fulfilled' && bulk.status === 'fulfilled') {
-    const mux = (carrier: Duplex) => new Mux({ carrier, side: 'laptop', clock: options.clock, timers: options.timers })
-    return new Link(mux(control.value), mux(bulk.value), options)
+}
+
+/** Null where it cannot be had: no right to it, a proxy or a sandbox in between. */
+async function tryPort({ openPort, timers, signal }: LinkOptions, agent: AgentClient): Promise<Duplex | null> {
+  using late = deadline(timers, portTimeoutMs, signal)
+  try {
+    return await openAgentPort({ agent, openPort }, late.signal)
+  } catch {
+    signal.throwIfAborted()
+    return null
   }
-  for (const opened of [control, bulk]) if (opened.status === 'fulfilled') opened.value.destroy()
-  throw failed.signal.reason
 }
 
 /** A connection to the agent in the pod; it stands as long as both of its halves do. */
@@ -49,18 +63,30 @@ export class Link {
   readonly #bulk: Mux
   readonly #ended = new AbortController()
   readonly #forwards: ForwardLane | null
+  readonly #bulkByPort: boolean
+  #portBroke = false
 
-  constructor(control: Mux, bulk: Mux, { openPort, clock, timers }: Omit<LinkOptions, 'attach' | 'signal'>) {
+  constructor(
+    control: Mux,
+    bulk: { mux: Mux; isByPort: boolean },
+    { openPort, forwards, clock, timers }: Omit<LinkOptions, 'attach' | 'bulkByPort' | 'signal'>,
+  ) {
     this.#control = control
-    this.#bulk = bulk
+    this.#bulk = bulk.mux
+    this.#bulkByPort = bulk.isByPort
     this.agent = new AgentClient(control)
     this.signal = this.#ended.signal
     const { agent, signal } = this
-    this.#forwards = openPort ? new ForwardLane({ agent, openPort, clock, timers, signal }) : null
-    this.closed = Promise.race([control.closed, bulk.closed]).then(end => {
+    this.#forwards = forwards ? new ForwardLane({ agent, openPort, clock, timers, signal }) : null
+    this.closed = Promise.race([control.closed, bulk.mux.closed]).then(end => {
       this.close()
       return endText(end)
     })
+  }
+
+  /** It ended because the port-forward that carried bulk content did. */
+  get portBroke(): boolean {
+    return this.#portBroke
   }
 
   /** A forward's connection, see {@link AgentClient.dialTcp}. */
@@ -77,6 +103,7 @@ export class Link {
   }
 
   close(): void {
+    if (this.#bulkByPort && this.#bulk.ended && !this.#control.ended && !this.signal.aborted) this.#portBroke = true
     this.#ended.abort()
     void this.#control.close()
     void this.#bulk.close()

@@ -30,8 +30,10 @@ export interface SessionParts {
   watchPod(swap: AppliedSwap, options: { signal: AbortSignal; on: (news: DevPodNews) => void }): Promise<void>
   /** A raw connection to the agent in the pod. */
   attach(pod: PodRef, lane: Lane, signal: AbortSignal): Promise<Duplex>
-  /** A connection to a port of the pod's loopback, past exec; absent where nothing is forwarded. */
-  openPort?(pod: PodRef, port: number, signal: AbortSignal): Promise<Duplex>
+  /** Ports are forwarded. */
+  readonly forwards: boolean
+  /** A connection to a port of the pod's loopback, past exec. */
+  openPort(pod: PodRef, port: number, signal: AbortSignal): Promise<Duplex>
   openSync(folder: SyncFolder, swap: AppliedSwap, onEvent: (event: SyncEvent) => void): SyncSession
 }
 

@@ -126,6 +126,7 @@ export class FakeParts implements SessionParts {
   readonly log: string[] = []
   readonly pod = new FakePod(this.clock)
   readonly syncs: FakeSync[] = []
+  readonly forwards = false
   dial: Dial | null = null
   tell: (news: DevPodNews) => void = () => {}
   loseClaim: (error: UserError) => void = () => {}
@@ -195,6 +196,11 @@ export class FakeParts implements SessionParts {
       signal.addEventListener('abort', () => resolve())
       this.loseClone = reject
     })
+  }
+
+  openPort(pod: PodRef, port: number, signal: AbortSignal) {
+    this.log.push(`port ${pod.name}`)
+    return this.pod.openPort(port, signal)
   }
 
   attach(pod: PodRef, lane: 'control' | 'bulk', signal: AbortSignal) {

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { readLine } from '../../../src/agent/read-line.ts'
 import type { UserError } from '../../../syncer/base/errors.ts'
 import type { Lane } from '../../../syncer/session/peer.ts'
 import { MessageStream } from '../../../syncer/wire/message-stream.ts'
@@ -7,6 +8,7 @@ import type { MuxStream } from '../../../syncer/wire/mux-stream.ts'
 import {
   type AgentCall,
   type CommandState,
+  type OpenedPort,
   type OpenRequest,
   type SyncRequest,
   type TerminalExit,
@@ -16,8 +18,11 @@ import { terminalMessage } from '../../../syncer/wire/terminal-message.ts'
 import { carrierPair } from '../../syncer/wire/carrier-pair.ts'
 import type { FakeTime } from '../../syncer/wire/fake-time.ts'
 
+const openedPort: OpenedPort = { port: 4711, token: 'shown', answer: 'answered' }
+
 /** The agent's end, over real multiplexers: commands, a terminal with scrollback, ports, sync streams. */
 export class FakePod {
+  /** But for those that ask for a port. */
   readonly calls: AgentCall['method'][] = []
   readonly syncs: SyncRequest[] = []
   readonly keys: string[] = []
@@ -29,7 +34,11 @@ export class FakePod {
   refusals: (UserError | null)[] = []
   /** Attempts wait until this resolves. */
   gate: Promise<void> = Promise.resolve()
-  /** Calls stay without an answer. */
+  /** What connections to a port fail with. */
+  portRefusal: UserError | null = null
+  /** Those that stand. */
+  readonly portCarriers = new Set<Duplex>()
+  /** Calls stay without an answer, but for those that ask for a port. */
   silent = false
   readonly #time: FakeTime
   readonly #carriers = new Set<Duplex>()
@@ -50,9 +59,38 @@ export class FakePod {
     await this.gate
     signal.throwIfAborted()
     if (refusal) throw refusal
+    const [laptop, agent] = this.#carrierPair()
+    this.#run(agent)
+    return laptop
+  }
+
+  execCarriers(): Duplex[] {
+    return [...this.#carriers].filter(carrier => !this.portCarriers.has(carrier))
+  }
+
+  /** A connection to the port that `open-port` names. */
+  async openPort(port: number, signal: AbortSignal): Promise<Duplex> {
+    if (this.portRefusal) throw this.portRefusal
+    if (port !== openedPort.port) throw new Error(`nothing listens on ${port}`)
+    const [laptop, agent] = this.#carrierPair()
+    this.portCarriers.add(laptop)
+    laptop.once('close', () => this.portCarriers.delete(laptop))
+    void readLine(agent, 100, signal).then(token => {
+      if (token !== openedPort.token) return agent.destroy()
+      agent.write(`${openedPort.answer}\n`)
+      this.#run(agent)
+    })
+    return laptop
+  }
+
+  #carrierPair(): [Duplex, Duplex] {
     const [laptop, agent] = carrierPair()
     this.#carriers.add(laptop)
     laptop.once('close', () => this.#carriers.delete(laptop))
+    return [laptop, agent]
+  }
+
+  #run(agent: Duplex): void {
     new Mux({
       carrier: agent,
       side: 'agent',
@@ -60,7 +98,6 @@ export class FakePod {
       timers: this.#time,
       onOpen: (request, stream) => this.#serve(request as OpenRequest, stream),
     })
-    return laptop
   }
 
   /** Every connection goes. */
@@ -92,8 +129,9 @@ export class FakePod {
     stream.accept()
     switch (request.kind) {
       case 'call':
-        this.calls.push(request.call.method)
-        if (!this.silent) stream.end(JSON.stringify({ result: this.#answer(request.call) }))
+        if (request.call.method !== 'open-port') this.calls.push(request.call.method)
+        if (!this.silent || request.call.method === 'open-port')
+          stream.end(JSON.stringify({ result: this.#answer(request.call) }))
         stream.resume()
         break
       case 'terminal':
@@ -129,6 +167,8 @@ export class FakePod {
         return this.ports.has(`${call.host}:${call.port}`)
           ? { ok: true, elapsedMs: 1 }
           : { ok: false, error: 'ECONNREFUSED' }
+      case 'open-port':
+        return openedPort
       default:
         return {}
     }

@@ -63,7 +63,9 @@ beforeEach(() => {
 
 async function link(): Promise<Link> {
   const { signal } = new AbortController()
-  return openLink({ attach: lane => pod.attach(lane, signal), signal, clock: time, timers: time })
+  const attach = (lane: 'control' | 'bulk') => pod.attach(lane, signal)
+  const openPort = (port: number) => pod.openPort(port, signal)
+  return openLink({ attach, openPort, bulkByPort: false, forwards: false, signal, clock: time, timers: time })
 }
 
 const listeners = () => input.listenerCount('data') + output.listenerCount('resize') + output.listenerCount('drain')

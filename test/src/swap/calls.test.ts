@@ -9,7 +9,7 @@ import { FaultyCluster } from './faulty-cluster.ts'
 import { dbStatefulSet, dev, planOptions, webDeployment } from './shapes.ts'
 import { ready, Trial } from './trial.ts'
 
-/** Two exec connections: `src/session/link.ts`. */
+/** Control by exec, bulk by port-forward: `src/session/link.ts`. */
 const attachCalls = 2
 const callsMax = { up: 25, down: 25 }
 

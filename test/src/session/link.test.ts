@@ -1,0 +1,104 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { openLink } from '../../../src/session/link.ts'
+import { UserError } from '../../../syncer/base/errors.ts'
+import type { Lane } from '../../../syncer/session/peer.ts'
+import { FakeTime } from '../../syncer/wire/fake-time.ts'
+import { FakePod } from './fake-pod.ts'
+
+let time: FakeTime
+let pod: FakePod
+let attached: Lane[]
+beforeEach(() => {
+  time = new FakeTime()
+  pod = new FakePod(time)
+  attached = []
+})
+
+function open(options: { signal?: AbortSignal; bulkByPort?: boolean } = {}) {
+  const { signal = new AbortController().signal, bulkByPort = true } = options
+  const attach = (lane: Lane) => {
+    attached.push(lane)
+    return pod.attach(lane, signal)
+  }
+  const openPort = (port: number, signal: AbortSignal) => pod.openPort(port, signal)
+  return openLink({ attach, openPort, bulkByPort, forwards: false, signal, clock: time, timers: time })
+}
+
+describe('bulk content', () => {
+  test('goes by port, and one exec is enough', async () => {
+    const link = await open()
+    expect(attached).toEqual(['control'])
+    expect(pod.portCarriers.size).toBe(1)
+    link.openSync({ folder: '/app', session: 's', attempt: 1 })
+    await expect.poll(() => pod.syncs.map(({ lane }) => lane).sort()).toEqual(['bulk', 'control'])
+    link.close()
+    await expect.poll(() => pod.openCarriers).toBe(0)
+  })
+
+  test.each(['forbidden', 'rejected', 'unreachable'] as const)('goes by exec where a port is %s', async code => {
+    pod.portRefusal = new UserError(code, 'no')
+    const link = await open()
+    expect(attached).toEqual(['control', 'bulk'])
+    link.close()
+    await expect.poll(() => pod.openCarriers).toBe(0)
+  })
+
+  test('goes by exec where the port never answers', async () => {
+    let asked = false
+    pod.openPort = (_port, signal) => {
+      asked = true
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    }
+    const opening = open()
+    await expect.poll(() => asked).toBe(true)
+    await time.advance(3_000)
+    ;(await opening).close()
+    expect(attached).toEqual(['control', 'bulk'])
+  })
+
+  test('goes by exec when the caller wants that', async () => {
+    ;(await open({ bulkByPort: false })).close()
+    expect(attached).toEqual(['control', 'bulk'])
+    expect(pod.portCarriers.size).toBe(0)
+  })
+})
+
+describe('the end', () => {
+  test('a port that breaks ends the connection, and is told', async () => {
+    const link = await open()
+    for (const carrier of pod.portCarriers) carrier.destroy()
+    await link.closed
+    expect(link.portBroke).toBe(true)
+    await expect.poll(() => pod.openCarriers).toBe(0)
+  })
+
+  test('an exec that breaks takes the port along, which is not to blame', async () => {
+    const link = await open()
+    for (const carrier of pod.execCarriers()) carrier.destroy()
+    await link.closed
+    expect(link.portBroke).toBe(false)
+    await expect.poll(() => pod.openCarriers).toBe(0)
+  })
+
+  test('one of the two alone is given up', async () => {
+    pod.portRefusal = new UserError('forbidden', 'no')
+    pod.refusals = [null, new UserError('agent', 'no bulk')]
+    await expect(open()).rejects.toMatchObject({ code: 'agent' })
+    await expect.poll(() => pod.openCarriers).toBe(0)
+  })
+
+  test('whoever gives up while the port opens leaves nothing', async () => {
+    const gone = new AbortController()
+    let asked = false
+    pod.openPort = (_port, signal) => {
+      asked = true
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    }
+    const opening = open({ signal: gone.signal })
+    await expect.poll(() => asked).toBe(true)
+    gone.abort(new UserError('interrupted', 'left'))
+    await expect(opening).rejects.toMatchObject({ code: 'interrupted' })
+    await expect.poll(() => pod.openCarriers).toBe(0)
+    expect(attached).toEqual(['control'])
+  })
+})
