@@ -1,0 +1,141 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type ApiFault, ApiProxy } from './support/api-proxy.ts'
+import type { Finished } from './support/command.ts'
+import { DevSession } from './support/dev-session.ts'
+import { environment } from './support/environment.ts'
+import { Laptop } from './support/laptop.ts'
+import { expectRestored } from './support/traces.ts'
+import { until } from './support/until.ts'
+
+/** `all`: every fault at every call, which takes most of an hour. A number: which share of them; default: today's. */
+const wanted = process.env.PODSWAP_E2E_FAULTS
+const allKinds: ApiFault[] = ['kill', { refuse: 409 }, { refuse: 429 }, { refuse: 500 }, 'drop-before', 'drop-after']
+/** As named by PODSWAP_E2E_FAULT_KINDS, a list of `kill`, `409`, `silence`, … */
+const kinds = kindsNamed(process.env.PODSWAP_E2E_FAULT_KINDS)
+/** Of each kind, in one run of the tests. */
+const sampleSize = { kill: 3, others: 3 }
+const dayMs = 86_400_000
+
+interface Scenario {
+  fault: ApiFault
+  during: 'up' | 'down'
+  /** The how manieth call of it. */
+  at: number
+}
+
+describe.skipIf(environment().colleague === undefined)('whatever befalls a call of the CLI', () => {
+  let session: DevSession
+  let proxy: ApiProxy
+  let colleague: Laptop
+  const calls = { up: 0, down: 0 }
+
+  beforeAll(async () => {
+    session = await DevSession.create({ purpose: 'faults' })
+    const kubeconfig = join(session.laptop.root, 'proxied.kubeconfig')
+    proxy = await ApiProxy.before(session.laptop.kubeconfig, kubeconfig)
+    session.defer(() => proxy[Symbol.asyncDispose]())
+    session.laptop.kubeconfig = kubeconfig
+    colleague = new Laptop({ kubeconfig: environment().colleague! })
+    session.defer(() => colleague[Symbol.asyncDispose]())
+  })
+  afterAll(() => session[Symbol.asyncDispose]())
+
+  const killAll = async () => {
+    for (const pid of session.laptop.processes()) process.kill(pid, 'SIGKILL')
+    await until('they are gone', () => session.laptop.processes().length === 0)
+  }
+
+  /** By another person, from another folder. */
+  const comesBack = async () => {
+    proxy.arm()
+    const { code, stdout, stderr } = await colleague.podswap(['down', 'web', '-n', session.namespace.name])
+    expect(code, `${stdout}\n${stderr}`).toBe(0)
+    await session.namespace.admin.rolledOut('deployment/web')
+    await expectRestored(session.namespace.admin, session.was)
+  }
+
+  it('costs as many calls as it says', async () => {
+    proxy.arm()
+    await session.up()
+    calls.up = proxy.calls.length
+    await killAll()
+    proxy.arm()
+    await session.down()
+    calls.down = proxy.calls.length
+    await expectRestored(session.namespace.admin, session.was)
+    expect(calls.up).toBeGreaterThan(10)
+    expect(calls.down).toBeGreaterThan(10)
+  })
+
+  const endOf = async (args: string[]): Promise<Finished> => {
+    const running = session.laptop.start(args)
+    const isReady = () => args[0] === 'up' && /^ready in/m.test(running.stdout)
+    await until('it ends, or is ready', () => !running.running || isReady(), { deadlineMs: 150_000 })
+    await running.kill()
+    return await running.finished()
+  }
+
+  const play = async ({ fault, during, at }: Scenario) => {
+    if (during === 'down') await session.up().then(killAll)
+    proxy.arm({ at, fault, kill: killAll })
+    const done = await endOf([during, ...session.target])
+    const { isSprung } = proxy
+    // killed, or it went through, or it says what was the matter
+    if (fault !== 'kill') expect([0, 1, 137], `${done.stdout}\n${done.stderr}`).toContain(done.code)
+    expect(done.stderr).not.toMatch(/\n {4}at /)
+    await killAll()
+    await comesBack()
+    return isSprung
+  }
+
+  it('the workload comes back by a down of somebody else', { timeout: 6 * 3_600_000 }, async () => {
+    const played = scenariosOf(calls)
+    const failures: string[] = []
+    let sprung = 0
+    for (const scenario of played) {
+      const started = performance.now()
+      const isSprung = await play(scenario).catch(error => {
+        failures.push(`${textOf(scenario)}: ${error instanceof Error ? error.message : error}`)
+      })
+      if (isSprung) sprung += 1
+      if (wanted === 'all') console.info(textOf(scenario), isSprung, Math.round(performance.now() - started), 'ms')
+    }
+    console.info(`faults: ${sprung} sprung of ${played.length}, in ${calls.up} calls of up and ${calls.down} of down`)
+    expect(failures).toEqual([])
+    // the last calls may not come every time: a watch that was not needed
+    expect(sprung).toBeGreaterThan(played.length / 2)
+  })
+})
+
+/** All, or a share that wanders over them from day to day. */
+function scenariosOf(calls: Record<'up' | 'down', number>): Scenario[] {
+  return kinds.flatMap(fault => {
+    const all = (['up', 'down'] as const).flatMap(during =>
+      Array.from({ length: calls[during] }, (_, index) => ({ fault, during, at: index + 1 })),
+    )
+    if (wanted === 'all') return all
+    const share = wanted === undefined ? Math.floor(Date.now() / dayMs) : Number(wanted)
+    const size = fault === 'kill' ? sampleSize.kill : sampleSize.others
+    // kinds that are not `kill` share what they have
+    const count = fault === 'kill' ? size : Math.ceil(size / (kinds.length - 1))
+    const first = share * count + kinds.indexOf(fault) * 7
+    // 5 apart: both commands, and early and late ones
+    return Array.from({ length: count }, (_, index) => all[((first + index * (all.length / count)) % all.length) | 0]!)
+  })
+}
+
+function textOf({ fault, during, at }: Scenario): string {
+  return `${typeof fault === 'object' ? fault.refuse : fault} at call ${at} of ${during}`
+}
+
+function kindsNamed(names: string | undefined): ApiFault[] {
+  if (names === undefined) return allKinds
+  return names.split(',').map(name => {
+    const kind = [...allKinds, 'silence' as const].find(
+      each => String(typeof each === 'object' ? each.refuse : each) === name,
+    )
+    if (!kind) throw new Error(`PODSWAP_E2E_FAULT_KINDS: no ${name}`)
+    return kind
+  })
+}
