@@ -11,6 +11,7 @@ import {
   podEnd,
   podTrouble,
   replicaFailure,
+  sidecarTrouble,
 } from './pod-trouble.ts'
 import { readRecord, type WorkloadKind } from './record.ts'
 
@@ -71,6 +72,8 @@ export class DevPodWatcher {
   #toldName: string | undefined
   /** The dev container that was told last. */
   #ran: { uid: string; incarnation: string } | undefined
+  /** uid of the pod of which another container's trouble was told. */
+  #toldSidecarOf: string | undefined
   /** What was said to do about the trouble; once is enough. */
   #hinted: string | undefined
   #trouble: { key: string; name: string; trouble: PodTrouble } | undefined
@@ -114,8 +117,22 @@ export class DevPodWatcher {
     this.#unblocking = 'no'
     this.#mender.adapt(pod, clone, message => this.#on({ state: 'warning', name: pod.metadata.name ?? '', message }))
     const trouble = podTrouble(pod, this.#target.container)
-    if (trouble) this.#pending(pod.metadata.name ?? '', pod.metadata.uid ?? '', trouble)
-    else this.#running(pod)
+    if (trouble) {
+      this.#pending(pod.metadata.name ?? '', pod.metadata.uid ?? '', trouble)
+      return
+    }
+    this.#running(pod)
+    this.#tellSidecar(pod)
+  }
+
+  /** Once in each pod: it comes and goes between its restarts. */
+  #tellSidecar(pod: KubeObject): void {
+    const { name = '', uid } = pod.metadata
+    const trouble = sidecarTrouble(pod, this.#target.container)
+    if (!trouble || this.#toldSidecarOf === uid) return
+    this.#toldSidecarOf = uid
+    const { hint } = trouble
+    this.#on({ state: 'warning', name, message: textOf(trouble), ...(hint && { hint }) })
   }
 
   #refuseOther(clone: KubeObject | undefined): void {

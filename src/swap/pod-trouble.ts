@@ -119,7 +119,24 @@ function containerTrouble(status: ContainerStatus | undefined): PodTrouble | und
 
 function crash(status: ContainerStatus | undefined, reason: string, message = '', previous: boolean): PodTrouble {
   const { name: container = '' } = status ?? {}
-  return { reason, message: `${container}: ${oneLine(message)}`, patience: 'short', log: { container, previous } }
+  const ended = previous ? lastEnd(status) : reason === outOfMemory ? { text: '', hint: memoryHint } : undefined
+  const said = `${container}: ${oneLine(message)}${ended?.text ? `; it ended with ${ended.text}` : ''}`
+  const hint = ended?.hint
+  return { reason, message: said, patience: 'short', log: { container, previous }, ...(hint && { hint }) }
+}
+
+/**
+ * What keeps another container of the pod from running while the dev container does: the pod is not Ready then. One that
+ * failed once and is tried again at once is none.
+ */
+export function sidecarTrouble(pod: KubeObject, container: string): PodTrouble | undefined {
+  const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {}
+  const others: ContainerStatus[] = [...initContainerStatuses, ...containerStatuses]
+  const stuck = others.find(({ name, state }) => name !== container && state?.waiting)
+  const trouble = stuck && containerTrouble(stuck)
+  if (!trouble) return undefined
+  const hint = trouble.hint ?? `kubectl logs ${pod.metadata.name} -c ${stuck.name} --previous`
+  return { ...trouble, message: `${trouble.message}; as long as that lasts no Service leads to the pod`, hint }
 }
 
 function waiting(status: ContainerStatus | undefined): PodTrouble {
@@ -149,9 +166,11 @@ export function lastEnd(status: ContainerStatus | undefined): { text: string; hi
   const end = status?.lastState?.terminated
   if (!end) return undefined
   const { reason = 'Error', exitCode } = end
-  const hint = 'raise `resources.limits.memory` in the manifest: the container ran out of it'
-  return { text: `${reason} (exit code ${exitCode})`, ...(reason === 'OOMKilled' && { hint }) }
+  return { text: `${reason} (exit code ${exitCode})`, ...(reason === outOfMemory && { hint: memoryHint }) }
 }
+
+const outOfMemory = 'OOMKilled'
+const memoryHint = 'raise `resources.limits.memory` in the manifest: the container ran out of it'
 
 /** The newest that is not on its way out; one that has ended only where there is no other. */
 export function currentPod(pods: KubeObject[]): KubeObject | undefined {

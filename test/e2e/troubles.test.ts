@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RunningCommand } from './support/command.ts'
 import { DevSession } from './support/dev-session.ts'
 import { devPod } from './support/service-client.ts'
-import { expectRestored } from './support/traces.ts'
+import { expectRestored, tracesIn } from './support/traces.ts'
 import { until } from './support/until.ts'
 
 const says = (up: RunningCommand, pattern: RegExp) =>
@@ -14,7 +14,8 @@ describe('a dev pod that the cluster takes away', () => {
   let session: DevSession
   let up: RunningCommand
   beforeAll(async () => {
-    session = await DevSession.create({ purpose: 'evicted' })
+    const dev = { resources: { limits: { memory: '400Mi' } } }
+    session = await DevSession.create({ purpose: 'evicted', dev })
     up = session.laptop.start(['up', ...session.target])
     await session.laptop.untilState('ready', session.target)
   })
@@ -42,6 +43,16 @@ describe('a dev pod that the cluster takes away', () => {
     expect(await hand.read('/app/a.txt')).toBe('before the drain')
   })
 
+  it('by the kernel, out of memory: said with what to do, and it starts anew', async () => {
+    const eat = 'const kept = []; for (;;) kept.push(Buffer.alloc(16 * 1024 * 1024, 1))'
+    const eaten = await session.laptop.podswap(['exec', ...session.target, '--', 'node', '-e', eat])
+    // where the kernel takes that one alone, the rest follows
+    if (eaten.code === 137) await session.laptop.podswap(['exec', ...session.target, '--', 'sh', '-c', 'kill 1'])
+    await says(up, /app was restarted: OOMKilled \(exit code \d+\)/)
+    await says(up, /raise `resources\.limits\.memory`/)
+    await session.laptop.untilState('ready', session.target)
+  })
+
   it('but not where a PodDisruptionBudget of the workload keeps it: the session goes on', async () => {
     await session.namespace.admin.apply({
       apiVersion: 'policy/v1',
@@ -65,9 +76,54 @@ describe('a dev pod that does not start', () => {
     await using session = await DevSession.create({ purpose: 'no-node', dev })
     const up = session.laptop.start(['up', ...session.target])
     await says(up, /waiting for web-podswap-\S+: Unschedulable: .*Insufficient cpu/)
-    expect(up.stdout).toMatch(/ask for less with `resources`/)
+    await says(up, /ask for less with `resources`/)
     up.child.kill('SIGINT')
     expect((await up.finished(90_000)).code).toBe(130)
+    await expectRestored(session.namespace.admin, session.was)
+  })
+
+  it('for want of a volume: said in the scheduler’s words; Ctrl-C puts everything back', async () => {
+    await using session = await DevSession.create({ purpose: 'no-volume' })
+    const { admin } = session.namespace
+    await admin.apply({
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: 'data' },
+      spec: {
+        accessModes: ['ReadWriteOnce'],
+        storageClassName: 'there-is-none',
+        resources: { requests: { storage: '1Mi' } },
+      },
+    })
+    // a release that waits for its volume, while the pod of the one before still runs
+    const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }]
+    const release = JSON.stringify({ spec: { template: { spec: { volumes } } } })
+    await admin.run(['patch', 'deployment', 'web', '--type=merge', '-p', release])
+    const { spec } = await admin.get('deployment', 'web')
+    const up = session.laptop.start(['up', ...session.target])
+    await says(up, /waiting for web-podswap-\S+: Unschedulable: .*unbound immediate PersistentVolumeClaims/)
+    await says(up, /a claim that it mounts must be bound/)
+    up.child.kill('SIGINT')
+    expect((await up.finished(90_000)).code).toBe(130)
+    expect((await admin.get('deployment', 'web')).spec).toEqual(spec)
+    await until('nothing of ours is left', async () => (await tracesIn(admin)).length === 0, { deadlineMs: 60_000 })
+  })
+
+  it('for a LimitRange that allows less: up fails, says it, and puts everything back', async () => {
+    await using session = await DevSession.create({
+      purpose: 'too-large',
+      workload: { container: { resources: { limits: { memory: '200Mi' } } } },
+    })
+    const limits = [{ type: 'Container', max: { memory: '300Mi' } }]
+    await session.namespace.admin.apply({
+      apiVersion: 'v1',
+      kind: 'LimitRange',
+      metadata: { name: 'small' },
+      spec: { limits },
+    })
+    const { code, stderr } = await session.laptop.podswap(['up', '--detach', ...session.target])
+    expect(`${code} ${stderr}`).toMatch(/^1 .*FailedCreate: .*maximum memory usage per Container is 300Mi/)
+    expect(stderr).toMatch(/hint: .*change `resources`/)
     await expectRestored(session.namespace.admin, session.was)
   })
 
@@ -77,6 +133,27 @@ describe('a dev pod that does not start', () => {
     const { code, stderr } = await session.laptop.podswap(['up', '--detach', ...session.target])
     expect(`${code} ${stderr}`).toMatch(/^1 .*does not start: ErrImageNeverPull: app: .*podswap.test\/none:1/)
     await expectRestored(session.namespace.admin, session.was)
+  })
+
+  it('to the end, for a sidecar that crashes: said with where to look, and the session goes on', async () => {
+    await using session = await DevSession.create({ purpose: 'sidecar' })
+    const { admin } = session.namespace
+    // it fails beside the dev container alone, whose pod has a longer name
+    const script = 'case $(hostname) in web-*-*-*) exit 3;; esac; trap "exit 0" TERM; sleep 86400 & wait'
+    const proxy = { name: 'proxy', image: 'podswap.test/busybox:1', command: ['sh', '-c', script] }
+    const containers = [
+      ...JSON.parse(session.was.spec).template.spec.containers,
+      { ...proxy, imagePullPolicy: 'IfNotPresent' },
+    ]
+    const release = JSON.stringify({ spec: { template: { spec: { containers } } } })
+    await admin.run(['patch', 'deployment', 'web', '--type=merge', '-p', release])
+    await admin.rolledOut('deployment/web')
+    const up = session.laptop.start(['up', ...session.target])
+    await says(up, /web-podswap-\S+: CrashLoopBackOff: proxy: .*it ended with Error \(exit code 3\)/)
+    await says(up, /kubectl logs web-podswap-\S+ -c proxy --previous/)
+    await session.laptop.untilState('ready', session.target)
+    await session.down()
+    await until('nothing of ours is left', async () => (await tracesIn(admin)).length === 0, { deadlineMs: 60_000 })
   })
 
   it('for want of the agent’s image: that one is named', async () => {

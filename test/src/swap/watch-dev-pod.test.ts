@@ -112,6 +112,48 @@ describe('the dev pod', () => {
     ])
   })
 
+  it('whose other container crashes is told once, with the cluster’s words and where to look', async () => {
+    cluster.controllers.behave = pod => {
+      if (!pod.metadata.labels?.[marks.clone]) return running(pod)
+      const status = running(pod) as { containerStatuses: object[] }
+      const message = 'back-off 10s restarting failed container=proxy'
+      const lastState = { terminated: { exitCode: 3, reason: 'Error' } }
+      const crashing = { name: 'proxy', state: { waiting: { reason: 'CrashLoopBackOff', message } }, lastState }
+      return { ...status, containerStatuses: [status.containerStatuses[0], crashing] }
+    }
+    const swap = await trial.up()
+    const { news, states } = watched(swap)
+    await expect.poll(states).toEqual(expect.arrayContaining(['running', 'warning']))
+    cluster.edit('Deployment', 'web-podswap', { metadata: { annotations: { seen: 'again' } } })
+    const warnings = () => news.filter(({ state }) => state === 'warning')
+    expect(warnings()).toEqual([
+      {
+        state: 'warning',
+        name: expect.stringMatching(/^web-podswap-/),
+        message:
+          'CrashLoopBackOff: proxy: back-off 10s restarting failed container=proxy; it ended with Error (exit code 3); ' +
+          'as long as that lasts no Service leads to the pod',
+        hint: expect.stringMatching(/^kubectl logs web-podswap-\S+ -c proxy --previous$/),
+      },
+    ])
+  })
+
+  it('that runs out of memory again and again is told so', async () => {
+    const lastState = { terminated: { exitCode: 137, reason: 'OOMKilled' } }
+    const state = { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } }
+    cluster.controllers.behave = pod =>
+      pod.metadata.labels?.[marks.clone]
+        ? { phase: 'Running', containerStatuses: [{ name: 'app', state, lastState }] }
+        : running(pod)
+    const swap = await trial.up()
+    const { last } = watched(swap)
+    await expect.poll(last).toMatchObject({
+      state: 'pending',
+      message: 'CrashLoopBackOff: app: back-off 10s; it ended with OOMKilled (exit code 137)',
+      hint: expect.stringContaining('resources.limits.memory'),
+    })
+  })
+
   it.each<[string, (pod: KubeObject) => KubeObject, string]>([
     [
       'evicted by its node',
