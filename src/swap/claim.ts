@@ -58,7 +58,24 @@ export async function claimSwap(cluster: Cluster, request: SwapRequest): Promise
   }
 }
 
-async function claimWorkload(
+const attemptsMax = 3
+
+async function claimWorkload(cluster: Cluster, request: SwapRequest, found: KubeObject) {
+  const { signal } = request
+  let workload = found
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await claimOnce(cluster, request, workload)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof UserError) || error.code !== 'conflict' || attempt >= attemptsMax) throw error
+      // what was not there at the look was made since: the next look says whose it is
+      workload = await cluster.get(workloadKind(found), found.metadata.name ?? '', { signal })
+    }
+  }
+}
+
+async function claimOnce(
   cluster: Cluster,
   request: SwapRequest,
   workload: KubeObject,

@@ -97,6 +97,7 @@ describe.skipIf(environment().colleague === undefined)('whatever befalls a call 
       const started = performance.now()
       const isSprung = await play(scenario).catch(error => {
         failures.push(`${textOf(scenario)}: ${error instanceof Error ? error.message : error}`)
+        console.info(failures.at(-1))
       })
       if (isSprung) sprung += 1
       if (wanted === 'all') console.info(textOf(scenario), isSprung, Math.round(performance.now() - started), 'ms')

@@ -26,6 +26,6 @@ export class TestNamespace implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.admin.run(['delete', 'namespace', this.name, '--wait=false'])
+    await this.admin.run(['delete', 'namespace', this.name, '--wait=false', '--ignore-not-found'])
   }
 }

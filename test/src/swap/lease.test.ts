@@ -6,6 +6,7 @@ import { marks, readRecord } from '../../../src/swap/record.ts'
 import { findSwapped } from '../../../src/swap/swapped.ts'
 import { FakeTime, settle } from '../../syncer/wire/fake-time.ts'
 import { MemoryCluster } from '../cluster/memory-cluster.ts'
+import { FaultyCluster } from './faulty-cluster.ts'
 import { dev, planOptions, webDeployment } from './shapes.ts'
 import { expectUntouched, ready, Trial } from './trial.ts'
 
@@ -46,6 +47,26 @@ describe('a Lease', () => {
     })
     await trial.down()
     expect(lease()).toBeUndefined()
+    await expectUntouched(cluster, before)
+  })
+
+  it('decides, too, where somebody else swaps between the look and the try of the clone', async () => {
+    const slow = new FaultyCluster(cluster, () => undefined)
+    const create = slow.create.bind(slow)
+    let isFirst = true
+    slow.create = async (kind, object, options) => {
+      if (isFirst && options?.dryRun) {
+        isFirst = false
+        await trial.up(ben)
+      }
+      return create(kind, object, options)
+    }
+    await expect(trial.up({}, slow)).rejects.toMatchObject({
+      code: 'held',
+      message: expect.stringContaining('ben@desk'),
+    })
+    expect(isFirst).toBe(false)
+    await trial.down()
     await expectUntouched(cluster, before)
   })
 
