@@ -8,6 +8,7 @@ import { type Reverted, revertSwap } from '../swap/revert.ts'
 import { findSwapped, type Swapped } from '../swap/swapped.ts'
 import type { Undoer } from '../swap/undo-guard.ts'
 import type { Invocation } from './io.ts'
+import { deleteClaims } from './kept-claims.ts'
 import { holdersHere, isHolderOf, isSwapOf, several, swappedTitle } from './targets.ts'
 import { chooseDev, openWorkplace, type Workplace } from './workplace.ts'
 
@@ -21,8 +22,13 @@ interface Scope {
   nothing: string
 }
 
+export interface DownOptions {
+  all?: boolean
+  volumes?: boolean
+}
+
 /** Puts workloads back; needs neither the manifest nor the laptop that swapped them. */
-export async function down(invocation: Invocation<{ all?: boolean }>): Promise<number> {
+export async function down(invocation: Invocation<DownOptions>): Promise<number> {
   const workplace = await openWorkplace(invocation, { manifest: 'optional' })
   const { cluster, reporter, home } = workplace
   const signal = invocation.io.interrupted
@@ -39,8 +45,12 @@ export async function down(invocation: Invocation<{ all?: boolean }>): Promise<n
       owner: `${invocation.io.user}@${invocation.io.host}`,
       session: undoSession(randomBytes(4).toString('hex')),
     }
-    const failures = await revertAll(workplace, swapped, by, signal)
-    if (swapped.length === 0) reporter.report({ type: 'done', message: `nothing to do: ${scope.nothing}` })
+    const { volumes = false } = invocation.options
+    const failures = await revertAll(workplace, swapped, { by, signal, volumes })
+    const { owner } = by
+    const { has, one } = scope
+    const deleted = volumes ? await deleteClaims(workplace, { owner, has, one, signal }) : 0
+    if (swapped.length + deleted === 0) reporter.report({ type: 'done', message: `nothing to do: ${scope.nothing}` })
     const [first] = failures
     if (first) throw first
     return 0
@@ -58,11 +68,12 @@ function refuseSeveral(swapped: Swapped[], holders: HolderRecord[], cluster: Clu
 }
 
 /** One that cannot be put back does not keep the others from it. Returns what went wrong, told already where there are several. */
-async function revertAll(workplace: Workplace, all: Swapped[], by: Undoer, signal: AbortSignal): Promise<unknown[]> {
+async function revertAll(workplace: Workplace, all: Swapped[], how: Undoing): Promise<unknown[]> {
+  const { signal } = how
   const failures: unknown[] = []
   for (const each of all) {
     try {
-      await revert(workplace, each, by, signal)
+      await revert(workplace, each, how)
     } catch (error) {
       if (signal.aborted || !(error instanceof UserError)) throw error
       failures.push(error)
@@ -73,7 +84,14 @@ async function revertAll(workplace: Workplace, all: Swapped[], by: Undoer, signa
   return failures
 }
 
-async function revert(workplace: Workplace, swapped: Swapped, by: Undoer, signal: AbortSignal): Promise<void> {
+interface Undoing {
+  by: Undoer
+  signal: AbortSignal
+  /** The volumes go too. */
+  volumes: boolean
+}
+
+async function revert(workplace: Workplace, swapped: Swapped, { by, signal, volumes }: Undoing): Promise<void> {
   const { cluster, reporter } = workplace
   const { kind, name } = swapped
   const ends = endsSessionText(swapped, by.owner)
@@ -86,6 +104,9 @@ async function revert(workplace: Workplace, swapped: Swapped, by: Undoer, signal
   )
   for (const message of reverted.leftovers) reporter.report({ type: 'warning', message })
   reporter.report({ type: 'done', message: revertedText(reverted) })
+  if (swapped.claim === undefined || volumes) return
+  const kept = `the volume ${swapped.claim} stays, with what is in it`
+  reporter.report({ type: 'done', message: `${kept}; podswap down --volumes ${name} deletes it` })
 }
 
 /** Whose session that is, where it is not the caller's own. */
@@ -113,7 +134,7 @@ function revertedText({ state, workload, replicas, isReady }: Reverted): string 
   }
 }
 
-function scopeOf(workplace: Workplace, { names, options }: Invocation<{ all?: boolean }>): Scope {
+function scopeOf(workplace: Workplace, { names, options }: Invocation<DownOptions>): Scope {
   const { manifest, cluster } = workplace
   if (options.all && names.length > 0) throw new UserError('usage', 'either names or --all', { hint: 'leave one out' })
   const nothing = `nothing in the namespace ${cluster.namespace} is in dev mode`

@@ -89,6 +89,7 @@ export function buildProgram(io: Io, rest: string[] | null, call: Call): Command
   add('down', 'put the workload back exactly as it was', DOWN_EXAMPLES)
     .argument('[dev...]', 'a dev of the manifest, or the name of a workload')
     .option('--all', 'everything that is swapped in the namespace')
+    .option('--volumes', 'delete the volumes that `persistentVolume` keeps, too, with what is in them')
     .action(calls(async () => (await import('./down.ts')).down))
 
   add('status', 'say how sync, forwards and the dev command are, from probes made now', STATUS_EXAMPLES)
@@ -189,7 +190,8 @@ const DOWN_EXAMPLES = `
   podswap down                   what the manifest found from here upwards names
   podswap down -n team           from anywhere: what is swapped there, if it is one thing
   podswap down web -n team
-  podswap down --all -n team     all of it`
+  podswap down --all -n team     all of it
+  podswap down --volumes         and deletes the volume that outlives it, if there is one`
 
 const STATUS_EXAMPLES = `
   podswap status

@@ -51,6 +51,36 @@ export interface Dev {
   probes?: ('liveness' | 'readiness' | 'startup')[]
   /** Which of the original's hooks are kept; absent: none. */
   lifecycle?: ('postStart' | 'preStop')[]
+  /** Empty folders at the first start; with `persistentVolume` they keep what they hold. */
+  volumes?: VolumePath[]
+  externalVolumes?: ExternalVolume[]
+  /** absent: off. */
+  persistentVolume?: PersistentVolume
+}
+
+export interface VolumePath {
+  /** Absolute path in the container, normalised, not `/`. */
+  path: string
+  at: Position
+}
+
+/** A claim of somebody else's that is mounted too. */
+export interface ExternalVolume extends VolumePath {
+  claim: string
+  /** Folder within the claim, relative; absent: its root. */
+  subPath?: string
+}
+
+/** A claim of our own, in which `volumes` and the synced folders survive `down`. */
+export interface PersistentVolume {
+  /** A quantity: `5Gi`. */
+  size: string
+  accessMode: 'ReadWriteOnce' | 'ReadWriteMany' | 'ReadWriteOncePod'
+  /** absent: the cluster's default. */
+  storageClass?: string
+  labels?: Record<string, string>
+  annotations?: Record<string, string>
+  at: Position
 }
 
 export interface SyncFolder {

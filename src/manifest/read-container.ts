@@ -8,6 +8,10 @@ import { describeNode, type YamlMap, type YamlNode } from './yaml-node.ts'
 
 /** Kubernetes' `resource.Quantity`. */
 const quantityPattern = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?$/
+export function isQuantity(text: string): boolean {
+  return quantityPattern.test(text)
+}
+
 /** `cpu`, `hugepages-2Mi`, `nvidia.com/gpu`. */
 const resourcePattern = /^[A-Za-z0-9](?:[A-Za-z0-9./_-]{0,300}[A-Za-z0-9])?$/
 

@@ -14,6 +14,7 @@ import { readBoolean, readChoice, readText, readVital, readWholeNumber } from '.
 import { readScheduling } from './read-scheduling.ts'
 import { readFolders } from './read-sync.ts'
 import { readTimeout } from './read-timeout.ts'
+import { readExternalVolumes, readPersistentVolume } from './read-volumes.ts'
 import type { Reading } from './reading.ts'
 
 /** Kubernetes' DNS label, in which Okteto's names are written too. */
@@ -57,6 +58,8 @@ export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource):
   warnOfReplicas(reading, fields)
   const probes = readProbes(reading, fields)
   const lifecycle = readLifecycle(reading, fields)
+  const externalVolumes = readExternalVolumes(reading, fields)
+  const persistentVolume = readPersistentVolume(reading, fields)
   fields.complainAboutRest(devFields)
   if (name === undefined || reading.complaints.errorCount > before) return undefined
   const at = key?.at ?? fields.entry('name')!.keyAt
@@ -76,6 +79,8 @@ export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource):
     autocreate,
     probes,
     lifecycle,
+    externalVolumes,
+    persistentVolume,
   })
 }
 

@@ -1,17 +1,11 @@
 import { posix } from 'node:path'
 import { Fields } from './fields.ts'
-import type { SyncFolder } from './manifest.ts'
+import type { SyncFolder, VolumePath } from './manifest.ts'
 import { quoteText } from './quote-text.ts'
 import { asScalar } from './read-scalar.ts'
+import { readVolumePaths } from './read-volumes.ts'
 import type { Reading } from './reading.ts'
-import {
-  isRemoteAllowed,
-  normalisedRemote,
-  type ReadFolder,
-  readFolder,
-  splitFolder,
-  type Target,
-} from './sync-folder.ts'
+import { isRemoteAllowed, normalisedRemote, type ReadFolder, readFolder, type Target } from './sync-folder.ts'
 import { describeNode, type YamlNode } from './yaml-node.ts'
 
 const foldersMax = 100
@@ -19,11 +13,23 @@ const syncFields = { folders: 'read', compression: 'void', verbose: 'void', resc
 const defaultRemote = '/okteto'
 
 /** `workdir`, `mountpath`, `sync` and `volumes`, which together say what is synced where and where the command runs. */
-export function readFolders(reading: Reading, fields: Fields): { workdir?: string; sync: SyncFolder[] } {
+export function readFolders(
+  reading: Reading,
+  fields: Fields,
+): { workdir?: string; sync: SyncFolder[]; volumes?: VolumePath[] } {
+  const { moved, volumes } = readVolumePaths(reading, fields)
+  const folders = readSynced(reading, fields, { moved, volumes })
+  return { ...folders, ...(volumes.length > 0 && { volumes }) }
+}
+
+function readSynced(
+  reading: Reading,
+  fields: Fields,
+  { moved, volumes }: { moved: YamlNode[]; volumes: VolumePath[] },
+): { workdir?: string; sync: SyncFolder[] } {
   const before = reading.complaints.errorCount
   const workdir = readRemoteField(reading, fields, 'workdir')
   const mountpath = readRemoteField(reading, fields, 'mountpath')
-  const { moved, volumes } = readVolumes(reading, fields)
   const listed = [...readSyncField(reading, fields), ...moved]
   if (listed.length > 0) {
     const read = listed.flatMap(item => readFolder(reading, item) ?? [])
@@ -82,20 +88,6 @@ function readSyncMap(reading: Reading, fields: Fields): YamlNode[] {
   return []
 }
 
-/** `volumes` once also held `local:remote` folders to sync; the others are volumes. */
-function readVolumes(reading: Reading, fields: Fields): { moved: YamlNode[]; volumes: Target[] } {
-  const node = fields.value('volumes')
-  if (node?.kind !== 'list') return { moved: [], volumes: [] }
-  const items = limited(reading, node.items)
-  const moved = items.filter(item => item.kind === 'scalar' && splitFolder(item.text) !== undefined)
-  const volumes = items.flatMap(item => {
-    if (item.kind !== 'scalar' || !item.text.startsWith('/') || moved.includes(item)) return []
-    return [{ path: normalisedRemote(item.text), at: item.at }]
-  })
-  if (moved.length < items.length) reading.complaints.warn(fields.entry('volumes')!.keyAt, 'not acted on yet: volumes')
-  return { moved, volumes }
-}
-
 function limited(reading: Reading, items: YamlNode[]): YamlNode[] {
   const extra = items[foldersMax]
   if (extra !== undefined) reading.complaints.error(extra.at, `more than ${foldersMax} folders`)
@@ -120,7 +112,7 @@ function refuseOverlaps(reading: Reading, read: ReadFolder[]): void {
   })
 }
 
-function refuseVolumes(reading: Reading, volumes: Target[], read: ReadFolder[]): void {
+function refuseVolumes(reading: Reading, volumes: VolumePath[], read: ReadFolder[]): void {
   for (const { path, at } of volumes) {
     const covered = read.find(({ folder }) => isInside(folder.remote, path))
     if (covered === undefined) continue

@@ -107,9 +107,14 @@ function readRemote(reading: Reading, { node, text, from }: Half): string | unde
   return isRemoteAllowed(reading, { path: remote, at: node.at }) ? remote : undefined
 }
 
+/** The folder that the kernel or podswap itself fills, where the path is in one. */
+export function reservedFolder(path: string): string | undefined {
+  return reservedRemotes.find(folder => path === folder || path.startsWith(`${folder}/`))
+}
+
 /** Complains about a place in the container that must not be synced. */
 export function isRemoteAllowed(reading: Reading, { path, at }: Target): boolean {
-  const reserved = reservedRemotes.find(folder => path === folder || path.startsWith(`${folder}/`))
+  const reserved = reservedFolder(path)
   if (reserved !== undefined) reading.complaints.error(at, `${reserved} in the container cannot be synced`)
   else if (path === '/') reading.complaints.error(at, "the container's root cannot be synced", 'name a folder below it')
   else if (path.includes('\0')) reading.complaints.error(at, 'a path cannot hold a NUL character')

@@ -17,6 +17,7 @@ import type { PlanOptions } from '../swap/plan.ts'
 import type { WorkloadKind } from '../swap/record.ts'
 import { revertSwap } from '../swap/revert.ts'
 import type { OnSwapEvent, SwapEvent } from '../swap/swap-event.ts'
+import { watchClaim } from '../swap/watch-claim.ts'
 import { watchDevPod } from '../swap/watch-dev-pod.ts'
 import { bindForwards } from './bind-forwards.ts'
 import type { AppliedSwap, Report, SessionParts } from './parts.ts'
@@ -128,6 +129,9 @@ async function watchSwap(
   const watches = [
     watchDevPod(cluster, swap, { signal, on: how.on }),
     followOriginal(cluster, swap, { signal, on: how.told }),
+    ...(swap.record.claim === undefined
+      ? []
+      : [watchClaim(cluster, swap.record.claim, { signal, on: how.on, timers: systemTimers })]),
   ]
   try {
     await Promise.all(watches)

@@ -5,11 +5,13 @@ import type { Resources } from '../manifest/manifest.ts'
 import { ensureService } from './autocreate.ts'
 import { claimSwap, draftSwap, type SwapClaim, type SwapDraft, type SwapRequest } from './claim.ts'
 import { awaitDeleted, placeClone } from './clone.ts'
+import { awaitCloneGone } from './clone-gone.ts'
 import { titleOf } from './find-workload.ts'
 import { awaitOldGone } from './old-pod.ts'
 import { type PlanInput, planSwap } from './plan.ts'
 import { isBeingUndone, marks, type SwapRecord, sessionLabel, undoLabel, type WorkloadKind } from './record.ts'
 import type { OnSwapEvent } from './swap-event.ts'
+import { placeClaim } from './volume-claim.ts'
 
 export interface AppliedSwap {
   /** `deployment/web` */
@@ -51,9 +53,12 @@ export async function applySwap(cluster: Cluster, request: SwapRequest): Promise
 export async function applyClaim(cluster: Cluster, claim: SwapClaim, signal: AbortSignal): Promise<AppliedSwap> {
   const { on, options } = claim.request
   if (claim.created) on({ type: 'touching', workload: titleOf(claim.workload) })
-  const { workload, plan, situation, input } = await scaleDown(cluster, claim, signal)
+  const { workload, plan, situation, input, volume } = await scaleDown(cluster, claim, signal)
   const { clone, stale } = situation
+  if (volume) await placeClaim(cluster, volume, { signal, on })
   if (stale) await awaitDeleted(cluster, stale, signal)
+  // the pod of the last swap may linger, and it writes to the volume
+  if (volume && !clone) await awaitCloneGone(cluster, { cloneNames: [situation.cloneName], workload, signal, on })
   if (plan.waitOldGone && !clone) await awaitOldGone(cluster, workload, { signal, on })
   await ensureService(cluster, workload, { ...claim.request, signal })
   await placeClone(cluster, { plan, clone, signal, on })

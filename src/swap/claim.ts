@@ -13,6 +13,7 @@ import { type PlanInput, type PlanOptions, planSwap, type SwapPlan, workloadKind
 import { defaultsSeen, podTemplate } from './pod-template.ts'
 import { type Holder, holderOf, podsOf, readSituation, type Situation } from './situation.ts'
 import type { OnSwapEvent } from './swap-event.ts'
+import { type ClaimDraft, draftClaim } from './volume-claim.ts'
 
 export interface SwapRequest {
   dev: Dev
@@ -30,6 +31,8 @@ export interface SwapDraft {
   situation: Situation
   input: PlanInput
   plan: SwapPlan
+  /** The claim that the dev pod is to find; absent: none is wanted, or allowed. */
+  volume?: ClaimDraft
 }
 
 /** A workload that nobody else will swap, and that is not touched yet. */
@@ -116,8 +119,13 @@ const releaseTimeoutMs = 5_000
 export async function draftSwap(cluster: Cluster, request: SwapRequest, workload: KubeObject): Promise<SwapDraft> {
   const situation = await readSituation(cluster, workload, request.signal)
   refuseHeld(situation, request)
-  const input = await planInput(cluster, situation, request)
-  return { workload, situation, input, plan: planSwap(input) }
+  const { dev, options, signal, on } = request
+  const [input, volume] = await Promise.all([
+    planInput(cluster, situation, request),
+    draftClaim(cluster, { workload, dev, options, record: situation.record, signal, on }),
+  ])
+  const withClaim = { ...input, ...(volume && { claim: volume.name }) }
+  return { workload, situation, input: withClaim, plan: planSwap(withClaim), ...(volume && { volume }) }
 }
 
 async function takeLeaseOf(

@@ -5,6 +5,12 @@ import type { Dev, Resources } from '../manifest/manifest.ts'
 import { withKeptChecks } from './checks.ts'
 import { addBytes } from './quantity.ts'
 
+export interface VolumeMount {
+  name: string
+  mountPath: string
+  subPath?: string
+}
+
 /** A container of a pod template; only what we touch is named. */
 export interface Container {
   name: string
@@ -15,7 +21,7 @@ export interface Container {
   env?: { name: string; value?: string; valueFrom?: object }[]
   resources?: Resources
   securityContext?: Record<string, unknown>
-  volumeMounts?: { name: string; mountPath: string }[]
+  volumeMounts?: VolumeMount[]
   ports?: { hostPort?: number }[]
   [field: string]: unknown
 }
@@ -62,7 +68,7 @@ function devSecurity(original: Container, dev: Dev): Record<string, unknown> {
 
 /** The container with the agent as its first process. `lingers`: it ends only when no Service leads to it any more. */
 export function withAgent(container: Container, parts: AgentParts, { lingers }: { lingers: boolean }): Container {
-  const { volumeMounts = [] } = container
+  const { volumeMounts = [], lifecycle } = container
   const home = `${podLayout.home}/`
   const taken = volumeMounts.find(({ mountPath }) => `${mountPath}/`.startsWith(home))
   if (taken) {
@@ -74,7 +80,7 @@ export function withAgent(container: Container, parts: AgentParts, { lingers }: 
     ...container,
     command: parts.command,
     volumeMounts: [...volumeMounts, parts.volumeMount],
-    ...(lingers && { lifecycle: { preStop: { exec: { command: parts.linger } } } }),
+    ...(lingers && { lifecycle: { preStop: { exec: { command: parts.linger } }, ...(lifecycle as object) } }),
   }
 }
 

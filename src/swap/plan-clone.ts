@@ -1,6 +1,7 @@
 import { agentParts, type KubeSecurityContext } from '../agent/pod-parts.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import { type Container, devContainer, withAgent } from './dev-container.ts'
+import { devVolumes } from './dev-volumes.ts'
 import type { PlanInput } from './plan.ts'
 import { firstPodName, type PodTemplate, sharesWithOld } from './pod-template.ts'
 import { marks } from './record.ts'
@@ -39,9 +40,12 @@ function cloneTemplate(
     ...(dev.initContainer?.resources && { resources: dev.initContainer.resources }),
     ...(input.assignsUsers && { assignsUsers: true }),
   })
+  const { mounts, volumes: devOwn } = devVolumes(original, dev, input.claim)
+  const mounted =
+    mounts.length > 0 ? { ...container, volumeMounts: [...(container.volumeMounts ?? []), ...mounts] } : container
   // where both share something the original waits for its end
   const lingers = !sharesWithOld(workload)
-  const dress = (each: Container) => (each.name === original.name ? withAgent(container, parts, { lingers }) : each)
+  const dress = (each: Container) => (each.name === original.name ? withAgent(mounted, parts, { lingers }) : each)
   const { labels, annotations } = podMarks(template, dev)
   const claims = new Set(identity?.volumes.map(volume => volume.name))
   const volumes = (template.spec.volumes ?? []).filter(volume => !claims.has(volume.name))
@@ -57,7 +61,7 @@ function cloneTemplate(
       // ours first: where it cannot run, none of theirs (migrations, …) has had an effect
       initContainers: [parts.initContainer as Container, ...(template.spec.initContainers ?? [])],
       containers: template.spec.containers.map(dress),
-      volumes: [...volumes, ...(identity?.volumes ?? []), parts.volume],
+      volumes: [...volumes, ...(identity?.volumes ?? []), ...devOwn, parts.volume],
     },
   }
 }

@@ -5,6 +5,7 @@ import type { Dev, Resources } from '../manifest/manifest.ts'
 import { checkWarnings } from './checks.ts'
 import { cloneNames } from './clone-name.ts'
 import { chooseContainer } from './dev-container.ts'
+import { devVolumes } from './dev-volumes.ts'
 import { ownersOf } from './field-owners.ts'
 import { cloneSpec } from './plan-clone.ts'
 import { podTemplate, sharesWithOld } from './pod-template.ts'
@@ -44,6 +45,8 @@ export interface PlanInput {
   earlier?: SwapRecord
   /** What the namespace's LimitRange adds to the container; see `defaultsSeen`. */
   defaults?: Resources
+  /** Name of the claim that keeps the dev's volumes; absent: nothing survives the pod. */
+  claim?: string
   /** The API group `security.openshift.io` exists. */
   assignsUsers?: boolean
 }
@@ -96,7 +99,11 @@ export function planSwap(input: PlanInput): SwapPlan {
     clone,
     scalePatch: scalePatch(workload, record),
     record,
-    warnings: [...checkWarnings(original, dev), ...schedulingWarnings(template, dev)],
+    warnings: [
+      ...checkWarnings(original, dev),
+      ...devVolumes(original, dev, input.claim).warnings,
+      ...schedulingWarnings(template, dev),
+    ],
     waitOldGone: sharesWithOld(workload),
   }
 }
@@ -126,6 +133,7 @@ function planRecord(input: PlanInput, kind: WorkloadKind, container: string): Sw
     since: isResumed ? earlier.since : options.since,
     ...(owners.length > 0 && { owners }),
     ...(hasDefaults && { defaults }),
+    ...(input.claim !== undefined && { claim: input.claim }),
   }
 }
 

@@ -21,6 +21,11 @@ export const marks = {
   dev: 'podswap.dev/dev',
   /** On a workload, and its Service, that podswap made: `down` deletes them. */
   created: 'podswap.dev/created',
+  /** On a claim of ours: label, the session whose volume it is. */
+  volume: 'podswap.dev/volume',
+  /** On a claim of ours: annotations, `deployment/web` and `user@host`. */
+  workload: 'podswap.dev/workload',
+  owner: 'podswap.dev/owner',
   /** Changed to have a controller look again at once. */
   nudge: 'podswap.dev/nudge',
 } as const
@@ -54,6 +59,8 @@ export interface SwapRecord extends Undo {
   owners?: ManagedField[]
   /** What the namespace's LimitRange adds to the container, as seen on a pod. */
   defaults?: Resources
+  /** Name of the claim that keeps the dev's volumes; it stays when the swap is undone. */
+  claim?: string
 }
 
 export function undoLabel(undo: Undo): string {

@@ -24,6 +24,8 @@ export type SwapEvent =
       timesMax: number
       gaveUp: boolean
     }
+  | { type: 'volume-created'; claim: string }
+  | { type: 'volume-grown'; claim: string }
   | { type: 'clone-created'; clone: string }
   | { type: 'clone-changed'; clone: string }
   | { type: 'clone-reused'; clone: string }

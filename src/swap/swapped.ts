@@ -20,6 +20,8 @@ export interface Swapped {
   container?: string
   owner?: string
   since?: string
+  /** The claim that keeps the dev's volumes. */
+  claim?: string
   pod?: { name: string; phase: string }
   /** Podswap made it: `down` deletes it. */
   made?: true
@@ -105,7 +107,7 @@ function fromClone(clone: KubeObject, pods: KubeObject[]): Swapped | undefined {
   const { name = '' } = clone.metadata
   const own = pods.filter(pod => pod.metadata.labels?.[marks.clone] === name)
   const pod = currentPod(own) ?? own[0]
-  const { kind, uid, replicas, session, dev, container, owner, since } = record
+  const { kind, uid, replicas, session, dev, container, owner, since, claim } = record
   return {
     kind,
     name: record.name,
@@ -117,6 +119,7 @@ function fromClone(clone: KubeObject, pods: KubeObject[]): Swapped | undefined {
     container,
     owner,
     since,
+    ...(claim !== undefined && { claim }),
     ...(pod && { pod: { name: pod.metadata.name ?? '', phase: pod.status?.phase ?? 'Unknown' } }),
     state: 'swapped',
   }

@@ -84,6 +84,10 @@ function swapLines(event: SwapEvent): Line[] {
       return [{ tone: 'note', text: `${event.object} is made: there was none` }]
     case 'removed':
       return [{ tone: 'note', text: `${event.object}, which podswap had made, is deleted` }]
+    case 'volume-created':
+      return busy(`the volume ${event.claim} is made`)
+    case 'volume-grown':
+      return [{ tone: 'note', text: `the volume ${event.claim} grows to what the manifest says now` }]
     case 'clone-created':
       return busy(`${event.clone} is made`)
     case 'template-followed': {

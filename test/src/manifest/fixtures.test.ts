@@ -34,15 +34,11 @@ const fixtures: [file: string, devs: string[], warnings: string[]][] = [
     ],
     ['28:1 not acted on yet: services'],
   ],
-  [
-    'policy-builder.v1.yml',
-    ['policy-builder | golang:1.21 | bash | .:/src | 8080:8080'],
-    ['18:1 not acted on yet: persistentVolume', '21:1 not acted on yet: volumes'],
-  ],
+  ['policy-builder.v1.yml', ['policy-builder | golang:1.21 | bash | .:/src | 8080:8080'], []],
   [
     'operator.v1.yml',
     ['controller | golang:1.16-buster | zsh | .:/usr/src/app | 2345:2345'],
-    ['11:1 not acted on yet: volumes', '18:1 not acted on yet: secrets'],
+    ['18:1 not acted on yet: secrets'],
   ],
   [
     'workdir-only.v1.yml',
@@ -54,12 +50,12 @@ const fixtures: [file: string, devs: string[], warnings: string[]][] = [
     [
       'api | python:3.6 | sh -c # wait for the database\nuntil nc -z postgres 5432; do sleep 1; done\nexec python manage.py runserver\n | .:/srv/api',
     ],
-    ['11:1 not acted on yet: volumes'],
+    [],
   ],
   [
     'go.v2.yml',
     ['hello-world | okteto/golang:1 | bash | .:/usr/src/app | 2345:2345'],
-    ['1:1 not acted on yet: build', '4:1 not acted on yet: deploy', '12:5 not acted on yet: volumes'],
+    ['1:1 not acted on yet: build', '4:1 not acted on yet: deploy'],
   ],
   ['fuse.v2.yml', ['storage | python:3.11 | sleep infinity | .:/workspace'], []],
   [

@@ -80,7 +80,7 @@ describe('sync and workdir', () => {
     ])
     expect(read('volumes: [".:/app", /cache]')).toMatchObject({
       sync: ['/work/app:/app'],
-      warnings: ['3:5 not acted on yet: volumes'],
+      warnings: [],
     })
   })
 

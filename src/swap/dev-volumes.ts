@@ -1,0 +1,65 @@
+import { UserError } from '../../syncer/base/errors.ts'
+import type { Dev } from '../manifest/manifest.ts'
+import type { Container, VolumeMount } from './dev-container.ts'
+
+type Volume = { name: string; [source: string]: unknown }
+
+/** What the dev adds to the pod's volumes and to its container's mounts. */
+export interface DevVolumes {
+  volumes: Volume[]
+  mounts: VolumeMount[]
+  warnings: string[]
+}
+
+/** Name of the volume of ours in the dev pod. */
+export const volumesName = 'podswap-volumes'
+
+/**
+ * The dev's `volumes` and `externalVolumes`. With a claim the `volumes` and the synced folders lie in it, each in a folder
+ * named for its path: what one manifest leaves there is not seen by another that has other paths. Without one the
+ * `volumes` are empty folders in an emptyDir, which everybody may write.
+ */
+export function devVolumes(original: Container, dev: Dev, claim: string | undefined): DevVolumes {
+  const taken = new Map((original.volumeMounts ?? []).map(({ mountPath, name }) => [withoutSlash(mountPath), name]))
+  const result: DevVolumes = { volumes: [], mounts: [], warnings: [] }
+  const wanted = [
+    ...(claim === undefined ? [] : dev.sync.map(({ remote }) => ({ path: remote, subPath: `sync${remote}` }))),
+    ...(dev.volumes ?? []).map(({ path }) => ({ path, subPath: `volumes${path}` })),
+  ]
+  for (const { path, subPath } of wanted) {
+    const theirs = taken.get(path)
+    if (theirs === undefined) result.mounts.push({ name: volumesName, mountPath: path, subPath })
+    else result.warnings.push(`${path} stays what ${original.name} mounts there: the volume ${theirs}`)
+  }
+  if (result.mounts.length > 0) {
+    const source = claim === undefined ? { emptyDir: {} } : { persistentVolumeClaim: { claimName: claim } }
+    result.volumes.push({ name: volumesName, ...source })
+  }
+  addExternal(original, dev, taken, result)
+  return result
+}
+
+function addExternal(original: Container, dev: Dev, taken: Map<string, string>, { volumes, mounts }: DevVolumes): void {
+  const names = new Map<string, string>()
+  for (const { claim, path, subPath, at } of dev.externalVolumes ?? []) {
+    const there = taken.get(path) ?? mounts.find(({ mountPath }) => mountPath === path)?.name
+    if (there !== undefined) {
+      throw new UserError(
+        'unsupported',
+        `${original.name} cannot mount ${claim} at ${path}: ${there} is mounted there`,
+        {
+          at,
+          hint: 'mount it somewhere else',
+        },
+      )
+    }
+    const name = names.get(claim) ?? `podswap-external-${names.size + 1}`
+    if (!names.has(claim)) volumes.push({ name, persistentVolumeClaim: { claimName: claim } })
+    names.set(claim, name)
+    mounts.push({ name, mountPath: path, ...(subPath !== undefined && { subPath }) })
+  }
+}
+
+function withoutSlash(path: string): string {
+  return path.length > 1 ? path.replace(/\/+$/, '') : path
+}
