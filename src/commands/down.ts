@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { HolderRecord } from '../home/holder-record.ts'
+import { withServices } from '../manifest/read-services.ts'
 import { stopHolder } from '../session/find-holder.ts'
 import { undoSession } from '../swap/lease.ts'
 import { type Reverted, revertSwap } from '../swap/revert.ts'
@@ -140,9 +141,11 @@ function scopeOf(workplace: Workplace, { names, options }: Invocation<DownOption
   const nothing = `nothing in the namespace ${cluster.namespace} is in dev mode`
   if (options.all) return { holds: () => true, has: () => true, one: false, nothing }
   if (names.length > 0) {
-    const devs = manifest?.devs.filter(dev => names.includes(dev.name)) ?? []
+    const known = (manifest?.devs ?? []).flatMap(withServices)
+    const devs = known.filter(dev => names.includes(dev.name)).flatMap(withServices)
+    const all = [...names, ...devs.map(({ name }) => name)]
     return {
-      holds: record => names.some(name => isHolderOf(record, name)),
+      holds: record => all.some(name => isHolderOf(record, name)),
       has: swapped =>
         names.some(name => [swapped.name, swapped.dev, swapped.clone].includes(name)) ||
         devs.some(dev => isSwapOf(swapped, dev)),
@@ -153,9 +156,10 @@ function scopeOf(workplace: Workplace, { names, options }: Invocation<DownOption
   // Without a name or a manifest: what is there, if it is one thing.
   if (!manifest) return { holds: () => true, has: () => true, one: true, nothing }
   const dev = chooseDev(manifest, undefined)
+  const devs = withServices(dev)
   return {
-    holds: record => isHolderOf(record, dev.name),
-    has: swapped => isSwapOf(swapped, dev),
+    holds: record => devs.some(({ name }) => isHolderOf(record, name)),
+    has: swapped => devs.some(each => isSwapOf(swapped, each)),
     one: false,
     nothing: `${dev.name} is not in dev mode`,
   }

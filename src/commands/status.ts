@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { HolderRecord } from '../home/holder-record.ts'
+import { withServices } from '../manifest/read-services.ts'
 import { askHolder } from '../session/control-client.ts'
 import { findHolder, isAlive } from '../session/find-holder.ts'
 import { commandStatus, type DevStatus, emptySummary, type StatusReport } from '../session/status-report.ts'
@@ -78,8 +79,8 @@ interface Wanted {
 
 function wantedOf({ manifest }: Workplace, names: string[]): Wanted {
   if (names.length === 0 && !manifest) return { holds: () => true, has: () => true, count: null }
-  const devs =
-    names.length === 0 ? (manifest?.devs ?? []) : (manifest?.devs ?? []).filter(dev => names.includes(dev.name))
+  const known = (manifest?.devs ?? []).flatMap(withServices)
+  const devs = names.length === 0 ? known : known.filter(dev => names.includes(dev.name))
   const all = names.length === 0 ? devs.map(dev => dev.name) : names
   return {
     holds: record => all.some(name => isHolderOf(record, name)),

@@ -2,6 +2,7 @@ import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { HolderRecord } from '../home/holder-record.ts'
 import type { Dev } from '../manifest/manifest.ts'
+import { withServices } from '../manifest/read-services.ts'
 import { liveHolders } from '../session/find-holder.ts'
 import { findSwapped, type Swapped } from '../swap/swapped.ts'
 import { chooseDev, type Workplace } from './workplace.ts'
@@ -42,7 +43,7 @@ export async function oneSwapped(
   const { cluster, manifest } = workplace
   // A name that the manifest does not have may still be a workload's.
   const dev =
-    manifest && (name === undefined || manifest.devs.some(each => each.name === name))
+    manifest && (name === undefined || manifest.devs.flatMap(withServices).some(each => each.name === name))
       ? chooseDev(manifest, name)
       : null
   const all = await findSwapped(cluster, { signal })

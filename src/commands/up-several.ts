@@ -4,6 +4,7 @@ import { type OpenedSession, openSession } from '../session/open-session.ts'
 import { followOutput } from '../session/program-output.ts'
 import type { Outcome } from '../session/session-state.ts'
 import type { Reporter } from '../ui/events.ts'
+import { Beside } from './beside.ts'
 import { exitCodeOfOutcome } from './exit-code.ts'
 import type { Invocation } from './io.ts'
 import { createReporter } from './reporter.ts'
@@ -17,9 +18,13 @@ interface Running extends OpenedSession {
 
 /**
  * Several sessions in this process. Their programs share what is printed here, each line with its dev's name, and have no
- * terminal; Ctrl-C ends them all. Resolves with the first exit code that is not 0, when the last one has ended.
+ * terminal; Ctrl-C ends them all. Their services end with the last of them. Resolves with the first exit code that is not 0, when the last one has ended.
  */
-export async function upSeveral(invocation: Invocation<UpOptions>, workplace: Workplace, devs: Dev[]): Promise<number> {
+export async function upSeveral(
+  invocation: Invocation<UpOptions>,
+  workplace: Workplace,
+  { devs, services }: { devs: Dev[]; services: Dev[] },
+): Promise<number> {
   const { io, rest } = invocation
   if (rest !== null) {
     throw new UserError('usage', 'one command cannot be that of several devs', {
@@ -27,16 +32,21 @@ export async function upSeveral(invocation: Invocation<UpOptions>, workplace: Wo
     })
   }
   const running: Running[] = []
+  let beside: Beside | null = null
   const release = io.onSignal(signal => {
     for (const { session } of running) session.interrupt(signal)
+    beside?.interrupt(signal)
   })
   try {
     // None starts where one of them is held by another process of this machine.
     for (const dev of devs) running.push(await open(invocation, workplace, dev))
+    beside = await Beside.open(invocation, workplace, services, (reporter, event) => reporter.report(event))
     for (const { session } of running) session.start()
+    beside.start()
     const outcomes = await Promise.all(running.map(ended))
     return outcomes.map(exitCodeOfOutcome).find(code => code !== 0) ?? 0
   } finally {
+    await beside?.end()
     release()
     for (const { close, reporter } of running) {
       await close()

@@ -4,6 +4,7 @@ import { followOutput } from '../session/program-output.ts'
 import { ProgramTerminal } from '../session/program-terminal.ts'
 import type { Session } from '../session/run.ts'
 import type { Reporter, UiEvent } from '../ui/events.ts'
+import { Beside } from './beside.ts'
 import { detach } from './detach.ts'
 import { dryRun } from './dry-run.ts'
 import { exitCodeOfOutcome } from './exit-code.ts'
@@ -25,25 +26,38 @@ export async function up(invocation: Invocation<UpOptions>): Promise<number> {
   const { manifest } = workplace
   if (!manifest) throw new Error('the manifest is required')
   const devs = names.length > 0 ? names.map(name => chooseDev(manifest, name)) : [chooseDev(manifest, undefined)]
+  const services = servicesOf(devs)
   const [first, ...others] = devs
   try {
     if (options.dryRun) {
-      for (const dev of devs) await dryRun(invocation, workplace, dev)
+      for (const dev of [...devs, ...services]) await dryRun(invocation, workplace, dev)
       return 0
     }
     if (options.detach) {
       for (const dev of devs) await detach(invocation, workplace, dev)
+      for (const dev of services) await detach({ ...invocation, rest: null }, workplace, dev)
       return 0
     }
-    if (!first || others.length > 0) return await upSeveral(invocation, workplace, devs)
-    return await upHere(invocation, workplace, first)
+    if (!first || others.length > 0) return await upSeveral(invocation, workplace, { devs, services })
+    return await upHere(invocation, workplace, first, services)
   } finally {
     workplace.reporter.close()
   }
 }
 
+/** Those that go up with the devs; one that was named itself is one of them. */
+function servicesOf(devs: Dev[]): Dev[] {
+  const services = devs.flatMap(dev => dev.services ?? [])
+  return services.filter(({ name }) => !devs.some(dev => dev.name === name))
+}
+
 /** The session in this process, with the dev command's terminal where there is one. */
-async function upHere(invocation: Invocation<UpOptions>, workplace: Workplace, dev: Dev): Promise<number> {
+async function upHere(
+  invocation: Invocation<UpOptions>,
+  workplace: Workplace,
+  dev: Dev,
+  services: Dev[],
+): Promise<number> {
   const { io, globals } = invocation
   const { reporter } = workplace
   const interactive = io.stdin.isTTY === true && io.stdout.isTTY === true && !globals.json
@@ -60,11 +74,22 @@ async function upHere(invocation: Invocation<UpOptions>, workplace: Workplace, d
     signal: io.interrupted,
   })
   const { session } = opened
-  const release = io.onSignal(signal => session.interrupt(signal))
+  const beside = await Beside.open(invocation, workplace, services, (reporter, event) =>
+    showBeside(reporter, terminal, event),
+  ).catch(async error => {
+    await opened.close()
+    throw error
+  })
+  const release = io.onSignal(signal => {
+    session.interrupt(signal)
+    beside.interrupt(signal)
+  })
   if (interactive) terminal = lendTerminal(io, session, reporter)
   else followOutput(session, event => reporter.report(event))
   session.start()
+  beside.start()
   const outcome = await session.done
+  await beside.end()
   release()
   await opened.close()
   if (outcome.reason.kind === 'failed') throw outcome.reason.error
@@ -96,6 +121,10 @@ function lendTerminal(io: Io, session: Session, reporter: Reporter): ProgramTerm
 /** While the program has the terminal, only what a person must know is said there. */
 function reportBeside(reporter: Reporter, terminal: ProgramTerminal | null, event: UiEvent): void {
   if (event.type === 'ended') terminal?.close()
+  showBeside(reporter, terminal, event)
+}
+
+function showBeside(reporter: Reporter, terminal: ProgramTerminal | null, event: UiEvent): void {
   if (terminal?.isOpen) {
     if (!isUrgent(event)) return
     // The program may have left the cursor anywhere in its line.

@@ -5,6 +5,7 @@ import { type Home, homePath, openHome } from '../home/home.ts'
 import { loadManifest } from '../manifest/load-manifest.ts'
 import type { Dev, Manifest } from '../manifest/manifest.ts'
 import { formatComplaint, ManifestError } from '../manifest/manifest-error.ts'
+import { withServices } from '../manifest/read-services.ts'
 import type { Reporter } from '../ui/events.ts'
 import type { Invocation } from './io.ts'
 import { createReporter } from './reporter.ts'
@@ -76,16 +77,19 @@ function withPathHint(error: UserError): UserError {
   return new UserError('manifest', error.message, { hint: 'check the path that follows -f', cause: error })
 }
 
-/** The dev that is meant: the one that is named, or the only one. Throws `usage`. */
+/** The dev that is meant: the one that is named, a service too, or the only one. Throws `usage`. */
 export function chooseDev(manifest: Manifest, name: string | undefined): Dev {
   const { devs } = manifest
-  const names = devs.map(dev => dev.name).join(', ')
+  const all = devs.flatMap(withServices)
+  const listed = (some: Dev[]) => some.map(dev => dev.name).join(', ')
   if (name === undefined) {
     const [only, ...others] = devs
     if (only && others.length === 0) return only
-    throw new UserError('usage', `the manifest has several devs: ${names}`, { hint: 'name the one that you mean' })
+    throw new UserError('usage', `the manifest has several devs: ${listed(devs)}`, {
+      hint: 'name the one that you mean',
+    })
   }
-  const dev = devs.find(each => each.name === name)
+  const dev = all.find(each => each.name === name)
   if (dev) return dev
-  throw new UserError('usage', `the manifest has no dev ${name}`, { hint: `it has ${names}` })
+  throw new UserError('usage', `the manifest has no dev ${name}`, { hint: `it has ${listed(all)}` })
 }

@@ -47,7 +47,7 @@ export const devFields: Readonly<Record<string, FieldUse>> = {
   timeout: 'read',
   autocreate: 'read',
   replicas: 'read',
-  services: 'later',
+  services: 'read',
   initFromImage: 'later',
   args: 'void',
   subpath: 'void',

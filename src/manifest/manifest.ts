@@ -43,6 +43,8 @@ export interface Dev {
   scheduling?: Scheduling
   /** For the clone and its pods. */
   metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> }
+  /** More workloads with the same files; they go up and down with this one. */
+  services?: Dev[]
   /** Where there is no such workload, one is made, with a Service. */
   autocreate?: true
   /** How long `up` waits for the dev pod to run; absent: as long as the person does. */

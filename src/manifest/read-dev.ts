@@ -12,6 +12,7 @@ import { readLabels } from './read-labels.ts'
 import { readMetadata } from './read-metadata.ts'
 import { readBoolean, readChoice, readText, readVital, readWholeNumber } from './read-scalar.ts'
 import { readScheduling } from './read-scheduling.ts'
+import { readServices } from './read-services.ts'
 import { readFolders } from './read-sync.ts'
 import { readTimeout } from './read-timeout.ts'
 import { readExternalVolumes, readPersistentVolume } from './read-volumes.ts'
@@ -64,8 +65,10 @@ export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource):
   if (name === undefined || reading.complaints.errorCount > before) return undefined
   const at = key?.at ?? fields.entry('name')!.keyAt
   const dev: Dev = { name, at, command, ...folders, forward, environment, interface: listenOn }
+  const services = readServices(reading, fields, { main: dev, leaveOut, read: readDev })
   return dropUndefined({
     ...dev,
+    services: services.length > 0 ? services : undefined,
     selector,
     container,
     image,

@@ -6,6 +6,7 @@ import { ManifestError } from './manifest-error.ts'
 import { quoteText } from './quote-text.ts'
 import { type DevSource, readDev } from './read-dev.ts'
 import { readVital } from './read-scalar.ts'
+import { refuseTwins } from './read-services.ts'
 import { Reading, type Surroundings } from './reading.ts'
 import { refuseForeignForm, rootForm } from './root-form.ts'
 import { describeNode, type Entry, type YamlMap } from './yaml-node.ts'
@@ -30,6 +31,7 @@ export function readManifest(text: string, around: Surroundings): Manifest {
   const scope = readScope(reading, fields)
   const leftOut: LeftOut[] = []
   const devs = form === 'v2' ? readV2(reading, fields, scope, leftOut) : readV1(reading, fields, leftOut)
+  refuseTwins(reading, devs)
   for (const { complaint, name } of leftOut) {
     const { at, message, hint } = complaint
     // Where nothing else is left to develop, what leaves a dev out is the error.
@@ -73,10 +75,7 @@ function readV2(reading: Reading, fields: Fields, scope: Scope, leftOut: LeftOut
     if (source === undefined) continue
     readOwnScope(reading, source.fields, scope, fields)
     const dev = readDev(reading, source)
-    if (dev === undefined) continue
-    const twin = devs.find(({ name }) => name === dev.name)
-    if (twin === undefined) devs.push(dev)
-    else reading.complaints.error(dev.at, `two devs are named ${dev.name}, the first in line ${twin.at.line}`)
+    if (dev !== undefined) devs.push(dev)
   }
   return devs
 }

@@ -32,7 +32,7 @@ const fixtures: [file: string, devs: string[], warnings: string[]][] = [
     [
       'shop-web | ruby:3.2 | sh -c bash -lc "bundle check || bundle install; bin/rails s -b 0.0.0.0" | .:/app | 3000:3000 | 5432:postgres:5432 | 6379:redis:6379',
     ],
-    ['28:1 not acted on yet: services'],
+    [],
   ],
   ['policy-builder.v1.yml', ['policy-builder | golang:1.21 | bash | .:/src | 8080:8080'], []],
   [

@@ -62,8 +62,8 @@ describe('the form of a file', () => {
   })
 
   it('keeps v1 where `services` is a list', () => {
-    expect(load('name: web\nimage: x\nservices:\n  - name: worker\n').warnings.map(short)).toEqual([
-      '3:1 not acted on yet: services',
+    expect(load('name: web\nimage: x\nservices:\n  - name: worker\n    command: run\n').devs).toMatchObject([
+      { name: 'web', services: [{ name: 'worker' }] },
     ])
   })
 })

@@ -1,0 +1,86 @@
+import { Fields } from './fields.ts'
+import type { Dev } from './manifest.ts'
+import type { DevSource } from './read-dev.ts'
+import type { Reading } from './reading.ts'
+import { describeNode, type YamlNode } from './yaml-node.ts'
+
+const servicesMax = 100
+/** What belongs to the dev itself: a service has no terminal, and nothing of the laptop but its files. */
+const devsOwn = ['forward', 'reverse', 'interface', 'services', 'autocreate', 'secrets'] as const
+const folderFields = ['sync', 'workdir', 'mountpath'] as const
+
+export interface ServicesSource {
+  /** The dev that they belong to. */
+  main: Dev
+  leaveOut: DevSource['leaveOut']
+  /** `readDev`. */
+  read: (reading: Reading, source: DevSource) => Dev | undefined
+}
+
+/**
+ * `services`: more workloads that get the same files. Each is a dev of its own; where it says nothing of folders it has
+ * the dev's.
+ */
+export function readServices(reading: Reading, fields: Fields, source: ServicesSource): Dev[] {
+  const node = fields.value('services')
+  if (node === undefined) return []
+  if (node.kind !== 'list') {
+    const hint = 'such as services: [{name: worker, command: bundle exec sidekiq}]'
+    reading.complaints.error(node.at, `\`services\` must be a list, not ${describeNode(node)}`, hint)
+    return []
+  }
+  const extra = node.items[servicesMax]
+  if (extra !== undefined) reading.complaints.error(extra.at, `more than ${servicesMax} services`)
+  return node.items.slice(0, servicesMax).flatMap((item, index) => readService(reading, item, index, source))
+}
+
+function readService(reading: Reading, item: YamlNode, index: number, source: ServicesSource): Dev[] {
+  reading.spend(1, item.at)
+  if (item.kind !== 'map') {
+    const hint = 'such as {name: worker, command: bundle exec sidekiq}'
+    reading.complaints.error(item.at, `a service must be a map, not ${describeNode(item)}`, hint)
+    return []
+  }
+  const { main, leaveOut } = source
+  const fields = new Fields(reading, item)
+  for (const name of devsOwn) {
+    const entry = fields.value(name) && fields.entry(name)
+    if (entry) reading.complaints.warn(entry.keyAt, `has no effect here: services.${name}`)
+  }
+  const isNamed = fields.value('name') !== undefined
+  const isFound = fields.value('selector') !== undefined || fields.value('labels') !== undefined
+  // what is found by its labels needs a name only to be spoken of
+  const key = !isNamed && isFound ? { text: `${main.name}-${index + 2}`, at: item.at } : undefined
+  const read = source.read(reading, { fields: without(reading, item, fields), leaveOut, ...(key && { key }) })
+  if (read === undefined) return []
+  if (fields.value('command') === undefined) {
+    const hint = `give it the command that it is to run; \`podswap exec ${read.name}\` starts one by hand`
+    reading.complaints.warn(item.at, `the service ${read.name} has no command: a shell waits in its pod`, hint)
+  }
+  if (folderFields.some(name => fields.value(name) !== undefined)) return [read]
+  const { workdir: _, ...rest } = read
+  return [{ ...rest, sync: main.sync, ...(main.workdir !== undefined && { workdir: main.workdir }) }]
+}
+
+/** The service's fields but for those that are the dev's alone. */
+function without(reading: Reading, item: Extract<YamlNode, { kind: 'map' }>, fields: Fields): Fields {
+  if (!devsOwn.some(name => fields.has(name))) return fields
+  const names: readonly string[] = devsOwn
+  const pairs = item.pairs.filter(({ key }) => key.kind !== 'scalar' || !names.includes(key.text))
+  return new Fields(reading, { ...item, pairs })
+}
+
+/** A dev and its services. */
+export function withServices(dev: Dev): Dev[] {
+  return [dev, ...(dev.services ?? [])]
+}
+
+/** Every workload is developed once. */
+export function refuseTwins(reading: Reading, devs: Dev[]): void {
+  const seen = new Map<string, Dev>()
+  for (const dev of devs.flatMap(withServices)) {
+    const twin = seen.get(dev.name)
+    if (twin === undefined) seen.set(dev.name, dev)
+    else reading.complaints.error(dev.at, `two devs are named ${dev.name}, the first in line ${twin.at.line}`)
+  }
+}

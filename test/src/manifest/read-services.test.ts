@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest'
+import { chooseDev } from '../../../src/commands/workplace.ts'
+import { devErrors, errorsOf, load, loadDev } from './laptop.ts'
+
+const folders = (dev: { sync: { local: string; remote: string }[] }) =>
+  dev.sync.map(({ local, remote }) => `${local} ${remote}`)
+
+describe('services', () => {
+  it('are devs of their own with the same files', () => {
+    const dev = loadDev(
+      [
+        'image: ruby:3',
+        'workdir: /app',
+        'sync: [.:/app, ./lib:/lib]',
+        'forward: [3000:3000]',
+        'environment: {A: main}',
+        'services:',
+        '- name: worker',
+        '  container: jobs',
+        '  image: ruby:3.1',
+        '  command: bundle exec sidekiq',
+        '  environment: {A: worker}',
+        '  resources: {limits: {memory: 1Gi}}',
+        '  replicas: 1',
+        '- name: cron',
+        '  command: [cron, -f]',
+        '  workdir: /srv',
+        '  sync: [./src:/srv/src]',
+      ].join('\n'),
+    )
+    expect(dev.warnings).toEqual([])
+    const [worker, cron] = dev.services!
+    expect(worker).toMatchObject({
+      name: 'worker',
+      at: { line: 9 },
+      container: 'jobs',
+      image: 'ruby:3.1',
+      command: ['sh', '-c', 'bundle exec sidekiq'],
+      workdir: '/app',
+      forward: [],
+      environment: [{ name: 'A', value: 'worker' }],
+      resources: { limits: { memory: '1Gi' } },
+    })
+    expect(folders(worker!)).toEqual(['/work/app /app', '/work/app/lib /lib'])
+    expect(cron).toMatchObject({ name: 'cron', command: ['cron', '-f'], workdir: '/srv' })
+    expect(folders(cron!)).toEqual(['/work/app/src /srv/src'])
+    expect(folders(dev)).toEqual(['/work/app /app', '/work/app/lib /lib'])
+  })
+
+  it('of a v1 file are read likewise', () => {
+    const { devs } = load('name: web\nimage: x\nservices:\n- name: worker\n  command: run\n  mountpath: /code\n')
+    expect(devs[0]!.services).toMatchObject([{ name: 'worker', sync: [{ local: '/work/app', remote: '/code' }] }])
+  })
+
+  it('are found by labels, too, and then have a name to be spoken of', () => {
+    const { services } = loadDev('services:\n- {labels: {app: jobs}, command: run}\n- {name: b, command: run}')
+    expect(services).toMatchObject([{ name: 'web-2', selector: { app: 'jobs' } }, { name: 'b' }])
+  })
+
+  it('warn of what is the dev’s alone, and of a command that is missing', () => {
+    const dev = loadDev('services:\n- name: worker\n  forward: [80:80]\n  services: [{name: x}]\n  replicas: 2')
+    expect(dev.warnings).toEqual([
+      '4:7 the service worker has no command: a shell waits in its pod',
+      '5:7 has no effect here: services.forward',
+      '6:7 has no effect here: services.services',
+      '7:7 has no effect here: replicas',
+    ])
+    expect(dev.services).toMatchObject([{ name: 'worker', forward: [] }])
+    expect(dev.services![0]).not.toHaveProperty('services')
+    expect(loadDev('services: []')).not.toHaveProperty('services')
+  })
+
+  it('are named on the command line as devs are', () => {
+    const manifest = load('dev:\n  web:\n    services: [{name: worker, command: run}]\n')
+    expect(chooseDev(manifest, undefined).name).toBe('web')
+    expect(chooseDev(manifest, 'worker').name).toBe('worker')
+    expect(() => chooseDev(manifest, 'nobody')).toThrow('the manifest has no dev nobody')
+  })
+
+  it.each<[string, string[]]>([
+    ['services: {worker: {}}', ['3:15 `services` must be a list, not a map']],
+    ['services: [worker]', ['3:16 a service must be a map, not a single value']],
+    ['services: [{command: run}]', ['3:16 the name of the workload is missing']],
+    ['services: [{name: a, imagePullPolicy: No}]', [expect.stringMatching(/^3:43 `imagePullPolicy` must be/)]],
+    ['services: [{name: web}]', ['3:17 two devs are named web, the first in line 2']],
+    ['services: [{name: a}, {name: a}]', ['3:28 two devs are named a, the first in line 3']],
+  ])('%j is refused', (fields, expected) => {
+    expect(devErrors(fields)).toEqual(expected)
+  })
+
+  it('may not be another dev’s workload', () => {
+    const text = 'dev:\n  web:\n    services: [{name: api}]\n  api:\n'
+    expect(errorsOf(text)).toEqual(['4:3 two devs are named api, the first in line 3'])
+  })
+})
