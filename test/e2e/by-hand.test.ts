@@ -1,20 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import { stepsOf } from '../guides/steps.ts'
 import { runCommand } from './support/command.ts'
 import { DevSession } from './support/dev-session.ts'
 import { environment, repository } from './support/environment.ts'
 import { expectRestored } from './support/traces.ts'
 import { until } from './support/until.ts'
 
-/** The shell commands of the README's section, as written; those of a StatefulSet are another workload's. */
+/** The commands of the guide, as written. */
 function commandsByHand(): string[] {
-  const [, section = ''] = readFileSync(`${repository}README.md`, 'utf8').split('\n## Undo everything by hand\n')
-  const [ours = ''] = section.split('\n## ')
-  const blocks = [...ours.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = '']) => block.trim())
-  return blocks.filter(block => !block.includes('statefulset db'))
+  const steps = stepsOf('docs/by-hand.md', readFileSync(`${repository}docs/by-hand.md`, 'utf8'))
+  return steps.flatMap(step => (step.kind === 'run' ? step.commands.map(({ script }) => script) : []))
 }
 
-it('the README’s way back, with kubectl alone, as a person with the Role', { timeout: 300_000 }, async () => {
+it('the way back by hand, with kubectl alone, as a person with the Role', { timeout: 300_000 }, async () => {
   await using session = await DevSession.create({ purpose: 'by-hand', workload: { replicas: 2 } })
   const { admin } = session.namespace
   await session.up()

@@ -4,6 +4,8 @@ export interface Block {
   /** Line of the document on which its first line stands. */
   line: number
   lines: string[]
+  /** The comment on the line before it, without its arrows. */
+  marker?: string
 }
 
 /** A command of a shell, as words without their quotes. */
@@ -16,13 +18,16 @@ export interface ShellCommand {
 export function blocksOf(markdown: string): Block[] {
   const found: Block[] = []
   let open: Block | undefined
-  for (const [index, line] of markdown.split('\n').entries()) {
+  const all = markdown.split('\n')
+  for (const [index, line] of all.entries()) {
     const fence = /^\s*```(\w*)/.exec(line)
     if (fence && open) {
       found.push(open)
       open = undefined
-    } else if (fence) open = { language: fence[1]!, line: index + 2, lines: [] }
-    else open?.lines.push(line)
+    } else if (fence) {
+      const marker = /^\s*<!-- (.*) -->$/.exec(all[index - 1] ?? '')?.[1]
+      open = { language: fence[1]!, line: index + 2, lines: [], ...(marker !== undefined && { marker }) }
+    } else open?.lines.push(line)
   }
   return found
 }
