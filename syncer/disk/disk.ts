@@ -74,6 +74,12 @@ export interface Disk {
    * one too. Two names of one inode: nothing happens and both stay (POSIX).
    */
   rename(from: Place, to: Place): void
+  /**
+   * Renames a private file or link over the one at `path`, if `isExpected` says so of what stands there: nothing but that
+   * question comes between the look and the rename.
+   * @returns false where something else stands there, or nothing
+   */
+  replace(own: string, path: Path, isExpected: (now: Stat) => boolean): boolean
   /** Removes a file or link. */
   unlink(at: Place): void
   /** Makes the file's bytes and its folder's entry survive a power cut. */

@@ -1,5 +1,15 @@
 import type { Path } from '../core/path.ts'
-import type { Disk, Listed, ListedStat, NewFile, OpenFile, Place, Stat } from './disk.ts'
+import {
+  type Disk,
+  inOwn,
+  inTree,
+  type Listed,
+  type ListedStat,
+  type NewFile,
+  type OpenFile,
+  type Place,
+  type Stat,
+} from './disk.ts'
 import { People } from './memory-people.ts'
 import { type Inode, MemoryVolume, statOf, toNs, type VolumeOptions } from './memory-volume.ts'
 import { systemError } from './system-error.ts'
@@ -181,6 +191,13 @@ export class MemoryDisk implements Disk {
   rename(from: Place, to: Place): void {
     this.#enter('rename', from, to)
     this.volume.rename(this.#root(from), pathOf(from), this.#root(to), pathOf(to))
+  }
+
+  replace(own: string, path: Path, isExpected: (now: Stat) => boolean): boolean {
+    const now = this.stat(inTree(path))
+    if (now === null || !isExpected(now)) return false
+    this.rename(inOwn(own), inTree(path))
+    return true
   }
 
   unlink(at: Place): void {

@@ -237,6 +237,22 @@ export class NodeDisk implements Disk {
     if (to.area === 'own') this.#ownFiles.delete(to.name)
   }
 
+  replace(own: string, path: Path, isExpected: (now: Stat) => boolean): boolean {
+    this.#mounts.refreshIfOld()
+    const isDone = this.#places.withPrivate(() => {
+      const { native: source } = this.#places.inOwn(own)
+      const { native: target, dir } = this.#places.inTree(path)
+      this.#adoptGroup(source, dir)
+      const now = fs.lstatSync(target, bigintOrNothing)
+      if (now === undefined || !isExpected(toStat(now, this.#isMount('', path, now)))) return false
+      fs.renameSync(source, target)
+      this.#folders.confirm(dir)
+      return true
+    })
+    if (isDone) this.#ownFiles.delete(own)
+    return isDone
+  }
+
   unlink(at: Place): void {
     const { native, dir } = this.#places.locate(at)
     fs.unlinkSync(native)

@@ -207,14 +207,12 @@ export class Applier {
     const linked = this.linkToTrash(path, kept)
     try {
       const trashed = linked ? this.disk.stat(inOwn(kept)) : before
-      // Nothing may come between this look and the rename.
-      const now = this.disk.stat(inTree(path))
-      if (now === null || !sameButLinks(now, before) || trashed?.ino !== now.ino) {
+      const isKnown = (now: Stat) => sameButLinks(now, before) && trashed?.ino === now.ino
+      if (!this.disk.replace(from.name, path, isKnown)) {
         if (linked) this.litter.remove(kept)
         entry.key = null
         return changed
       }
-      this.disk.rename(inOwn(from.name), inTree(path))
     } catch (error) {
       if (linked && errnoOf(error) !== undefined) this.litter.remove(kept)
       throw error

@@ -68,6 +68,11 @@ export class DiskBench {
     return putFile(this.disk, path, text, options)
   }
 
+  putOwn(name: string, text: string): void {
+    this.put(name, text)
+    this.disk.rename(inTree(name), inOwn(name))
+  }
+
   read(at: Place): string {
     return readFile(this.disk, at)
   }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { inOwn, inTree } from '../../syncer/disk/disk.ts'
+import { inOwn, inTree, type Stat } from '../../syncer/disk/disk.ts'
+import { systemError } from '../../syncer/disk/system-error.ts'
 import { type DiskBench, failsWith } from './disk-bench.ts'
 
 /** Symbolic links, hard links and rename. */
@@ -88,6 +89,52 @@ export function movingCases(bench: DiskBench): void {
       late.close()
       expect(bench.read(inTree('file'))).toBe('new')
       expect(bench.read(inOwn('trash-1'))).toBe('old and late')
+    })
+  })
+
+  describe('replace', () => {
+    const yes = () => true
+
+    test('puts a private file over a file or a link that is what was expected', () => {
+      bench.put('file', 'old')
+      bench.disk.symlink('file', inTree('link'))
+      const asked: Stat[] = []
+      for (const path of ['file', 'link']) {
+        bench.putOwn('stage-1', 'new')
+        expect(bench.disk.replace('stage-1', path, now => asked.push(now) > 0)).toBe(true)
+        expect(bench.read(inTree(path))).toBe('new')
+        expect(bench.disk.listOwn()).toEqual([])
+      }
+      expect(asked.map(({ kind, size }) => [kind, kind === 'file' && size])).toEqual([
+        ['file', 3],
+        ['link', false],
+      ])
+    })
+
+    test('changes nothing where something else stands there, or nothing', () => {
+      bench.put('file', 'other')
+      bench.disk.mkdir('dir')
+      bench.putOwn('stage-1', 'new')
+      expect(bench.disk.replace('stage-1', 'file', () => false)).toBe(false)
+      expect(bench.disk.replace('stage-1', 'dir', ({ kind }) => kind === 'file')).toBe(false)
+      expect(bench.disk.replace('stage-1', 'nothing', yes)).toBe(false)
+      expect(bench.read(inTree('file'))).toBe('other')
+      expect(bench.disk.listOwn()).toEqual(['stage-1'])
+      expect(bench.names('').sort()).toEqual(['dir', 'file'])
+    })
+
+    test('fails where the private file is gone, and never goes through a link', () => {
+      bench.put('file', 'text')
+      failsWith(() => bench.disk.replace('stage-1', 'file', yes), 'ENOENT')
+      bench.disk.mkdir('dir')
+      bench.put('dir/file', 'text')
+      bench.disk.symlink('dir', inTree('link'))
+      bench.putOwn('stage-1', 'new')
+      const throughLink = () => {
+        if (!bench.disk.replace('stage-1', 'link/file', yes)) throw systemError('ENOTDIR', 'nothing is there')
+      }
+      failsWith(throughLink, 'ELOOP', 'ENOTDIR')
+      expect(bench.read(inTree('dir/file'))).toBe('text')
     })
   })
 
