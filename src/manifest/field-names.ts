@@ -33,7 +33,7 @@ export const devFields: Readonly<Record<string, FieldUse>> = {
   externalVolumes: 'read',
   persistentVolume: 'read',
   reverse: 'later',
-  secrets: 'later',
+  secrets: 'read',
   nodeSelector: 'read',
   affinity: 'read',
   tolerations: 'read',

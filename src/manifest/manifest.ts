@@ -56,6 +56,7 @@ export interface Dev {
   /** Empty folders at the first start; with `persistentVolume` they keep what they hold. */
   volumes?: VolumePath[]
   externalVolumes?: ExternalVolume[]
+  secrets?: SecretFile[]
   /** absent: off. */
   persistentVolume?: PersistentVolume
 }
@@ -63,6 +64,17 @@ export interface Dev {
 export interface VolumePath {
   /** Absolute path in the container, normalised, not `/`. */
   path: string
+  at: Position
+}
+
+/** A file of the laptop that the container is to have, in memory. */
+export interface SecretFile {
+  /** Absolute path of a file on the laptop. */
+  local: string
+  /** Absolute path in the container, normalised, in no synced folder. */
+  remote: string
+  /** Permission bits. */
+  mode: number
   at: Position
 }
 

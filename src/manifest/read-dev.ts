@@ -12,6 +12,7 @@ import { readLabels } from './read-labels.ts'
 import { readMetadata } from './read-metadata.ts'
 import { readBoolean, readChoice, readText, readVital, readWholeNumber } from './read-scalar.ts'
 import { readScheduling } from './read-scheduling.ts'
+import { readSecrets } from './read-secrets.ts'
 import { readServices } from './read-services.ts'
 import { readFolders } from './read-sync.ts'
 import { readTimeout } from './read-timeout.ts'
@@ -59,6 +60,7 @@ export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource):
   warnOfReplicas(reading, fields)
   const probes = readProbes(reading, fields)
   const lifecycle = readLifecycle(reading, fields)
+  const secrets = readSecrets(reading, fields, folders.sync)
   const externalVolumes = readExternalVolumes(reading, fields)
   const persistentVolume = readPersistentVolume(reading, fields)
   fields.complainAboutRest(devFields)
@@ -82,6 +84,7 @@ export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource):
     autocreate,
     probes,
     lifecycle,
+    secrets,
     externalVolumes,
     persistentVolume,
   })

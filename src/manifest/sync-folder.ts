@@ -16,24 +16,30 @@ export interface Target {
 }
 
 /** Folders that the kernel or podswap itself fills. */
-const reservedRemotes = ['/proc', '/sys', '/dev', podLayout.home]
+const reservedRemotes = ['/proc', '/sys', '/dev', podLayout.home, podLayout.secrets]
 
 const folderFields = { local: 'read', remote: 'read', mode: 'read', initial: 'read' } as const
 const noBlank = 'write local:remote with no blank after the colon'
 
-/**
- * Splits `local:remote` at its only colon; those inside `${…}` and after a drive letter (`C:\src:/app`) do not count.
- * Undefined where there is none, or more than one.
- */
-export function splitFolder(text: string): { local: string; remote: string; remoteIndex: number } | undefined {
-  const colons: number[] = []
+/** The parts between a text's colons, with where each begins; those inside `${…}` and after a drive letter do not count. */
+export function splitAtColons(text: string): { text: string; from: number }[] {
+  const parts: { text: string; from: number }[] = []
+  let from = 0
   for (let i = /^[A-Za-z]:[\\/](?=[^:]*:)/.test(text) ? 2 : 0; i < text.length; i++) {
     if (text.startsWith('${', i)) i = closingBrace(text, i + 2) ?? text.length
-    else if (text[i] === ':') colons.push(i)
+    else if (text[i] === ':') {
+      parts.push({ text: text.slice(from, i), from })
+      from = i + 1
+    }
   }
-  const [colon] = colons
-  if (colon === undefined || colons.length > 1) return undefined
-  return { local: text.slice(0, colon), remote: text.slice(colon + 1), remoteIndex: colon + 1 }
+  return [...parts, { text: text.slice(from), from }]
+}
+
+/** Splits `local:remote` at its only colon. Undefined where there is none, or more than one. */
+export function splitFolder(text: string): { local: string; remote: string; remoteIndex: number } | undefined {
+  const [local, remote, ...more] = splitAtColons(text)
+  if (local === undefined || remote === undefined || more.length > 0) return undefined
+  return { local: local.text, remote: remote.text, remoteIndex: remote.from }
 }
 
 /** Without `.`, `..`, doubled slashes and a slash at the end. */

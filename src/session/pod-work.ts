@@ -1,10 +1,11 @@
 import { UserError } from '../../syncer/base/errors.ts'
-import type { SyncFolder } from '../manifest/manifest.ts'
+import type { SecretFile, SyncFolder } from '../manifest/manifest.ts'
 import { asUserError } from './as-user-error.ts'
 import { deadline } from './deadline.ts'
 import { DevCommand, type DevCommandOptions } from './dev-command.ts'
 import type { Link } from './link.ts'
 import type { AppliedSwap, Report, SessionParts } from './parts.ts'
+import { SecretFiles } from './secret-files.ts'
 import type { PodRef } from './session-state.ts'
 import type { FolderSource } from './status-report.ts'
 import { SyncFolders } from './sync-folders.ts'
@@ -18,14 +19,20 @@ export class PodWork {
   readonly #report: Report
   readonly #wanted: SyncFolder[]
   readonly #command: DevCommand
+  readonly #secrets: SecretFiles
   #folders: SyncFolders | null = null
   #runIsSame = false
 
-  constructor(parts: SessionParts, of: { sync: SyncFolder[]; command: DevCommandOptions }, report: Report) {
+  constructor(
+    parts: SessionParts,
+    of: { sync: SyncFolder[]; secrets?: SecretFile[]; command: DevCommandOptions },
+    report: Report,
+  ) {
     this.#parts = parts
     this.#report = report
     this.#wanted = of.sync
     this.#command = new DevCommand(of.command)
+    this.#secrets = new SecretFiles(of.secrets ?? [], parts.timers, report)
   }
 
   /** The command is the run that was there before the connection was lost. */
@@ -62,6 +69,8 @@ export class PodWork {
   async start(link: Link, pod: PodRef, wasReady: boolean): Promise<boolean> {
     try {
       using late = deadline(this.#parts.timers, COMMAND_TIMEOUT_MS, link.signal)
+      await this.#secrets.ensure(link, pod, { isLate: wasReady, signal: late.signal })
+      this.#secrets.follow(link, pod)
       const { started, seen, replaced } = await this.#command.ensure(link.agent, pod, late.signal)
       this.#runIsSame = seen
       const { argv: command } = this.#command.options

@@ -68,7 +68,11 @@ export class Session {
     this.#config = config
     this.#parts = parts
     this.#report = report
-    this.#pod = new PodWork(parts, { sync: config.dev.sync, command: config.command }, report)
+    this.#pod = new PodWork(
+      parts,
+      { sync: config.dev.sync, secrets: config.dev.secrets, command: config.command },
+      report,
+    )
     this.#swap = new SwapWork(parts, this.#over.signal, report)
     this.#startedAt = parts.clock.monotonic()
     this.#state = initialState({ endsWithCommand: config.endsWithCommand, downOnExit: config.downOnExit })

@@ -1,4 +1,5 @@
 import { UserError } from '../../syncer/base/errors.ts'
+import { podLayout } from '../../syncer/base/pod-layout.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import type { Container, VolumeMount } from './dev-container.ts'
 
@@ -11,13 +12,15 @@ export interface DevVolumes {
   warnings: string[]
 }
 
-/** Name of the volume of ours in the dev pod. */
-export const volumesName = 'podswap-volumes'
+/** Names of the volumes of ours in the dev pod. */
+const volumesName = 'podswap-volumes'
+const secretsName = 'podswap-secrets'
 
 /**
  * The dev's `volumes` and `externalVolumes`. With a claim the `volumes` and the synced folders lie in it, each in a folder
  * named for its path: what one manifest leaves there is not seen by another that has other paths. Without one the
- * `volumes` are empty folders in an emptyDir, which everybody may write.
+ * `volumes` are empty folders in an emptyDir, which everybody may write. Of the dev's `secrets` only the memory volume is
+ * here: the agent is sent their content.
  */
 export function devVolumes(original: Container, dev: Dev, claim: string | undefined): DevVolumes {
   const taken = new Map((original.volumeMounts ?? []).map(({ mountPath, name }) => [withoutSlash(mountPath), name]))
@@ -34,6 +37,10 @@ export function devVolumes(original: Container, dev: Dev, claim: string | undefi
   if (result.mounts.length > 0) {
     const source = claim === undefined ? { emptyDir: {} } : { persistentVolumeClaim: { claimName: claim } }
     result.volumes.push({ name: volumesName, ...source })
+  }
+  if (dev.secrets) {
+    result.volumes.push({ name: secretsName, emptyDir: { medium: 'Memory' } })
+    result.mounts.push({ name: secretsName, mountPath: podLayout.secrets })
   }
   addExternal(original, dev, taken, result)
   return result

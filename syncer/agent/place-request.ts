@@ -7,6 +7,8 @@ export function placeRequest(root: PodRoot, request: OpenRequest): OpenRequest {
   switch (request.kind) {
     case 'sync':
       return { ...request, folder: root.path(request.folder) }
+    case 'secret':
+      return { ...request, path: root.path(request.path) }
     case 'exec':
       return { ...request, ...placeCommand(root, request) }
     case 'call':

@@ -26,6 +26,8 @@ export const limits = {
   /** Largest message of a terminal or exec stream, and what one call may answer. */
   terminalMessageBytesMax: 64 * 1024,
   callAnswerBytesMax: 1024 * 1024,
+  /** Largest secret file, as a Secret's in Kubernetes. */
+  secretBytesMax: 1024 * 1024,
   /** Largest message of the sync protocol. */
   messageBytesMax: 4 * 1024 * 1024,
   pingIntervalMs: 5_000,

@@ -4,6 +4,8 @@
  */
 export const podLayout = {
   home: '/podswap',
+  /** Memory volume with the secret files, which their own paths link to; there only where the manifest has some. */
+  secrets: '/podswap-secrets',
   /** Static native program: `boot`, `exec`, `pty` (see `native/init.c`). */
   init: '/podswap/init',
   /** Node's dynamic loader, its libraries, Node itself, as copied from the agent's image. */

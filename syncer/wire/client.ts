@@ -4,7 +4,16 @@ import { Priority } from './frame-payload.ts'
 import type { Mux } from './mux.ts'
 import type { MuxStream } from './mux-stream.ts'
 import { RemoteProcess } from './remote-process.ts'
-import type { AgentCall, CallAnswer, CallResults, ExecRequest, OpenRequest, TerminalRequest } from './services.ts'
+import type {
+  AgentCall,
+  CallAnswer,
+  CallResults,
+  ExecRequest,
+  OpenRequest,
+  PlacedSecret,
+  SecretRequest,
+  TerminalRequest,
+} from './services.ts'
 import { StreamError } from './stream-error.ts'
 
 /**
@@ -49,6 +58,15 @@ export class AgentClient {
   /** The dev command's terminal; rejects in `exit` with `no-command` where nothing was started yet. */
   terminal(request: Omit<TerminalRequest, 'kind'>, signal?: AbortSignal): RemoteProcess {
     return new RemoteProcess(this.open({ kind: 'terminal', ...request }, Priority.interactive, signal))
+  }
+
+  /** Puts a secret file into the container. A path that cannot be written fails with the system's error code. */
+  async putSecret(request: Omit<SecretRequest, 'kind'>, content: Buffer, signal: AbortSignal): Promise<PlacedSecret> {
+    const stream = this.open({ kind: 'secret', ...request }, Priority.control, signal)
+    stream.end(content)
+    const answer = parseAnswer(await readAnswer(stream))
+    if ('error' in answer) throw new StreamError(answer.error.code, answer.error.message)
+    return answer.result as PlacedSecret
   }
 
   private open(request: OpenRequest, priority: Priority, signal: AbortSignal | undefined): MuxStream {

@@ -1,6 +1,14 @@
 import { ProtocolError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import type { AgentCall, ExecRequest, OpenRequest, SyncRequest, TcpRequest, TerminalRequest } from './services.ts'
+import type {
+  AgentCall,
+  ExecRequest,
+  OpenRequest,
+  SecretRequest,
+  SyncRequest,
+  TcpRequest,
+  TerminalRequest,
+} from './services.ts'
 
 /** Checks what a stream asks for. Throws {@link ProtocolError} with what is wrong. */
 export function parseOpenRequest(value: unknown): OpenRequest {
@@ -14,6 +22,8 @@ export function parseOpenRequest(value: unknown): OpenRequest {
       return parseExec(fields)
     case 'terminal':
       return parseTerminal(fields)
+    case 'secret':
+      return parseSecret(fields)
     case 'call':
       return { kind: 'call', call: parseCall(asObject(fields.call, 'call')) }
     default:
@@ -57,6 +67,12 @@ function parseExec(fields: Fields): ExecRequest {
 
 function parseTerminal(fields: Fields): TerminalRequest {
   return { kind: 'terminal', ...asSize(fields) }
+}
+
+function parseSecret(fields: Fields): SecretRequest {
+  const name = asText(fields.name, 'name', limits.nameBytesMax)
+  if (!/^[0-9a-f]+$/.test(name)) throw new ProtocolError('name is hexadecimal')
+  return { kind: 'secret', name, path: asPath(fields.path, 'path'), mode: asInteger(fields.mode, 'mode', 0, 0o777) }
 }
 
 function parseCall(fields: Fields): AgentCall {

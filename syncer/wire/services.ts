@@ -2,7 +2,7 @@
  * What the laptop may ask of the in-pod agent: each request opens one stream of the multiplexer, its JSON is the
  * payload of the OPEN frame.
  */
-export type OpenRequest = SyncRequest | TcpRequest | ExecRequest | TerminalRequest | CallRequest
+export type OpenRequest = SyncRequest | TcpRequest | ExecRequest | TerminalRequest | SecretRequest | CallRequest
 
 /** The sync protocol for one folder; one stream for each lane, on its own connection. */
 export interface SyncRequest {
@@ -43,6 +43,25 @@ export interface TerminalRequest {
   kind: 'terminal'
   columns: number
   rows: number
+}
+
+/**
+ * A secret file: the stream carries its content there, at most `limits.secretBytesMax`, and a {@link CallAnswer} with
+ * {@link PlacedSecret} back.
+ */
+export interface SecretRequest {
+  kind: 'secret'
+  /** Of the file in the memory volume: hexadecimal digits. */
+  name: string
+  /** Where a link leads to it. */
+  path: string
+  /** Permission bits. */
+  mode: number
+}
+
+export interface PlacedSecret {
+  /** What stood at the path is there now. */
+  movedTo?: string
 }
 
 /** One request, one answer: the stream brings one JSON document, {@link CallAnswer}. */

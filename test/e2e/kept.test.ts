@@ -1,10 +1,13 @@
+import { chmodSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { DevSession } from './support/dev-session.ts'
 import { tracesIn } from './support/traces.ts'
 import { eventually } from './support/until.ts'
 
 /*
- * What a dev keeps: a volume and the synced folder over `down` and `up`, one of the original's probes.
+ * What a dev has and keeps: a volume and the synced folder over `down` and `up`, one of the original's probes, a secret
+ * file in memory.
  */
 
 let session: DevSession
@@ -20,8 +23,14 @@ beforeAll(async () => {
       probes: { readiness: true },
       volumes: ['/root/.cache', '/app/node_modules'],
       persistentVolume: { enabled: true, size: '1Gi' },
+      secrets: ['token:/root/.config/token'],
+      // the first thing that it does: the secret must be there
+      command:
+        'stat -L -c "%a %n" /root/.config/token > /tmp/seen; cat /root/.config/token >> /tmp/seen; exec sleep 86400',
     },
   })
+  session.laptop.folder('.', { token: 'hidden-one' })
+  chmodSync(join(session.laptop.root, 'token'), 0o640)
 })
 
 afterAll(() => session[Symbol.asyncDispose]())
@@ -51,6 +60,15 @@ it('keeps a volume, and the synced folder with it, over down and up', async () =
   const again = await session.laptop.untilState('ready', session.target)
   expect(again.sync.bytes_sent).toBeLessThan(first.sync.bytes_sent / 2)
   expect(await session.onLaptop.tree(session.folder)).not.toHaveProperty('node_modules')
+})
+
+it('brings a secret file in memory before the command starts, and what it becomes', async () => {
+  expect(await run('cat', '/tmp/seen')).toBe('600 /root/.config/token\nhidden-one')
+  expect(await run('sh', '-c', 'df --output=fstype "$(readlink -f /root/.config/token)" | tail -1')).toBe('tmpfs\n')
+  session.laptop.folder('.', { token: 'hidden-two' })
+  await eventually(async () => expect(await run('cat', '/root/.config/token')).toBe('hidden-two'))
+  const objects = JSON.stringify(await session.namespace.admin.list('deployments,pods,secrets,configmaps,pvc,events'))
+  expect(objects).not.toContain('hidden-')
 })
 
 it('deletes the volume where that is asked for', async () => {

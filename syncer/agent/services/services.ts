@@ -8,6 +8,7 @@ import { placeRequest } from '../place-request.ts'
 import type { SyncHost } from '../sync-host.ts'
 import { DevCommand } from './dev-command.ts'
 import { PipedCommand } from './piped-command.ts'
+import { takeSecret } from './secret-file.ts'
 import { probeTcp, serveTcp } from './tcp.ts'
 import { endLeftovers, TerminalCommand } from './terminal-command.ts'
 
@@ -75,6 +76,9 @@ export class Services {
         break
       case 'terminal':
         this.devCommand.view(request, stream)
+        break
+      case 'secret':
+        takeSecret(this.context, request, stream)
         break
       case 'call':
         void this.call(request.call, stream)

@@ -9,7 +9,13 @@ import { short } from './laptop.ts'
 const folder = fileURLToPath(new URL('../../fixtures/manifests', import.meta.url))
 const env = { HOME: '/home/ann', USER_NAMESPACE: '' }
 
-function load(file: string, files?: ManifestFiles): Manifest {
+/** The disk, and the file that one of them has from the person's home. */
+const disk: ManifestFiles = {
+  ...diskManifestFiles,
+  stat: path => (path === '/home/ann/.kube/config' ? { kind: 'file', sizeBytes: 1_000 } : diskManifestFiles.stat(path)),
+}
+
+function load(file: string, files: ManifestFiles = disk): Manifest {
   return loadManifest({ file, cwd: folder, env, home: '/home/ann', files })
 }
 
@@ -35,11 +41,7 @@ const fixtures: [file: string, devs: string[], warnings: string[]][] = [
     [],
   ],
   ['policy-builder.v1.yml', ['policy-builder | golang:1.21 | bash | .:/src | 8080:8080'], []],
-  [
-    'operator.v1.yml',
-    ['controller | golang:1.16-buster | zsh | .:/usr/src/app | 2345:2345'],
-    ['18:1 not acted on yet: secrets'],
-  ],
+  ['operator.v1.yml', ['controller | golang:1.16-buster | zsh | .:/usr/src/app | 2345:2345'], []],
   [
     'workdir-only.v1.yml',
     ['feedback | mcr.microsoft.com/dotnet/sdk:7.0 | sh -c dotnet watch run | .:/build/feedback'],
@@ -108,7 +110,7 @@ describe.each(fixtures)('%s', (file, devs, warnings) => {
   it('reads the same with the line ends of Windows and a byte order mark', () => {
     const windows = `\uFEFF${readFileSync(`${folder}/${file}`, 'utf8').replaceAll('\n', '\r\n')}`
     const files: ManifestFiles = {
-      ...diskManifestFiles,
+      ...disk,
       readFile: path => (path === `${folder}/${file}` ? Buffer.from(windows) : diskManifestFiles.readFile(path)),
     }
     expect(load(file, files)).toEqual(load(file))

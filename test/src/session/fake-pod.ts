@@ -10,6 +10,7 @@ import {
   type CommandState,
   type OpenedPort,
   type OpenRequest,
+  type SecretRequest,
   type SyncRequest,
   type TerminalExit,
   TerminalFrame,
@@ -30,6 +31,10 @@ export class FakePod {
   /** Ports that answer. */
   readonly ports = new Set<string>()
   command: CommandState = { state: 'none' }
+  /** Those that came, and how the command was then. */
+  readonly secrets: { path: string; mode: number; content: string; command: CommandState['state'] }[] = []
+  /** By path: the error that it meets. */
+  readonly secretRefusals = new Map<string, string>()
   /** What the next attempts to attach fail with. */
   refusals: (UserError | null)[] = []
   /** Attempts wait until this resolves. */
@@ -145,9 +150,23 @@ export class FakePod {
         if (this.ports.has(`${request.host}:${request.port}`)) stream.pipe(stream)
         else stream.reset('ECONNREFUSED', 'refused')
         break
+      case 'secret':
+        this.#take(request, stream)
+        break
       case 'exec':
         stream.reset('refused', 'no exec here')
     }
+  }
+
+  #take({ path, mode }: SecretRequest, stream: MuxStream): void {
+    const chunks: Buffer[] = []
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+    stream.once('end', () => {
+      const code = this.secretRefusals.get(path)
+      const content = Buffer.concat(chunks).toString()
+      if (!code) this.secrets.push({ path, mode, content, command: this.command.state })
+      stream.end(JSON.stringify(code ? { error: { code, message: code } } : { result: {} }))
+    })
   }
 
   #answer(call: AgentCall): unknown {
