@@ -13,7 +13,7 @@ export interface EditTimes {
 }
 
 const askEveryMs = 1
-const answerMsMax = 5_000
+const answerMsMax = 30_000
 const eventCharsMax = 1_000
 
 export async function textOf(url: string, signal: AbortSignal): Promise<string> {

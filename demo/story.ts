@@ -43,7 +43,10 @@ export async function goUp(scene: Scene): Promise<Call> {
   narration.command('podswap up -f dev.node.yml')
   const start = performance.now()
   let isQuoted = true
-  const up = laptop.start(['up', ...manifest], { signal, onLine: line => isQuoted && narration.quote(line) })
+  const up = laptop.start(['up', ...manifest], {
+    signal,
+    onLine: line => isQuoted && !signal.aborted && narration.quote(line),
+  })
   const ready = async () => {
     const [dev] = await devs(scene)
     const forwards: { state: string }[] = dev?.forwards ?? []

@@ -14,7 +14,7 @@ export interface UntilOptions {
 export async function until<T>(
   what: string,
   probe: () => T | undefined | Promise<T | undefined>,
-  { signal, deadlineMs = 60_000, everyMs = 50 }: UntilOptions,
+  { signal, deadlineMs = 120_000, everyMs = 50 }: UntilOptions,
 ): Promise<T> {
   const end = performance.now() + deadlineMs
   for (;;) {
