@@ -82,7 +82,7 @@ export async function showEdits(scene: Scene): Promise<void> {
   narration.plain(`     (${editsCount} edits: ${all} ms; a page that is open is told to reload after ${told} ms)`)
   const code = { from: '!`', to: ', from an edit!`' }
   const ms = await timeEdit(join(laptop.app, 'lib/greeting.js'), code, ', from an edit!', appUrl(scene), signal)
-  narration.seen(`lib/greeting.js: node --watch has restarted the server, and it answers after ${ms.toFixed(0)} ms`)
+  narration.seen(`lib/greeting.js: the pod has restarted the server, and it answers after ${ms.toFixed(0)} ms`)
 }
 
 /** A file that a program in the pod makes. */

@@ -45,7 +45,7 @@ describe.runIf(canRun)('npm run demo', { timeout: 300_000 }, () => {
       new RegExp(`http://localhost:${app}/ is served by web-podswap-[\\w-]+, from \\d+ files`),
       /public\/index.html is in the service’s next answer after \d+ ms/,
       /5 edits: (\d+, ){4}\d+ ms; a page that is open is told to reload after \d+ ms/,
-      /node --watch has restarted the server, and it answers after \d+ ms/,
+      /the pod has restarted the server, and it answers after \d+ ms/,
       /it is on the laptop after \d+ ms, and says that web-podswap-[\w-]+ made it/,
       new RegExp(`PostgreSQL \\d+\\.\\d+ answers on localhost:${database}`),
       /order 1, “a cup of tea”, went through your code, and the cluster’s own worker has packed it/,

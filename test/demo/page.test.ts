@@ -56,6 +56,8 @@ describe.runIf(canRun)('the page of the demo', { timeout: 300_000 }, () => {
     await page.waitForFunction(`getComputedStyle(document.body).maxWidth === '321px'`)
     edit('lib/greeting.js', ', from an edit!`', ', seen in a browser!`')
     await page.getByRole('heading', { name: 'Hello from your laptop, seen in a browser!' }).waitFor()
+    edit('lib/greeting.js', 'seen in a browser!`', 'seen again!`')
+    await page.getByRole('heading', { name: 'Hello from your laptop, seen again!' }).waitFor()
   })
 
   it('takes an order, and shows when the worker has packed it', async () => {

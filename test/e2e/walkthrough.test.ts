@@ -115,7 +115,7 @@ describe('from up to down with manifests/dev.node.yml', () => {
       expect(await client.get(web)).toContain('<h1>Hello from your laptop! An edit.</h1>')
     })
 
-    it('shows an edit of the code as soon as node --watch has restarted', async () => {
+    it('shows an edit of the code as soon as the server has restarted', async () => {
       const file = join(folder, 'lib/greeting.js')
       const served = Date.parse(JSON.parse(await client.get(`${web}whoami`)).startedAt)
       writeFileSync(file, readFileSync(file, 'utf8').replace('!`', ', again!`'))
