@@ -19,17 +19,28 @@ const namePattern = /^[-._a-zA-Z][-._a-zA-Z0-9]*$/
 export function readEnvironment(reading: Reading, fields: Fields): { name: string; value: string }[] {
   const values = new Map<string, string>()
   readEnvFiles(reading, fields, values)
-  const node = fields.value('environment')
-  if (node?.kind === 'map') readMap(reading, node, values)
-  else if (node?.kind === 'list') readList(reading, node.items, values)
-  else if (node !== undefined) {
-    reading.complaints.error(
-      node.at,
-      '`environment` must be a map or a list',
-      'write NAME: value on lines of their own',
-    )
-  }
+  readPairs(reading, fields, 'environment', values)
   return [...values].map(([name, value]) => ({ name, value }))
+}
+
+/**
+ * The root's `variables`, in the forms of `environment`: from here on they are filled in where nothing else sets them, in
+ * those that follow too.
+ */
+export function readVariables(reading: Reading, fields: Fields): void {
+  const values = new Map<string, string>()
+  reading.define(values)
+  readPairs(reading, fields, 'variables', values)
+}
+
+function readPairs(reading: Reading, fields: Fields, field: string, values: Map<string, string>): void {
+  const node = fields.value(field)
+  if (node?.kind === 'map') readMap(reading, node, values)
+  else if (node?.kind === 'list') readList(reading, node.items, { field, values })
+  else if (node !== undefined) {
+    const hint = 'write NAME: value on lines of their own'
+    reading.complaints.error(node.at, `\`${field}\` must be a map or a list`, hint)
+  }
 }
 
 function readMap(reading: Reading, map: YamlMap, values: Map<string, string>): void {
@@ -52,20 +63,20 @@ function readValue(reading: Reading, name: string, node: YamlNode): string | und
   return withoutNul(reading, scalar, reading.expand(scalar))
 }
 
-function readList(reading: Reading, items: YamlNode[], values: Map<string, string>): void {
+function readList(
+  reading: Reading,
+  items: YamlNode[],
+  { field, values }: { field: string; values: Map<string, string> },
+): void {
   const places = new Map<string, Position>()
   for (const item of items) {
     reading.spend(1, item.at)
     if (item.kind === 'map') {
-      reading.complaints.warn(
-        item.at,
-        'an item of `environment` is read as a map',
-        'write NAME=value, or drop the "- "',
-      )
+      reading.complaints.warn(item.at, `an item of \`${field}\` is read as a map`, 'write NAME=value, or drop the "- "')
       readMap(reading, item, values)
       continue
     }
-    const scalar = asScalar(reading, item, 'environment')
+    const scalar = asScalar(reading, item, field)
     const read = scalar && readItem(reading, scalar)
     if (read === undefined) continue
     const first = places.get(read.name)

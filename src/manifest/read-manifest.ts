@@ -5,6 +5,8 @@ import type { Complaint, Dev, Manifest } from './manifest.ts'
 import { ManifestError } from './manifest-error.ts'
 import { quoteText } from './quote-text.ts'
 import { type DevSource, readDev } from './read-dev.ts'
+import { readVariables } from './read-environment.ts'
+import { readForwards } from './read-forward.ts'
 import { readVital } from './read-scalar.ts'
 import { refuseTwins } from './read-services.ts'
 import { Reading, type Surroundings } from './reading.ts'
@@ -28,6 +30,7 @@ export function readManifest(text: string, around: Surroundings): Manifest {
     reading.complaints.throwIfAny()
     refuseForeignForm(fields, form)
   }
+  if (form === 'v2') readVariables(reading, fields)
   const scope = readScope(reading, fields)
   const leftOut: LeftOut[] = []
   const devs = form === 'v2' ? readV2(reading, fields, scope, leftOut) : readV1(reading, fields, leftOut)
@@ -77,7 +80,25 @@ function readV2(reading: Reading, fields: Fields, scope: Scope, leftOut: LeftOut
     const dev = readDev(reading, source)
     if (dev !== undefined) devs.push(dev)
   }
+  addRootForwards(reading, fields, devs)
   return devs
+}
+
+/** The root's `forward` is opened with the first dev: a local port is bound once. */
+function addRootForwards(reading: Reading, fields: Fields, devs: Dev[]): void {
+  const forwards = readForwards(reading, fields)
+  const [first, ...others] = devs
+  if (forwards.length === 0 || first === undefined) return
+  for (const forward of forwards) {
+    const twin = first.forward.find(({ localPort }) => localPort === forward.localPort)
+    if (twin === undefined) first.forward.push(forward)
+    else {
+      const message = `the local port ${forward.localPort} is used twice, first in line ${twin.at.line}`
+      reading.complaints.error(forward.at, message, 'choose another port before the first colon')
+    }
+  }
+  if (others.length === 0) return
+  reading.complaints.warn(fields.entry('forward')!.keyAt, `the root’s \`forward\` is opened with ${first.name} alone`)
 }
 
 function devEntries(reading: Reading, fields: Fields): Entry[] {

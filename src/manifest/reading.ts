@@ -24,7 +24,7 @@ const stepsMax = 500_000
 
 /** One pass over one manifest: where complaints go, and what bounds the pass. */
 export class Reading {
-  readonly around: Surroundings
+  #around: Surroundings
   readonly complaints = new Complaints()
   /** Effective entries of maps that were read already, by their pairs: an alias shares them. */
   readonly entriesCache = new WeakMap<YamlPair[], Map<string, Entry>>()
@@ -35,7 +35,17 @@ export class Reading {
   constructor(text: string, around: Surroundings) {
     this.text = text
     this.lines = new Lines(text, around.file)
-    this.around = around
+    this.#around = around
+  }
+
+  get around(): Surroundings {
+    return this.#around
+  }
+
+  /** Variables of the file itself: they stand for what is set nowhere else. */
+  define(variables: Map<string, string>): void {
+    const { lookup } = this.#around
+    this.#around = { ...this.#around, lookup: name => lookup(name) ?? variables.get(name) }
   }
 
   /** Counts work that aliases could multiply. Throws {@link ManifestError} where it is out of all proportion. */

@@ -83,7 +83,7 @@ function swapLines(event: SwapEvent): Line[] {
     case 'created':
       return [{ tone: 'note', text: `${event.object} is made: there was none` }]
     case 'removed':
-      return [{ tone: 'note', text: `${event.object}, which podswap had made, is deleted` }]
+      return busy(`${event.object} is deleted`)
     case 'volume-created':
       return busy(`the volume ${event.claim} is made`)
     case 'volume-grown':

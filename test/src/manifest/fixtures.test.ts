@@ -66,7 +66,6 @@ const fixtures: [file: string, devs: string[], warnings: string[]][] = [
     [
       '1:1 has no effect here: name',
       '2:1 has no effect here: icon',
-      '3:1 not acted on yet: variables',
       '5:1 not acted on yet: build',
       '11:1 not acted on yet: deploy',
       '19:1 not acted on yet: dependencies',
@@ -78,14 +77,14 @@ const fixtures: [file: string, devs: string[], warnings: string[]][] = [
   [
     'six-devs.v2.yml',
     [
-      'api | example/api:dev | api --reload | .:/app | 8000:8000 | 5678:5678',
+      'api | example/api:dev | api --reload | .:/app | 8000:8000 | 5678:5678 | 5432:postgres:5432',
       'worker | example/api:dev | worker | .:/app',
       'ui | node:20 | sh -c npm start | .:/app | 8080:8080',
       'docs | - | sh | .:/app',
       'proxy | - | sh | .:/app',
       'cache | - | sh | .:/okteto',
     ],
-    ['7:5 has no effect here: sync.compression', '40:1 not acted on yet: forward'],
+    ['7:5 has no effect here: sync.compression', '40:1 the root’s `forward` is opened with api alone'],
   ],
   [
     'hybrid.v2.yml',

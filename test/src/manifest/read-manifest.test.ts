@@ -68,14 +68,40 @@ describe('the form of a file', () => {
   })
 })
 
+describe('the root of a v2 file', () => {
+  it('has variables, which stand for what nothing else sets', () => {
+    const text = 'variables: {REG: ttl.sh, TAG: "1", ON: true}\ndev:\n  web:\n    image: ${REG}/web:${TAG}-${ON}\n'
+    expect(load(text)).toMatchObject({ devs: [{ image: 'ttl.sh/web:1-true' }], warnings: [] })
+    expect(load(text, { env: { TAG: '2' } }).devs[0]!.image).toBe('ttl.sh/web:2-true')
+    const list = 'variables: [REG=ttl.sh, "TAG=${REG}"]\nnamespace: ${TAG}\ndev:\n  web:\n'
+    expect(load(list).namespace).toBe('ttl.sh')
+    expect(errorsOf('variables: 5\ndev:\n  web:\n')).toEqual(['1:12 `variables` must be a map or a list'])
+    expect(errorsOf('variables: {"a b": 5}\ndev:\n  web:\n')).toEqual(['1:13 this is not the name of a variable'])
+  })
+
+  it('has forwards, which the first dev opens', () => {
+    const text = 'forward: [5432:db:5432]\ndev:\n  web:\n    forward: [80:80]\n'
+    expect(load(text)).toMatchObject({
+      devs: [{ forward: [{ localPort: 80 }, { localPort: 5432, host: 'db', remotePort: 5432 }] }],
+      warnings: [],
+    })
+    const several = load(`${text}  api:\n`)
+    expect(several.devs.map(({ forward }) => forward.length)).toEqual([2, 0])
+    expect(several.warnings.map(short)).toEqual(['1:1 the root’s `forward` is opened with web alone'])
+    expect(errorsOf('forward: [80:db:80]\ndev:\n  web:\n    forward: [80:80]\n')).toEqual([
+      '1:11 the local port 80 is used twice, first in line 4',
+    ])
+  })
+})
+
 describe('what is left alone', () => {
   it('names each field of the root that is not acted on', () => {
-    const text = 'build: {a: {}}\ndeploy:\n  - rm -rf /\ntest: {}\nname: shop\ndev:\n  web:\nforward:\n- 5432:db:5432\n'
+    const text = 'build: {a: {}}\ndeploy:\n  - rm -rf /\ntest: {}\nname: shop\ndev:\n  web:\ndevs: [a.yml]\n'
     expect(load(text).warnings.map(short)).toEqual([
       '1:1 not acted on yet: build',
       '2:1 not acted on yet: deploy',
       '5:1 has no effect here: name',
-      '8:1 not acted on yet: forward',
+      '8:1 not acted on yet: devs',
     ])
   })
 
