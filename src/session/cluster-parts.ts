@@ -70,7 +70,7 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
           applied = await applyClaim(cluster, claim, how.signal)
           target = { kind: applied.kind, name: applied.name }
           const { workload, clone, replicas, resumed } = applied
-          return { workload, clone, replicas, resumed }
+          return { workload, clone, replicas, resumed, fence: keeper?.acquiredAtMs ?? 0 }
         },
         keep: async signal => keeper?.keep(signal),
         renew: () => keeper?.renewNow(),

@@ -70,4 +70,6 @@ export interface AppliedSwap {
   replicas: number
   /** It was swapped already. */
   resumed: boolean
+  /** See `SyncRequest`. */
+  fence: number
 }

@@ -14,6 +14,7 @@ const LIVE: SyncStatus['state'][] = ['first-sync', 'syncing', 'ready']
 
 /** The synced folders of one session: they live as long as it does, connections come and go. */
 export class SyncFolders {
+  readonly #fence: number
   readonly #open: { folder: SyncFolder; session: SyncSession }[]
   readonly #listeners = new Set<(folder: SyncFolder, event: SyncEvent) => void>()
   /** The connection that it is attached to. */
@@ -24,6 +25,7 @@ export class SyncFolders {
   constructor(parts: SessionParts, folders: SyncFolder[], swap: AppliedSwap, report: (event: UiEvent) => void) {
     this.#clock = parts.clock
     this.#timers = parts.timers
+    this.#fence = swap.fence
     this.#open = []
     try {
       for (const folder of folders) {
@@ -45,7 +47,7 @@ export class SyncFolders {
   attach(link: Link, attempt: number): void {
     this.#link = link
     for (const { folder, session } of this.#open) {
-      session.attach(link.openSync({ folder: folder.remote, session: session.id, attempt }))
+      session.attach(link.openSync({ folder: folder.remote, session: session.id, attempt, fence: this.#fence }))
     }
   }
 

@@ -2,7 +2,16 @@ import type { Timers } from '../../syncer/base/clock.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { titleOf } from './find-workload.ts'
-import { dropLease, findLease, isUndoing, type LeaseHolder, type LeaseState, renewed, takeLease } from './lease.ts'
+import {
+  acquiredAtMs,
+  dropLease,
+  findLease,
+  isUndoing,
+  type LeaseHolder,
+  type LeaseState,
+  renewed,
+  takeLease,
+} from './lease.ts'
 import { readSession, type WorkloadKind } from './record.ts'
 
 /** Three renewals may fail before it expires. */
@@ -14,6 +23,8 @@ const attemptsMax = 3
 
 /** Renews a lease that was taken, one call each time, for as long as a session lives. */
 export class LeaseKeeper {
+  /** When the lease was taken, by the API server's clock: later than by any holder before. */
+  readonly acquiredAtMs: number
   readonly #cluster: Cluster
   readonly #workload: KubeObject
   readonly #holder: LeaseHolder
@@ -27,6 +38,7 @@ export class LeaseKeeper {
     this.#workload = of.workload
     this.#holder = of.holder
     this.#lease = of.lease
+    this.acquiredAtMs = acquiredAtMs(of.lease)
     this.#timers = of.timers
   }
 

@@ -179,12 +179,18 @@ function leaseObject(
     spec: {
       holderIdentity: `${owner} ${session}`,
       leaseDurationSeconds: leaseSeconds,
-      acquireTime: isSame ? before?.spec.acquireTime : microTime(nowMs),
+      acquireTime: isSame ? before?.spec.acquireTime : microTime(Math.max(nowMs, acquiredAtMs(before) + 1)),
       renewTime: microTime(nowMs),
       // counts the holders: who has an older number has lost it
       leaseTransitions: before && !isSame ? transitions + 1 : transitions,
     },
   }
+}
+
+/** Later than that of any holder before, whatever our estimate of the server's clock is; 0 where there was none. */
+export function acquiredAtMs(lease: KubeObject | null | undefined): number {
+  const ms = Date.parse(lease?.spec?.acquireTime ?? '')
+  return Number.isNaN(ms) ? 0 : ms
 }
 
 /** Kubernetes wants six digits. */

@@ -24,6 +24,8 @@ export class PodSyncHost {
   private readonly folders = new Map<string, PodFolder>()
   private readonly log: (line: string) => void
   private readonly readMountinfo: (() => Buffer) | undefined
+  /** Of whoever was here last; see {@link SyncRequest}. */
+  private fence = 0
 
   /** @param readMountinfo contents of `/proc/self/mountinfo`, where they are not the whole truth */
   constructor(log: (line: string) => void, readMountinfo?: () => Buffer) {
@@ -34,9 +36,13 @@ export class PodSyncHost {
   /** Takes one lane; the second one of the same attempt starts the conversation. */
   openLane(request: SyncRequest, stream: Duplex): void {
     try {
+      if (request.fence > 0 && request.fence < this.fence) throw new Error('somebody else has taken the workload since')
+      this.fence = request.fence
       this.folder(request.folder).openLane(request, stream)
     } catch (error) {
       this.log(`sync of ${request.folder}: ${error}`)
+      // it has no reader yet
+      stream.on('error', () => {})
       stream.destroy(error instanceof Error ? error : new Error(String(error)))
     }
   }

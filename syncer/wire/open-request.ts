@@ -45,6 +45,7 @@ function parseSync(fields: Fields): SyncRequest {
     folder: asPath(fields.folder, 'folder'),
     session: asText(fields.session, 'session', limits.nameBytesMax),
     attempt: asInteger(fields.attempt, 'attempt', 0, Number.MAX_SAFE_INTEGER),
+    fence: asInteger(fields.fence, 'fence', 0, Number.MAX_SAFE_INTEGER),
   }
 }
 

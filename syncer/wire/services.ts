@@ -14,6 +14,11 @@ export interface SyncRequest {
   session: string
   /** Pairs the two lanes: both carry the same number, raised at each attach. */
   attempt: number
+  /**
+   * When the laptop took the workload's Lease, ms by the API server's clock: one who took it earlier than somebody who
+   * has been here has lost it, and is refused. 0: it has no Lease, and nobody is refused for its sake.
+   */
+  fence: number
 }
 
 /**

@@ -176,7 +176,7 @@ export class FakeParts implements SessionParts {
     await this.swapGate
     signal.throwIfAborted()
     if (this.refusedAfter) throw this.refusedAfter
-    return { workload: 'deployment/web', clone: 'web-podswap', replicas: 2, resumed: this.resumed }
+    return { workload: 'deployment/web', clone: 'web-podswap', replicas: 2, resumed: this.resumed, fence: 7 }
   }
 
   async revertSwap() {

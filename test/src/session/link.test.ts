@@ -29,7 +29,7 @@ describe('bulk content', () => {
     const link = await open()
     expect(attached).toEqual(['control'])
     expect(pod.portCarriers.size).toBe(1)
-    link.openSync({ folder: '/app', session: 's', attempt: 1 })
+    link.openSync({ folder: '/app', session: 's', attempt: 1, fence: 0 })
     await expect.poll(() => pod.syncs.map(({ lane }) => lane).sort()).toEqual(['bulk', 'control'])
     link.close()
     await expect.poll(() => pod.openCarriers).toBe(0)

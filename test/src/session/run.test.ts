@@ -75,8 +75,8 @@ describe('the way to ready', () => {
     // on two connections: one may overtake the other
     expect(parts.pod.syncs).toEqual(
       expect.arrayContaining([
-        { kind: 'sync', lane: 'control', folder: '/app', session: 'sync-1', attempt: 1 },
-        { kind: 'sync', lane: 'bulk', folder: '/app', session: 'sync-1', attempt: 1 },
+        { kind: 'sync', lane: 'control', folder: '/app', session: 'sync-1', attempt: 1, fence: 7 },
+        { kind: 'sync', lane: 'bulk', folder: '/app', session: 'sync-1', attempt: 1, fence: 7 },
       ]),
     )
     expect(begun.types().filter(type => type !== 'phase' && type !== 'sync')).toEqual([

@@ -83,7 +83,7 @@ describe('a pod with a folder', () => {
     const app = join(folder, 'app')
     const command = { argv: ['/bin/ls', '/app'], cwd: '/app' }
     const placed = { argv: ['/bin/ls', app], cwd: app }
-    const sync = { kind: 'sync', lane: 'bulk', session: 's', attempt: 1 } as const
+    const sync = { kind: 'sync', lane: 'bulk', session: 's', attempt: 1, fence: 0 } as const
     expect(placeRequest(root, { ...sync, folder: '/app' })).toEqual({ ...sync, folder: app })
     expect(placeRequest(root, { kind: 'exec', ...command })).toEqual({ kind: 'exec', ...placed })
     expect(placeRequest(root, { kind: 'exec', argv: ['ls'] })).toEqual({ kind: 'exec', argv: ['ls'] })

@@ -32,9 +32,9 @@ export class RealPair {
     })
   }
 
-  attach(): void {
+  attach(fence = 0): void {
     this.attempt += 1
-    const request = { kind: 'sync' as const, folder: this.podFolder, session: 'test', attempt: this.attempt }
+    const request = { kind: 'sync' as const, folder: this.podFolder, session: 'test', attempt: this.attempt, fence }
     const [controlHere, controlThere] = carrierPair()
     const [bulkHere, bulkThere] = carrierPair()
     this.host.openLane({ ...request, lane: 'control' }, controlThere)

@@ -5,7 +5,7 @@ import { parseOpenRequest } from '../../../syncer/wire/open-request.ts'
 import type { OpenRequest } from '../../../syncer/wire/services.ts'
 
 const good: OpenRequest[] = [
-  { kind: 'sync', lane: 'bulk', folder: '/app', session: 's1', attempt: 3 },
+  { kind: 'sync', lane: 'bulk', folder: '/app', session: 's1', attempt: 3, fence: 1_700_000_000_000 },
   { kind: 'tcp', host: 'postgres', port: 5432 },
   {
     kind: 'exec',
