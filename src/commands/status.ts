@@ -157,8 +157,8 @@ function unfinishedText({ state }: Swapped): string {
 
 function awayText({ lease }: Swapped): string {
   if (lease && !lease.isExpired) {
-    const seen = `seen ${Math.round(lease.ageMs / 1000)} s ago`
-    return `${lease.owner} is at it (${seen}) from elsewhere, so nothing is known of its sync`
+    const seen = `${lease.owner} was at it ${Math.round(lease.ageMs / 1000)} s ago`
+    return `${seen}, and no podswap process on this machine holds it, so nothing is known of its sync`
   }
   return 'no podswap process on this machine holds it, so nothing is known of its sync; podswap up takes it up again'
 }
