@@ -22,8 +22,8 @@ export interface GuideShellOptions {
   environment?: NodeJS.ProcessEnv
 }
 
-const stepMs = 120_000
-const patienceMs = 60_000
+const stepMs = 180_000
+const patienceMs = 120_000
 
 /** One person's shell and folder, in which the blocks of a guide are run one after another: `cd` and `export` stay. */
 export class GuideShell implements AsyncDisposable {

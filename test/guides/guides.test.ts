@@ -28,10 +28,10 @@ describe.runIf(isRunnable)('the commands of', () => {
   beforeAll(async () => {
     shop = stack.use(await Shop.open())
     before = await shop.state()
-  })
+  }, 300_000)
   afterAll(() => stack[Symbol.asyncDispose]())
 
-  it.each(guides)('$path', { timeout: 300_000 }, async ({ steps }) => {
+  it.each(guides)('$path', { timeout: 900_000 }, async ({ steps }) => {
     await using mine = new CleanUp()
     const ports = new Map<number, number>()
     for (const port of portsInGuides) ports.set(port, await freePort())
