@@ -1,5 +1,5 @@
 // `npm run picture`: records a real session on the embedded cluster, and draws it.
-import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -97,10 +97,7 @@ async function record(): Promise<Recording> {
 function folderOfThePerson(root: string): string {
   const [folder, bin] = [join(root, 'person/kiosk'), join(root, 'person/bin')]
   cpSync(join(repository, 'manifests/demo/app'), join(folder, 'demo/app'), { recursive: true })
-  const manifest = readFileSync(join(repository, 'manifests/dev.node.yml'), 'utf8')
-  // a restart clears the screen otherwise, and with it what `up` said
-  const shown = manifest.replace('--watch,', '--watch, --watch-preserve-output,')
-  writeFileSync(join(folder, 'dev.yml'), shown)
+  cpSync(join(repository, 'manifests/dev.node.yml'), join(folder, 'dev.yml'))
   mkdirSync(bin)
   const cli = join(repository, 'dist/podswap.cjs')
   writeFileSync(join(bin, 'podswap'), `#!/bin/sh\nexec '${process.execPath}' '${cli}' "$@"\n`)
