@@ -134,6 +134,7 @@ function holdArguments(
     ...(globals.verbose ? ['--verbose'] : []),
     ...(options.takeOver ? ['--take-over'] : []),
     ...(options.downOnExit ? ['--down-on-exit'] : []),
+    ...(options.keepCommand ? ['--keep-command'] : []),
     ...(rest === null ? [] : ['--', ...rest]),
   ]
 }

@@ -19,7 +19,11 @@ export interface PlannedWrite {
 }
 
 /** Prints what `up` would write, after asking the cluster whether it would take it; changes nothing. */
-export async function dryRun(invocation: Invocation<unknown>, workplace: Workplace, dev: Dev): Promise<void> {
+export async function dryRun(
+  invocation: Invocation<{ keepCommand?: boolean }>,
+  workplace: Workplace,
+  dev: Dev,
+): Promise<void> {
   const { io, globals } = invocation
   const { cluster, home, reporter } = workplace
   const of = { server: cluster.server, namespace: cluster.namespace, dev: dev.name, selector: dev.selector }
@@ -36,7 +40,9 @@ export async function dryRun(invocation: Invocation<unknown>, workplace: Workpla
       dev,
       options,
       signal: io.interrupted,
-      on: event => event.type === 'warning' && reporter.report({ type: 'swap', event }),
+      keepCommand: invocation.options.keepCommand === true,
+      on: event =>
+        (event.type === 'warning' || event.type === 'command-kept') && reporter.report({ type: 'swap', event }),
     }),
   )
   io.stdout.write(

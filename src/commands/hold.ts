@@ -14,6 +14,7 @@ export interface HoldOptions {
   log: string
   takeOver?: boolean
   downOnExit?: boolean
+  keepCommand?: boolean
 }
 
 /** The background process of `up --detach`: holds the session until it ends. */

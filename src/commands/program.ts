@@ -83,6 +83,7 @@ export function buildProgram(io: Io, rest: string[] | null, call: Call): Command
     .option('-d, --detach', 'return when it is ready and leave the session to a background process')
     .option('--take-over', 'take the workload from the podswap process that holds it')
     .option('--down-on-exit', 'put the workload back at the end, however it ends')
+    .option('--keep-command', 'run the workload’s own command instead of the manifest’s')
     .option('--dry-run', 'print the objects and patches, and change nothing')
     .action(calls(async () => (await import('./up.ts')).up, true))
 
@@ -131,6 +132,7 @@ export function buildProgram(io: Io, rest: string[] | null, call: Call): Command
     .requiredOption('--log <file>')
     .option('--take-over')
     .option('--down-on-exit')
+    .option('--keep-command')
     .action(calls(async () => (await import('./hold.ts')).hold, true))
   return program
 }

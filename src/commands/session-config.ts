@@ -7,11 +7,15 @@ import type { Invocation } from './io.ts'
 const USUAL_SIZE = { columns: 80, rows: 24 }
 
 export function sessionConfig(
-  { io, rest, options }: Invocation<{ downOnExit?: boolean }>,
+  { io, rest, options }: Invocation<{ downOnExit?: boolean; keepCommand?: boolean }>,
   dev: Dev,
   how: { interactive: boolean; endsWithCommand: boolean },
 ): SessionConfig {
   refuseOneWay(dev)
+  const keepCommand = options.keepCommand === true
+  if (keepCommand && rest !== null && rest.length > 0) {
+    throw new UserError('usage', 'either --keep-command or a command after --', { hint: 'leave one out' })
+  }
   const { columns, rows } = io.stdout
   return {
     dev,
@@ -22,6 +26,7 @@ export function sessionConfig(
       terminal: how.interactive && columns && rows ? { columns, rows } : USUAL_SIZE,
     },
     downOnExit: options.downOnExit === true,
+    ...(keepCommand && { keepCommand }),
     ...how,
   }
 }

@@ -18,6 +18,7 @@ export interface UpOptions {
   takeOver?: boolean
   downOnExit?: boolean
   dryRun?: boolean
+  keepCommand?: boolean
 }
 
 export async function up(invocation: Invocation<UpOptions>): Promise<number> {

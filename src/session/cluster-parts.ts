@@ -35,6 +35,7 @@ export interface ClusterPartsOptions {
   /** `user@host` */
   owner: string
   takeOver: boolean
+  keepCommand?: boolean
   env: Record<string, string | undefined>
 }
 
@@ -61,10 +62,18 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
         report({ type: 'swap', event })
       }
       const plan = planOptions(options)
-      const claim = await claimSwap(cluster, { dev, options: plan, takeOver: options.takeOver, signal, on })
+      const claim = await claimSwap(cluster, {
+        dev,
+        options: plan,
+        takeOver: options.takeOver,
+        keepCommand: options.keepCommand === true,
+        signal,
+        on,
+      })
       const { keeper } = claim
       return {
         tookOver: claim.tookOver,
+        ...(claim.command && { command: claim.command.argv }),
         async apply(how) {
           touching = how.touching
           applied = await applyClaim(cluster, claim, how.signal)

@@ -1,3 +1,4 @@
+import { UserError } from '../../syncer/base/errors.ts'
 import type { AgentClient } from '../../syncer/wire/client.ts'
 import type { CommandState } from '../../syncer/wire/services.ts'
 import type { PodRef } from './session-state.ts'
@@ -12,12 +13,25 @@ export interface DevCommandOptions {
 
 /** The dev command of one session. */
 export class DevCommand {
-  readonly options: DevCommandOptions
+  readonly #options: Omit<DevCommandOptions, 'argv'>
+  #argv: string[] | null
   /** Incarnation of the container in which this session has seen it started. */
   #startedIn: string | null = null
 
   constructor(options: DevCommandOptions) {
-    this.options = options
+    const { argv, ...rest } = options
+    this.#options = rest
+    this.#argv = argv
+  }
+
+  /** null while only the pod knows it. */
+  get argv(): string[] | null {
+    return this.#argv
+  }
+
+  /** Another command than that of the options; null: the one that runs, or ran, in the pod. */
+  keep(argv: string[] | null): void {
+    this.#argv = argv
   }
 
   /**
@@ -29,7 +43,8 @@ export class DevCommand {
       const { state } = await agent.call({ method: 'command-state' }, signal)
       if (state !== 'none') return { started: false, seen: true, replaced: false }
     }
-    const { argv, cwd, env, terminal } = this.options
+    const { cwd, env, terminal } = this.#options
+    const argv = (this.#argv ??= await commandIn(agent, signal))
     const start = () => agent.call({ method: 'start-command', argv, cwd, env, ...terminal }, signal)
     const first = await start()
     const replaced = !first.started && isOther(first, { argv, cwd })
@@ -38,6 +53,15 @@ export class DevCommand {
     this.#startedIn = pod.incarnation
     return { started, seen: false, replaced }
   }
+}
+
+/** What the pod was started with. */
+async function commandIn(agent: AgentClient, signal: AbortSignal): Promise<string[]> {
+  const { argv } = await agent.call({ method: 'command-state' }, signal)
+  if (argv) return argv
+  throw new UserError('not-found', 'the original’s own command is not known any more: its pod is gone', {
+    hint: 'write `command` into the manifest, or `podswap down` and then `podswap up --keep-command`',
+  })
 }
 
 export interface EnsuredCommand {

@@ -52,6 +52,7 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenedSe
     sessionId: swapSessionId(home, id),
     owner: `${record.user}@${record.host}`,
     takeOver,
+    keepCommand: config.keepCommand,
     env: options.system.env,
   })
   const session = new Session(config, parts, event => {

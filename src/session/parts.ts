@@ -51,6 +51,8 @@ export interface BoundForwards {
 export interface ClaimedSwap {
   /** Somebody else had it, and may still be letting go. */
   tookOver: boolean
+  /** The original's own command, where it was asked for; null where only the dev pod knows it any more. */
+  command?: string[] | null
   /** Swaps the workload, or finds it swapped. `touching` is called before the first write; what it throws stops it. */
   apply(options: { signal: AbortSignal; touching: () => void; report: Report }): Promise<AppliedSwap>
   /** Shows the others that this session lives, until aborted. Rejects with `held` when one of them has it. */

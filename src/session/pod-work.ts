@@ -44,6 +44,11 @@ export class PodWork {
     return this.#folders?.sources() ?? []
   }
 
+  /** Runs this one; null: whatever runs in the pod already. */
+  keepCommand(argv: string[] | null): void {
+    this.#command.keep(argv)
+  }
+
   /** From here on the folders live, as long as the session does. */
   openFolders(swap: AppliedSwap): void {
     this.#folders = new SyncFolders(this.#parts, this.#wanted, swap, this.#report)
@@ -73,7 +78,7 @@ export class PodWork {
       this.#secrets.follow(link, pod)
       const { started, seen, replaced } = await this.#command.ensure(link.agent, pod, late.signal)
       this.#runIsSame = seen
-      const { argv: command } = this.#command.options
+      const command = this.#command.argv ?? []
       if (!seen) this.#report({ type: 'command-started', command, already: !started, ...(replaced && { replaced }) })
       return true
     } catch (error) {

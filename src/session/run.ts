@@ -24,6 +24,8 @@ export interface SessionConfig {
   /** The keys that leave the terminal are worth telling. */
   interactive: boolean
   downOnExit: boolean
+  /** The original's own command takes the place of the one above. */
+  keepCommand?: boolean
 }
 
 /** What the outside may know of a running session. */
@@ -233,7 +235,8 @@ export class Session {
   }
 
   async #claimSwap(): Promise<void> {
-    const { tookOver } = await this.#swap.claim()
+    const { tookOver, command } = await this.#swap.claim()
+    if (command !== undefined) this.#pod.keepCommand(command)
     if (this.#over.signal.aborted) return
     this.#task(this.#swap.keep())
     this.#dispatch({ type: 'swap-claimed', tookOver })

@@ -27,7 +27,7 @@ export class SwapWork {
   }
 
   /** Whether somebody else had the workload. Throws `held`. */
-  async claim(): Promise<{ tookOver: boolean }> {
+  async claim(): Promise<Pick<ClaimedSwap, 'tookOver' | 'command'>> {
     const claiming = this.#parts.claimSwap({ signal: this.#over, report: this.#report })
     this.#writing = claiming
     this.#claim = await claiming

@@ -6,6 +6,7 @@ import { findOrCreate, removeMade } from './autocreate.ts'
 import { tellAutoscalers } from './autoscalers.ts'
 import { tryClone } from './clone.ts'
 import { titleOf } from './find-workload.ts'
+import { type KeptCommand, learnCommand } from './kept-command.ts'
 import { dropLease, heldBy, type LeaseHolder, takeLease } from './lease.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { ago } from './leftovers.ts'
@@ -20,6 +21,8 @@ export interface SwapRequest {
   options: PlanOptions
   /** Takes the workload from whoever holds it. */
   takeOver?: boolean
+  /** The original's own command is wanted. */
+  keepCommand?: boolean
   signal: AbortSignal
   on: OnSwapEvent
   timers?: Timers
@@ -44,6 +47,8 @@ export interface SwapClaim extends SwapDraft {
   tookOver: boolean
   /** There was no workload: it was made for this claim. */
   created: boolean
+  /** The original's own, where it was asked for. */
+  command?: KeptCommand
 }
 
 /**
@@ -89,11 +94,24 @@ async function claimOnce(
   const other = tellOther(situation, request)
   // what goes on already has been said
   const isFresh = !situation.clone
-  await Promise.all([
+  const [command] = await Promise.all([
+    request.keepCommand ? askCommand(cluster, draft, request) : undefined,
     tryClone(cluster, { plan, situation, signal, on }),
     isFresh && tellAutoscalers(cluster, draft.workload, { signal, on }),
   ])
-  return { ...draft, request, keeper: await takeLeaseOf(cluster, draft, request), tookOver: other !== undefined }
+  const keeper = await takeLeaseOf(cluster, draft, request)
+  return { ...draft, request, keeper, tookOver: other !== undefined, ...(command && { command }) }
+}
+
+async function askCommand(
+  cluster: Cluster,
+  { workload, situation }: SwapDraft,
+  { dev, signal, on }: SwapRequest,
+): Promise<KeptCommand> {
+  const isSwapped = situation.clone !== undefined
+  const command = await learnCommand(cluster, { workload, pods: situation.oldPods, dev, isSwapped, signal })
+  if (command.argv) on({ type: 'command-kept', command: command.argv })
+  return command
 }
 
 /** Gives a claim back that came to nothing; a swap that was there before goes on to be this session's. */

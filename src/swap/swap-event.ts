@@ -24,6 +24,8 @@ export type SwapEvent =
       timesMax: number
       gaveUp: boolean
     }
+  /** The original's own command, which the dev container will run. */
+  | { type: 'command-kept'; command: string[] }
   | { type: 'volume-created'; claim: string }
   | { type: 'volume-grown'; claim: string }
   | { type: 'clone-created'; clone: string }

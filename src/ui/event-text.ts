@@ -84,6 +84,8 @@ function swapLines(event: SwapEvent): Line[] {
       return [{ tone: 'note', text: `${event.object} is made: there was none` }]
     case 'removed':
       return busy(`${event.object} is deleted`)
+    case 'command-kept':
+      return [{ tone: 'note', text: `its own command is kept: ${commandLine(event.command)}` }]
     case 'volume-created':
       return busy(`the volume ${event.claim} is made`)
     case 'volume-grown':

@@ -7,14 +7,24 @@ import { eventually } from './support/until.ts'
 
 /*
  * What a dev has and keeps: a volume and the synced folder over `down` and `up`, one of the original's probes, a secret
- * file in memory.
+ * file in memory, the original's own command.
  */
 
 let session: DevSession
 
+/** Answers with its argument, which the spec does not tell. */
+const server = `
+require('node:http').createServer((request, response) => response.end('in ' + process.argv[1])).listen(8080)
+process.on('SIGTERM', () => process.exit(0))
+`
+
 beforeAll(async () => {
   session = await DevSession.create({
     purpose: 'kept',
+    workload: {
+      command: ['node', '-e', server, '$(WHERE)'],
+      container: { env: [{ name: 'WHERE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } }] },
+    },
     files: { 'a.txt': 'a', 'lib/b.txt': 'b'.repeat(100_000) },
     dev: {
       image: 'podswap.test/node:1',
@@ -69,6 +79,19 @@ it('brings a secret file in memory before the command starts, and what it become
   await eventually(async () => expect(await run('cat', '/root/.config/token')).toBe('hidden-two'))
   const objects = JSON.stringify(await session.namespace.admin.list('deployments,pods,secrets,configmaps,pvc,events'))
   expect(objects).not.toContain('hidden-')
+})
+
+it('runs the original’s own command where that is asked for', async () => {
+  await session.down()
+  const planned = await session.laptop.ok(['up', '--dry-run', '--keep-command', ...session.target])
+  expect(planned.stdout + planned.stderr).toContain(`its own command is kept: node -e`)
+  await session.laptop.ok(['up', '--detach', '--keep-command', ...session.target])
+  const ask = 'fetch("http://localhost:8080").then(answer => answer.text()).then(text => process.stdout.write(text))'
+  await eventually(async () => expect(await run('node', '-e', ask)).toBe(`in ${session.namespace.name}`))
+  // coming back to it, when the original is at 0
+  await session.laptop.ok(['up', '--detach', '--keep-command', ...session.target])
+  const both = await session.laptop.podswap(['up', '--keep-command', ...session.target, '--', 'true'])
+  expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining('either --keep-command or a command') })
 })
 
 it('deletes the volume where that is asked for', async () => {

@@ -154,11 +154,14 @@ export class FakeParts implements SessionParts {
     return { lines, close: async () => void this.log.push('unbind') }
   }
 
+  keptCommand: string[] | null | undefined
+
   async claimSwap(): Promise<ClaimedSwap> {
     this.log.push('claim')
     if (this.refusedBefore) throw this.refusedBefore
     return {
       tookOver: this.tookOver,
+      ...(this.keptCommand !== undefined && { command: this.keptCommand }),
       apply: how => this.#apply(how),
       keep: signal =>
         new Promise((resolve, reject) => {

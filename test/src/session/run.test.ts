@@ -51,6 +51,43 @@ async function expectClosed({ parts, phase }: Begun): Promise<void> {
 }
 
 describe('the way to ready', () => {
+  test('the original’s own command takes the place of the manifest’s', async () => {
+    const begun = begin({ keepCommand: true }, parts => {
+      parts.keptCommand = ['own', 'command']
+    })
+    await toReady(begun)
+    expect(begun.parts.pod.command.argv).toEqual(['own', 'command'])
+    expect(begun.events).toContainEqual(
+      expect.objectContaining({ type: 'command-started', command: ['own', 'command'] }),
+    )
+    begun.session.leave()
+    await begun.session.done
+  })
+
+  test('a kept command that only the pod knows goes on there', async () => {
+    const begun = begin({ keepCommand: true }, parts => {
+      parts.keptCommand = null
+      parts.pod.command = { state: 'running', pid: 7, argv: ['own'], cwd: '/app' }
+    })
+    await toReady(begun)
+    expect(begun.parts.pod.calls).not.toContain('stop-command')
+    expect(begun.events).toContainEqual(expect.objectContaining({ type: 'command-started', command: ['own'] }))
+    begun.session.leave()
+    await begun.session.done
+  })
+
+  test('a kept command that nobody knows ends it', async () => {
+    const begun = begin({ keepCommand: true }, parts => {
+      parts.keptCommand = null
+    })
+    await toSync(begun)
+    begun.sync().turn('first-sync')
+    await settle()
+    begun.sync().inStep()
+    const { reason } = await begun.session.done
+    expect(reason).toMatchObject({ kind: 'failed', error: { code: 'not-found' } })
+  })
+
   test('each step follows the one before it; the command waits for the first sync', async () => {
     const begun = begin()
     const { parts } = begun
