@@ -1,3 +1,4 @@
+import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject, ManagedField } from '../cluster/cluster.ts'
 import { isMade, letGoOfService, removeMade } from './autocreate.ts'
 import { awaitCloneGone } from './clone-gone.ts'
@@ -77,8 +78,10 @@ export async function revertSwap(
   }
   const found = { workload, clones, names, title }
   if (isMade(workload)) {
-    await guardUndo(cluster, { workload, lease, by, signal }, signal => remove(cluster, found, { ...options, signal }))
-    return { state: 'removed', workload: title, replicas: 0, isReady: true, leftovers: [] }
+    const leftovers = await guardUndo(cluster, { workload, lease, by, signal }, signal =>
+      remove(cluster, found, { ...options, signal }),
+    )
+    return { state: 'removed', workload: title, replicas: 0, isReady: true, leftovers }
   }
   await letGoOfService(cluster, workload, signal)
   const clean = await guardUndo(cluster, { workload, lease, by, signal }, signal =>
@@ -114,13 +117,21 @@ async function undo(cluster: Cluster, found: Found, options: RevertOptions): Pro
   return clean
 }
 
-/** Of a workload that `up` made nothing is to be put back. */
-async function remove(cluster: Cluster, { workload, clones, names }: Found, options: RevertOptions): Promise<void> {
+/** Of a workload that `up` made nothing is to be put back, and nothing waits for the clone's pod. Returns what is left. */
+async function remove(cluster: Cluster, found: Found, options: RevertOptions): Promise<string[]> {
+  const { workload, clones, names } = found
   const { signal, on } = options
   await stopClones(cluster, clones, signal)
-  await awaitCloneGone(cluster, { cloneNames: names, workload, signal, on })
+  const leftovers: string[] = []
+  try {
+    await awaitCloneGone(cluster, { cloneNames: names, workload, signal, on })
+  } catch (error) {
+    if (!(error instanceof UserError) || error.code !== 'timeout') throw error
+    leftovers.push(`a pod of ${names.join(' or ')} is still terminating`)
+  }
   await deleteClones(cluster, clones, options)
   await removeMade(cluster, workload, { signal, on })
+  return leftovers
 }
 
 /** The workload's clones, and all names that their pods may bear: a clone may be gone before its pods. */
