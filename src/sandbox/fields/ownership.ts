@@ -103,8 +103,14 @@ function written(owners: Owner[]): ManagedField[] {
     .map(({ entry, fields }) => ({ ...entry, fieldsType: 'FieldsV1', fieldsV1: toFieldsV1(fields) }))
     .sort((a, b) => {
       if (a.operation !== b.operation) return a.operation === 'Apply' ? -1 : 1
-      return (a.time ?? '') < (b.time ?? '') ? -1 : (a.time ?? '') > (b.time ?? '') ? 1 : 0
+      // never by who wrote last: two controllers that change nothing would each put themselves last, for ever
+      return orderOf(a) < orderOf(b) ? -1 : orderOf(a) > orderOf(b) ? 1 : 0
     })
+}
+
+/** As the API server's `sortEncodedManagedFields` has it, after the operation. */
+function orderOf({ time = '', manager = '', apiVersion = '', subresource = '' }: ManagedField): string {
+  return [time, manager, apiVersion, subresource].join('\0')
 }
 
 function newEntry({ apiVersion = '' }: ApiObject, { manager, operation, subresource, time }: Writer): ManagedField {
