@@ -1,9 +1,15 @@
+import { spawnSync } from 'node:child_process'
 import { defineConfig } from 'vitest/config'
+import { realClusterOnly } from './test/e2e/support/real-cluster-only.ts'
 
 // A test waits for a state, and a busy machine may be slow to reach it: what never comes is told late, not what is late.
 const expect = { poll: { timeout: 30_000 } }
 
-// `unit` needs Node and npm only; `cluster` needs a Kubernetes (PODSWAP_E2E_KUBECONFIG, PODSWAP_E2E_ADMIN_KUBECONFIG).
+// `unit` needs Node and npm only; `embedded` runs end-to-end tests on the embedded cluster, and needs kubectl too;
+// `cluster` needs a Kubernetes (PODSWAP_E2E_KUBECONFIG, PODSWAP_E2E_ADMIN_KUBECONFIG).
+const hasKubectl = spawnSync('kubectl', ['version', '--client']).status === 0
+if (!hasKubectl) console.warn('SKIPPED, no kubectl on the PATH: the end-to-end tests on the embedded cluster')
+
 export default defineConfig({
   test: {
     projects: [
@@ -14,6 +20,17 @@ export default defineConfig({
           exclude: ['test/e2e/**', 'test/cluster/**'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          expect,
+        },
+      },
+      {
+        test: {
+          name: 'embedded',
+          include: hasKubectl ? ['test/e2e/**/*.test.ts'] : [],
+          exclude: Object.keys(realClusterOnly).map(file => `test/e2e/${file}`),
+          setupFiles: ['test/e2e/support/on-embedded-cluster.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
           expect,
         },
       },

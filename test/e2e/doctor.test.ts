@@ -70,6 +70,25 @@ describe('doctor', () => {
     expect(await doctor()).toMatchObject({ code: 0 })
   })
 
+  it('finds a process that holds what is put back already, and ends it', async () => {
+    const up = session.laptop.start(['up', ...session.target])
+    await session.laptop.untilState('ready', session.target)
+    // as a laptop asleep, it does not notice
+    up.child.kill('SIGSTOP')
+    await using other = new Laptop()
+    await other.ok(['down', 'web', ...inNamespace])
+    await expectRestored(session.namespace.admin, session.was)
+    const [found] = await leftovers()
+    expect(found).toMatchObject({ kind: 'process', fix: `end process ${up.child.pid}` })
+    expect(found!.message).toMatch(/process \d+ holds web, and deployment\/web is not swapped any more/)
+    up.child.kill('SIGCONT')
+    await until('it noticed, or is ended', async () => {
+      await doctor('--fix', '--yes')
+      return !up.running
+    })
+    expect(await leftovers()).toEqual([])
+  })
+
   it('finds an original at 0 whose clone is gone', async () => {
     await session.up()
     await killAll()

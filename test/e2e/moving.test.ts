@@ -17,6 +17,9 @@ describe('while a workload is swapped', () => {
   afterAll(() => session[Symbol.asyncDispose]())
 
   const kubectl = (...args: string[]) => session.namespace.admin.run(args)
+  const envPath = '/spec/template/spec/containers/0/env'
+  const release = (operation: object) =>
+    kubectl('patch', 'deployment', 'web', '--type=json', '-p', JSON.stringify([operation]))
   const replicas = async () => (await session.namespace.admin.get('deployment', 'web')).spec.replicas
   const says = (pattern: RegExp) =>
     until(`up says ${pattern}`, () => pattern.test(up.stdout), { deadlineMs: 60_000 }).catch(error => {
@@ -25,7 +28,7 @@ describe('while a workload is swapped', () => {
 
   it('a new release goes to the dev pod, sync goes on, and one line says what is new', async () => {
     const before = await devPod(session.namespace.admin)
-    await kubectl('set', 'env', 'deployment/web', 'RELEASE=2')
+    await release({ op: 'add', path: envPath, value: [{ name: 'RELEASE', value: '2' }] })
     await says(/deployment\/web has a new pod template \(env RELEASE of app\): the dev pod starts anew with it/)
     await until('another pod', async () => (await devPod(session.namespace.admin)) !== before, { deadlineMs: 60_000 })
     await session.laptop.untilState('ready', session.target)
@@ -62,7 +65,7 @@ describe('while a workload is swapped', () => {
 
   it('a clone that is deleted: up ends and says how things stand, and only that', async () => {
     await kubectl('scale', 'deployment/web', '--replicas=2')
-    await kubectl('set', 'env', 'deployment/web', 'RELEASE-')
+    await release({ op: 'remove', path: envPath })
     await session.namespace.admin.rolledOut('deployment/web')
     up = session.laptop.start(['up', ...session.target])
     await session.laptop.untilState('ready', session.target)

@@ -5,6 +5,15 @@ const path = require('node:path')
 const { createHash } = require('node:crypto')
 const net = require('node:net')
 
+// in the embedded cluster a container's root is a folder of this machine
+const root = process.env.PODSWAP_ROOT ?? ''
+const inRoot = value => (typeof value === 'string' && path.isAbsolute(value) ? root + value : value)
+const placed = request => ({
+  ...request,
+  ...Object.fromEntries(['file', 'dir', 'from', 'to'].filter(key => key in request).map(key => [key, inRoot(request[key])])),
+  ...(request.files && { files: request.files.map(inRoot) }),
+})
+
 const now = () => performance.timeOrigin + performance.now()
 const ours = '.podswap'
 
@@ -240,7 +249,7 @@ process.stdout.on('error', () => process.exit(0))
 async function answer({ id, call, ...request }) {
   let reply
   try {
-    reply = await hands[call](request)
+    reply = await hands[call](placed(request))
   } catch (error) {
     reply = { error: error.message, code: error.code }
   }

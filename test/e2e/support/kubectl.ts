@@ -1,4 +1,5 @@
 import { type CommandOptions, type Finished, RunningCommand, runCommand } from './command.ts'
+import { embeddedCluster } from './embedded-cluster.ts'
 
 /** The parts of an object that tests look at. */
 export interface SeenObject {
@@ -42,6 +43,11 @@ export class Kubectl {
   }
 
   async apply(...objects: object[]): Promise<void> {
+    const embedded = embeddedCluster()
+    if (embedded) {
+      embedded.apply(objects, this.namespace)
+      return
+    }
     await this.run(['apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }) })
   }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { embeddedCluster } from './embedded-cluster.ts'
 import { environment } from './environment.ts'
 import { Kubectl } from './kubectl.ts'
 
@@ -14,6 +15,8 @@ export class TestNamespace implements AsyncDisposable {
   }
 
   static async create(purpose: string, labels: Record<string, string> = {}): Promise<TestNamespace> {
+    const embedded = embeddedCluster()
+    if (embedded) return new TestNamespace(embedded.takeNamespace())
     const { admin, namespace } = environment()
     const created = new TestNamespace(`e2e-${purpose}-${randomBytes(3).toString('hex')}`)
     const theirs = await new Kubectl(admin, namespace).list('roles,rolebindings')
