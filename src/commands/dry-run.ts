@@ -40,7 +40,7 @@ export async function dryRun(
       dev,
       options,
       signal: io.interrupted,
-      keepCommand: invocation.options.keepCommand === true,
+      keepCommand: invocation.options.keepCommand === true || dev.keepsCommand === true,
       on: event =>
         (event.type === 'warning' || event.type === 'command-kept') && reporter.report({ type: 'swap', event }),
     }),

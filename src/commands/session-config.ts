@@ -12,15 +12,16 @@ export function sessionConfig(
   how: { interactive: boolean; endsWithCommand: boolean },
 ): SessionConfig {
   refuseOneWay(dev)
-  const keepCommand = options.keepCommand === true
-  if (keepCommand && rest !== null && rest.length > 0) {
+  const hasOther = rest !== null && rest.length > 0
+  const keepCommand = options.keepCommand === true || (dev.keepsCommand === true && !hasOther)
+  if (keepCommand && hasOther) {
     throw new UserError('usage', 'either --keep-command or a command after --', { hint: 'leave one out' })
   }
   const { columns, rows } = io.stdout
   return {
     dev,
     command: {
-      argv: rest !== null && rest.length > 0 ? rest : dev.command,
+      argv: hasOther ? rest : dev.command,
       cwd: dev.workdir,
       env: terminalEnv(io.env),
       terminal: how.interactive && columns && rows ? { columns, rows } : USUAL_SIZE,

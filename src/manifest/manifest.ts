@@ -43,6 +43,8 @@ export interface Dev {
   scheduling?: Scheduling
   /** For the clone and its pods. */
   metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> }
+  /** A service without a command: it runs the original's own. */
+  keepsCommand?: true
   /** More workloads with the same files; they go up and down with this one. */
   services?: Dev[]
   /** Where there is no such workload, one is made, with a Service. */

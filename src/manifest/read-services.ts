@@ -53,12 +53,9 @@ function readService(reading: Reading, item: YamlNode, index: number, source: Se
   const key = !isNamed && isFound ? { text: `${main.name}-${index + 2}`, at: item.at } : undefined
   const read = source.read(reading, { fields: without(reading, item, fields), leaveOut, ...(key && { key }) })
   if (read === undefined) return []
-  if (fields.value('command') === undefined) {
-    const hint = `give it the command that it is to run; \`podswap exec ${read.name}\` starts one by hand`
-    reading.complaints.warn(item.at, `the service ${read.name} has no command: a shell waits in its pod`, hint)
-  }
-  if (folderFields.some(name => fields.value(name) !== undefined)) return [read]
-  const { workdir: _, ...rest } = read
+  const service: Dev = fields.value('command') === undefined ? { ...read, keepsCommand: true } : read
+  if (folderFields.some(name => fields.value(name) !== undefined)) return [service]
+  const { workdir: _, ...rest } = service
   return [{ ...rest, sync: main.sync, ...(main.workdir !== undefined && { workdir: main.workdir }) }]
 }
 

@@ -44,7 +44,8 @@ export class DevCommand {
       if (state !== 'none') return { started: false, seen: true, replaced: false }
     }
     const { cwd, env, terminal } = this.#options
-    const argv = (this.#argv ??= await commandIn(agent, signal))
+    this.#argv ??= await commandIn(agent, signal)
+    const argv = this.#argv
     const start = () => agent.call({ method: 'start-command', argv, cwd, env, ...terminal }, signal)
     const first = await start()
     const replaced = !first.started && isOther(first, { argv, cwd })

@@ -18,3 +18,13 @@ test('a folder that goes one way only is refused at its place, before anything i
   }
   expect(config('two-way').command.argv).toEqual(['sh'])
 })
+
+test('a service without a command keeps the original’s, unless it is given another', () => {
+  const dev: Dev = { name: 'jobs', at, command: ['sh'], sync: [], forward: [], environment: [], interface: 'localhost' }
+  const invocation = (rest: string[] | null) => ({ io: { stdout: {}, env: {} }, rest, options: {} }) as never
+  expect(sessionConfig(invocation(null), dev, how)).not.toHaveProperty('keepCommand')
+  expect(sessionConfig(invocation(null), { ...dev, keepsCommand: true }, how)).toMatchObject({ keepCommand: true })
+  const other = sessionConfig(invocation(['rake']), { ...dev, keepsCommand: true }, how)
+  expect(other.command.argv).toEqual(['rake'])
+  expect(other).not.toHaveProperty('keepCommand')
+})

@@ -57,10 +57,15 @@ describe('services', () => {
     expect(services).toMatchObject([{ name: 'web-2', selector: { app: 'jobs' } }, { name: 'b' }])
   })
 
-  it('warn of what is the dev’s alone, and of a command that is missing', () => {
+  it('keep the original’s command where they have none of their own', () => {
+    const { services } = loadDev('services:\n- name: worker\n- {name: cron, command: crond}')
+    expect(services).toMatchObject([{ name: 'worker', keepsCommand: true }, { name: 'cron' }])
+    expect(services![1]).not.toHaveProperty('keepsCommand')
+  })
+
+  it('warn of what is the dev’s alone', () => {
     const dev = loadDev('services:\n- name: worker\n  forward: [80:80]\n  services: [{name: x}]\n  replicas: 2')
     expect(dev.warnings).toEqual([
-      '4:7 the service worker has no command: a shell waits in its pod',
       '5:7 has no effect here: services.forward',
       '6:7 has no effect here: services.services',
       '7:7 has no effect here: replicas',
