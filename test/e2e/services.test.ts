@@ -18,8 +18,8 @@ describe('a dev with a service', () => {
   let inWorker: Hand
 
   beforeAll(async () => {
-    const services = [{ name: 'worker', command: ['sleep', '86400'] }]
-    session = await DevSession.create({ purpose: 'services', dev: { services } })
+    // its own command goes on: the server of the original
+    session = await DevSession.create({ purpose: 'services', dev: { services: [{ name: 'worker' }] } })
     await deploy(session.namespace.admin, { name: 'worker' })
     worker = await before(session.namespace.admin, 'worker')
     up = session.laptop.start(['up', '--down-on-exit', ...session.target])
