@@ -13,7 +13,7 @@ describe('the command of a spec', () => {
     ['args alone, which are the entrypoint’s', { args: ['a.js'] }, undefined],
     ['nothing', {}, undefined],
     ['a variable', { command: ['node'], args: ['--port=$(PORT)'] }, ['node', '--port=8080']],
-    ['an escaped variable', { command: ['echo', '$$(PORT) $${PORT} $PORT'] }, ['echo', '$(PORT) ${PORT} $PORT']],
+    ['an escaped variable', { command: ['echo', '$$(PORT) $$PORT $PORT'] }, ['echo', '$(PORT) $PORT $PORT']],
     ['a variable from a Secret', { command: ['node', '$(TOKEN)'] }, undefined],
     ['a variable of a variable', { command: ['node', '$(URL)'] }, undefined],
     ['a variable that is not there', { command: ['node', '$(NONE)'] }, undefined],
