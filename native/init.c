@@ -5,10 +5,14 @@
  *   init pty SOCK COLSxROWS CMD...  holds CMD on a terminal of its own (pty.c)
  *   init pipes COUNT                makes pipes, which Node cannot, for the agent to open by /proc/<pid>/fd; prints the
  *                                   numbers of their ends, a reading and a writing one each, and stays until stdin ends
+ *   init exchange                   exchanges two names in one step (renameat2), which Node cannot: prints the numbers of
+ *                                   two pipes' ends, one to write `A\0B\0` to, one to read the int errno from; ends with
+ *                                   the process that started it
  */
 #include "sys.h"
 #include <asm/ioctls.h>
 #include <linux/prctl.h>
+#include <linux/fs.h>
 
 enum { GRACE_MS = 8000, BACKOFF_MS = 100, BACKOFF_MS_MAX = 2000, STEADY_MS = 10000, TICK_MS = 20 };
 
@@ -123,6 +127,20 @@ static int pipes(const char *count) {
   return 0;
 }
 
+static int exchange(void) {
+  static char pair[8192];
+  int ask[2], answer[2];
+  sys(prctl, PR_SET_PDEATHSIG, SIGKILL);
+  if (sys(pipe2, ask, 0) || sys(pipe2, answer, 0)) fail("exchange", "no pipe can be made", 125);
+  sys(write, 1, pair, append(append_number(append(append_number(pair, ask[1]), " "), answer[0]), "\n") - pair);
+  for (long size; (size = sys(read, ask[0], pair, sizeof pair - 2)) > 0;) {
+    pair[size] = pair[size + 1] = 0;
+    int error = -sys(renameat2, AT_FDCWD, pair, AT_FDCWD, pair + length(pair) + 1, RENAME_EXCHANGE);
+    sys(write, answer[1], &error, sizeof error);
+  }
+  return 0;
+}
+
 #if defined(__x86_64__)
 __asm__(".globl _start\n_start: mov %rsp,%rdi\n and $-16,%rsp\n call start\n");
 #elif defined(__aarch64__)
@@ -138,5 +156,6 @@ __attribute__((used, noreturn)) void start(long *stack) {
   if (is(verb, "boot")) sys(exit_group, boot(argv + 2, env, mask));
   if (is(verb, "pty") && count > 4) sys(exit_group, pty(argv[2], argv[3], argv + 4, env, mask));
   if (is(verb, "pipes")) sys(exit_group, pipes(argv[2]));
-  fail("usage", "init boot CMD... | exec CMD... | pty SOCK COLSxROWS CMD... | pipes COUNT", 125);
+  if (count == 2 && is(argv[1], "exchange")) sys(exit_group, exchange());
+  fail("usage", "init boot CMD... | exec CMD... | pty SOCK COLSxROWS CMD... | pipes COUNT | exchange", 125);
 }

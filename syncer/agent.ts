@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import { agentFiles, homeOfBundle } from './agent/agent-context.ts'
 import { Daemon } from './agent/daemon.ts'
 import { containerEnvironment } from './agent/environment.ts'
+import { NameExchange } from './agent/name-exchange.ts'
 import { systemClock, systemTimers } from './base/clock.ts'
 import { readMountinfo } from './disk/mounts.ts'
 import { PodRoot } from './pod/pod-root.ts'
@@ -13,12 +14,17 @@ const endingSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIG
 /** Runs until the process ends. This file is loaded by boot.cjs from the private folder, as `<sha256>.cjs`. */
 function main(): void {
   const root = PodRoot.of(process.env)
+  const files = agentFiles(homeOfBundle(__filename))
   const daemon = new Daemon({
     root,
-    files: agentFiles(homeOfBundle(__filename)),
+    files,
     bundle: basename(__filename, '.cjs'),
     environment: containerEnvironment(),
-    syncHost: log => new PodSyncHost(log, () => Buffer.concat([readMountinfo(), root.mountinfo()])),
+    syncHost: log =>
+      new PodSyncHost(log, {
+        readMountinfo: () => Buffer.concat([readMountinfo(), root.mountinfo()]),
+        names: new NameExchange({ init: files.init, clock: systemClock, log }),
+      }),
     clock: systemClock,
     timers: systemTimers,
     exit: code => process.exit(code),

@@ -80,6 +80,13 @@ export interface Disk {
    * @returns false where something else stands there, or nothing
    */
   replace(own: string, path: Path, isExpected: (now: Stat) => boolean): boolean
+  /**
+   * Exchanges a private file or link with whatever stands at `path`, in one step; absent where the system has no such
+   * thing.
+   * @throws ENOENT where nothing stands there; ENOSYS, EINVAL, EPERM, EXDEV, ENOTSUP where it cannot be done (now, or
+   *   here); ETIME where it is not known whether it was done
+   */
+  exchange?(own: string, path: Path): void
   /** Removes a file or link. */
   unlink(at: Place): void
   /** Makes the file's bytes and its folder's entry survive a power cut. */

@@ -33,6 +33,7 @@ export type DiskOperation =
   | 'symlink'
   | 'link'
   | 'rename'
+  | 'exchange'
   | 'unlink'
   | 'sync'
 
@@ -56,6 +57,7 @@ export class MemoryDisk implements Disk {
   timesAllowed = true
   /** Does it keep permission bits? FAT and many network mounts do not. */
   modesKept = true
+  exchange: Disk['exchange']
   readonly #open = new Set<{ close(): void }>()
 
   constructor(options: VolumeOptions, before?: BeforeOperation) {
@@ -198,6 +200,14 @@ export class MemoryDisk implements Disk {
     if (now === null || !isExpected(now)) return false
     this.rename(inOwn(own), inTree(path))
     return true
+  }
+
+  /** From now on names can be exchanged, as on Linux with the help of a program of ours. */
+  exchangeNames(): void {
+    this.exchange = (own, path) => {
+      this.#enter('exchange', inOwn(own), inTree(path))
+      this.volume.exchange(this.volume.own, pathOf(inOwn(own)), this.volume.tree, path)
+    }
   }
 
   unlink(at: Place): void {

@@ -211,6 +211,16 @@ export class MemoryVolume {
     inode.ctimeNs = this.stamp()
   }
 
+  /** renameat2(2) with RENAME_EXCHANGE. */
+  exchange(fromRoot: Inode, from: Path, toRoot: Inode, to: Path): void {
+    const [one, other] = [this.get(fromRoot, from), this.get(toRoot, to)]
+    if (one.mount || other.mount || from === '' || to === '') throw systemError('EBUSY', to)
+    const [source, target] = [this.place(fromRoot, from), this.place(toRoot, to)]
+    this.setName(target.dir, target.name, one)
+    this.setName(source.dir, source.name, other)
+    one.ctimeNs = other.ctimeNs = this.stamp()
+  }
+
   /** New content; an inode's bytes are replaced, never changed, so that a copy is only a reference. */
   setBytes(inode: Inode, bytes: Buffer): void {
     if (this.#powerLoss && (inode.unsynced === undefined || this.writtenBack(inode.unsynced.sinceMs)))

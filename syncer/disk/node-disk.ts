@@ -22,6 +22,8 @@ export interface NodeDiskOptions {
   platform?: NodeJS.Platform
   /** Contents of `/proc/self/mountinfo`. */
   readMountinfo?: () => Buffer
+  /** Exchanges two names, see {@link Disk.exchange}; what Node cannot. */
+  exchange?: (one: Buffer, other: Buffer) => void
   openFolders?: (root: string, platform: NodeJS.Platform) => Folders
 }
 
@@ -54,6 +56,7 @@ export class NodeDisk implements Disk {
   readonly #folders: Folders
   readonly #places: NodePlaces
   readonly #mounts: Mounts
+  readonly exchange: Disk['exchange']
   /** Where the mount table cannot be read: another device below the root is a mount. */
   readonly #rootDevice: bigint | undefined
   /** Private names that hold files of ours, so that moving them needs no look at what they are. */
@@ -64,6 +67,8 @@ export class NodeDisk implements Disk {
     const platform = options.platform ?? process.platform
     this.rootPath = root
     this.umask = process.umask()
+    const { exchange } = options
+    this.exchange = exchange && ((own, path) => this.#exchange(own, path, exchange))
     this.#mounts = new Mounts(root, options.clock ?? systemClock, options.readMountinfo)
     this.#folders = (options.openFolders ?? openFolders)(root, platform)
     try {
@@ -251,6 +256,18 @@ export class NodeDisk implements Disk {
     })
     if (isDone) this.#ownFiles.delete(own)
     return isDone
+  }
+
+  #exchange(own: string, path: Path, exchange: (one: Buffer, other: Buffer) => void): void {
+    this.#places.withPrivate(() => {
+      const { native: source } = this.#places.inOwn(own)
+      const { native: target, dir } = this.#places.inTree(path)
+      this.#adoptGroup(source, dir)
+      exchange(Buffer.from(source), Buffer.from(target))
+      this.#folders.confirm(dir)
+    })
+    // What stood there may be anything.
+    this.#ownFiles.delete(own)
   }
 
   unlink(at: Place): void {

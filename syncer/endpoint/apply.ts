@@ -28,6 +28,8 @@ const changed: Outcome = { result: 'changed' }
 const raced = new Set(['EEXIST', 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'EINVAL'])
 /** Codes of a hard link that this file system or its rules do not allow (fs.protected_hardlinks, vfat, NFS). */
 const noLink = new Set(['EPERM', 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS', 'EACCES'])
+/** Codes of an exchange of names that this system, file system or folder does not know. */
+const noExchange = new Set(['ENOSYS', 'EINVAL', 'EPERM', 'EACCES', 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP'])
 const copyBytes = 4 * 1024 * 1024
 
 /**
@@ -35,7 +37,8 @@ const copyBytes = 4 * 1024 * 1024
  * there goes to the trash by link before it is replaced, a delete grabs first and looks at what it grabbed, and nothing
  * that is new ever replaces something that exists.
  *
- * One loss is accepted (sync-findings A.3): a program that renames its own file over the target between our last look
+ * Where names can be exchanged (in pods), what is replaced is looked at after it came away, so no save is lost. Elsewhere
+ * one loss is accepted (sync-findings A.3): a program that renames its own file over the target between our last look
  * and our rename loses that file's name to ours. The window is some microseconds; in-place writes in it are saved by
  * the trash link.
  */
@@ -203,6 +206,71 @@ export class Applier {
     const before = entry.key
     if (before === null) return changed
     this.keepModeOf(before, from)
+    return this.exchange(entry, path, expected, from) ?? this.renameOver(entry, before, path, expected, from)
+  }
+
+  /**
+   * Ours and what stands there change places, then what came away is looked at: a save of the last moment goes back.
+   * Undefined where the system cannot do it.
+   */
+  private exchange(entry: Entry, path: Path, expected: Token, from: StagedFile): Outcome | undefined {
+    const { disk, trash } = this
+    const before = entry.key
+    if (disk.exchange === undefined || before === null) return undefined
+    const now = disk.stat(inTree(path))
+    if (now === null || !sameButLinks(now, before)) {
+      entry.key = null
+      return changed
+    }
+    // Whatever comes away is in the trash at once: should we die now, its content tells whether it belongs there.
+    const kept = trash.nameFor(path, expected)
+    disk.rename(inOwn(from.name), inOwn(kept))
+    try {
+      disk.exchange(kept, path)
+    } catch (error) {
+      const code = errnoOf(error)
+      if (code === undefined) throw error
+      if (noExchange.has(code)) {
+        disk.rename(inOwn(kept), inOwn(from.name))
+        return undefined
+      }
+      if (code !== 'ETIME') {
+        this.litter.remove(kept)
+        throw error
+      }
+    }
+    const got = disk.stat(inOwn(kept))
+    const isExpected = got !== null && sameButLinks(got, before)
+    if (!isExpected) entry.key = null
+    const isAlike = isExpected || (got?.kind !== 'dir' && got && sameContent(trash.tokenOf(kept, got), expected))
+    if (isAlike) {
+      trash.keep(kept, path, expected)
+      return done
+    }
+    if (got !== null) this.takeBack(kept, path, got, from)
+    return changed
+  }
+
+  /** Undoes an exchange; what took our place in the meantime, or was written into ours, is brought back beside it. */
+  private takeBack(kept: string, path: Path, got: Stat, from: StagedFile): void {
+    const { disk } = this
+    if (got.ino !== from.stat.ino) {
+      try {
+        disk.exchange!(kept, path)
+      } catch (error) {
+        if (errnoOf(error) === undefined) throw error
+        this.putBack(kept, path, got)
+        return
+      }
+    }
+    const ours = disk.stat(inOwn(kept))
+    if (ours === null) return
+    if (sameButLinks(ours, from.stat)) this.litter.remove(kept)
+    else if (ours.kind === 'dir') this.putBackFolder(kept, path)
+    else this.trash.orphan(kept, path)
+  }
+
+  private renameOver(entry: Entry, before: Stat, path: Path, expected: Token, from: StagedFile): Outcome {
     const kept = this.trash.nameFor(path, expected)
     const linked = this.linkToTrash(path, kept)
     try {

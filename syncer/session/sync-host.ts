@@ -19,18 +19,25 @@ import { watchLimitCode, watchLimitMessage } from './watch-limit.ts'
 const trash = { keepMs: 60_000, bytesMax: 1024 ** 3 }
 const foldersMax = 64
 
+/** What a container has that Node does not tell or do. */
+export interface PodSystem {
+  /** Contents of `/proc/self/mountinfo`, where they are not the whole truth. */
+  readMountinfo?: () => Buffer
+  /** Exchanges two names, see {@link NodeDiskOptions.exchange}. */
+  names?: { exchange(one: Buffer, other: Buffer): void; close(): void }
+}
+
 /** The pod's end: takes the two lanes of each synced folder and keeps the folder's engine between connections. */
 export class PodSyncHost {
   private readonly folders = new Map<string, PodFolder>()
   private readonly log: (line: string) => void
-  private readonly readMountinfo: (() => Buffer) | undefined
+  private readonly system: PodSystem
   /** Of whoever was here last; see {@link SyncRequest}. */
   private fence = 0
 
-  /** @param readMountinfo contents of `/proc/self/mountinfo`, where they are not the whole truth */
-  constructor(log: (line: string) => void, readMountinfo?: () => Buffer) {
+  constructor(log: (line: string) => void, system: PodSystem = {}) {
     this.log = log
-    this.readMountinfo = readMountinfo
+    this.system = system
   }
 
   /** Takes one lane; the second one of the same attempt starts the conversation. */
@@ -50,13 +57,14 @@ export class PodSyncHost {
   close(): void {
     for (const folder of this.folders.values()) folder.close()
     this.folders.clear()
+    this.system.names?.close()
   }
 
   private folder(path: string): PodFolder {
     const known = this.folders.get(path)
     if (known !== undefined) return known
     if (this.folders.size >= foldersMax) throw new Error(`more than ${foldersMax} synced folders`)
-    const made = new PodFolder(path, this.log, this.readMountinfo)
+    const made = new PodFolder(path, this.log, this.system)
     this.folders.set(path, made)
     return made
   }
@@ -71,9 +79,11 @@ class PodFolder {
   private limit = ''
   private half: { request: SyncRequest; stream: Duplex } | undefined
 
-  constructor(path: string, log: (line: string) => void, readMountinfo: (() => Buffer) | undefined) {
+  constructor(path: string, log: (line: string) => void, system: PodSystem) {
     fs.mkdirSync(path, { recursive: true })
-    this.disk = createNodeDisk({ root: path, privateFolder: 'in-root', readMountinfo })
+    const { readMountinfo, names } = system
+    const exchange = names?.exchange.bind(names)
+    this.disk = createNodeDisk({ root: path, privateFolder: 'in-root', readMountinfo, exchange })
     const replica = new Replica({ disk: this.disk, clock: systemClock, newId: newIdMaker(), owner: 'pod', trash })
     this.watcher = createNodeWatcher({
       root: this.disk.rootPath,

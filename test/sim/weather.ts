@@ -26,6 +26,8 @@ export interface Weather {
   /** Difference of the pod's wall clock, ms. */
   skewMs: number
   timesAllowed: boolean
+  /** Names can be exchanged. */
+  exchangeWorks: boolean
   /** The laptop's people only write, and its power cuts may take nothing that was written in the pod. */
   gentle: boolean
   /** A path of people's that does not travel. */
@@ -78,6 +80,7 @@ function drawAny(random: Random, steps: number): Weather {
     initial: random.chance(0.5) ? 'mirror' : 'keep',
     skewMs: random.pick([0, 0, 3_600_000, -3_600_000, 40]),
     timesAllowed: random.chance(0.8),
+    exchangeWorks: random.chance(0.5),
     gentle: random.chance(0.2),
   }
 }

@@ -19,7 +19,7 @@ export class Misbehaviour extends Error {}
 
 /** 2026-01-01; the wall clocks of both ends start here, give or take. */
 const startMs = 1_767_225_600_000
-const changing = new Set<DiskOperation>(['mkdir', 'rmdir', 'symlink', 'link', 'rename', 'unlink'])
+const changing = new Set<DiskOperation>(['mkdir', 'rmdir', 'symlink', 'link', 'rename', 'exchange', 'unlink'])
 
 export interface End<M> {
   readonly name: EndName
@@ -177,6 +177,7 @@ export class World<M> {
     }
     const { tickNs, storedStepNs, reuseInodes, paths, bigBytes, deeds } = this.weather
     const disk = new MemoryDisk({ clock, tickNs, storedStepNs, reuseInodes, powerLoss: name === 'laptop' })
+    if (name === 'pod' && this.weather.exchangeWorks) disk.exchangeNames()
     disk.timesAllowed = name === 'laptop' || this.weather.timesAllowed
     const { checker, random } = this
     const gentle = this.weather.gentle && name === 'laptop'

@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest'
+import type { People } from '../../../syncer/disk/memory-people.ts'
+import { Pair, treeOf } from './pair.ts'
+
+/** A pair in step over one file, the pod's disk exchanging names; the laptop has just saved. */
+function saved(): Pair {
+  const pair = new Pair()
+  pair.disks.pod.exchangeNames()
+  pair.disks.laptop.people.save('file', Buffer.from('base'))
+  pair.connect()
+  pair.settle()
+  pair.clock.ms += 1_000
+  pair.disks.laptop.people.save('file', Buffer.from('laptop'))
+  pair.laptop.hint('file')
+  return pair
+}
+
+/** Lets both ends come to rest, and everything late be looked for. */
+function rest(pair: Pair): Record<string, string> {
+  pair.settle()
+  pair.disks.pod.before = undefined
+  for (let round = 0; round < 3; round++) {
+    pair.clock.ms += 5_000
+    pair.sweep()
+  }
+  const tree = treeOf(pair.disks.laptop)
+  expect(treeOf(pair.disks.pod)).toEqual(tree)
+  return tree
+}
+
+/** How many operations of its disk the pod needs to take a save. */
+function operationsOfASave(): string[] {
+  const pair = saved()
+  const operations: string[] = []
+  pair.disks.pod.before = operation => {
+    operations.push(operation)
+    return undefined
+  }
+  pair.settle()
+  return operations
+}
+
+/** Texts that must be left: in any case, and where it was done before ours stood there. */
+const deeds: Record<string, { act: (people: People) => void; leaves: string[]; before?: string[] }> = {
+  'saves it by rename': { act: people => people.save('file', Buffer.from('pod')), leaves: ['pod'], before: ['laptop'] },
+  'writes into it': { act: people => people.append('file', Buffer.from(' pod')), leaves: ['laptop'] },
+  'removes it': { act: people => people.unlink('file'), leaves: [] },
+  'puts a folder in its place': {
+    act: people => {
+      people.unlink('file')
+      people.mkdir('file')
+      people.save('file/inside', Buffer.from('pod'))
+    },
+    leaves: ['pod'],
+  },
+}
+
+describe('a save arrives in a pod where names can be exchanged', () => {
+  test('in one step for its readers, and what was there is in the trash', () => {
+    expect(operationsOfASave().filter(operation => ['link', 'exchange'].includes(operation))).toEqual(['exchange'])
+    const pair = saved()
+    pair.settle()
+    expect(pair.disks.pod.listOwn().filter(name => name.startsWith('trash-pod-'))).toHaveLength(1)
+    expect(rest(pair)).toEqual({ file: 'laptop' })
+  })
+
+  const operations = operationsOfASave()
+  const moments = operations.map((operation, at) => ({ at, operation }))
+  for (const [what, { act, leaves, before = [] }] of Object.entries(deeds)) {
+    test.each(moments)(`somebody ${what} before operation $at ($operation): nothing is lost`, ({ at }) => {
+      const pair = saved()
+      let left = at
+      pair.disks.pod.before = () => {
+        if (left-- === 0) act(pair.disks.pod.people)
+        return undefined
+      }
+      const texts = Object.values(rest(pair)).join('|')
+      expect(left).toBeLessThan(0)
+      const isBefore = at <= operations.indexOf('exchange')
+      for (const text of isBefore ? [...leaves, ...before] : leaves) expect(texts).toContain(text)
+    })
+  }
+
+  test.each(['ENOENT', 'ETIME', 'EIO', 'EXDEV', 'ENOSYS'])('an exchange that fails with %s loses nothing', code => {
+    const pair = saved()
+    let failed = 0
+    pair.disks.pod.before = operation => (operation === 'exchange' && failed++ === 0 ? code : undefined)
+    pair.settle()
+    expect(failed).toBeGreaterThan(0)
+    expect(rest(pair)).toEqual({ file: 'laptop' })
+  })
+})
