@@ -3,6 +3,7 @@ import { agentFiles, homeOfBundle } from './agent/agent-context.ts'
 import { Daemon } from './agent/daemon.ts'
 import { containerEnvironment } from './agent/environment.ts'
 import { NameExchange } from './agent/name-exchange.ts'
+import { WatchedInodes } from './agent/watched-inodes.ts'
 import { systemClock, systemTimers } from './base/clock.ts'
 import { readMountinfo } from './disk/mounts.ts'
 import { PodRoot } from './pod/pod-root.ts'
@@ -14,6 +15,7 @@ const endingSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIG
 /** Runs until the process ends. This file is loaded by boot.cjs from the private folder, as `<sha256>.cjs`. */
 function main(): void {
   const root = PodRoot.of(process.env)
+  const watched = new WatchedInodes(systemClock)
   const files = agentFiles(homeOfBundle(__filename))
   const daemon = new Daemon({
     root,
@@ -23,6 +25,7 @@ function main(): void {
     syncHost: log =>
       new PodSyncHost(log, {
         readMountinfo: () => Buffer.concat([readMountinfo(), root.mountinfo()]),
+        isWatched: watched.has.bind(watched),
         names: new NameExchange({ init: files.init, clock: systemClock, log }),
       }),
     clock: systemClock,

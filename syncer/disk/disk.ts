@@ -87,6 +87,11 @@ export interface Disk {
    *   here); ETIME where it is not known whether it was done
    */
   exchange?(own: string, path: Path): void
+  /**
+   * Has whoever watches this very file (its inode, not its name) told that something happened to it, without changing
+   * it; nothing for links and folders.
+   */
+  nudge(own: string): void
   /** Removes a file or link. */
   unlink(at: Place): void
   /** Makes the file's bytes and its folder's entry survive a power cut. */

@@ -34,6 +34,7 @@ export type DiskOperation =
   | 'link'
   | 'rename'
   | 'exchange'
+  | 'nudge'
   | 'unlink'
   | 'sync'
 
@@ -208,6 +209,13 @@ export class MemoryDisk implements Disk {
       this.#enter('exchange', inOwn(own), inTree(path))
       this.volume.exchange(this.volume.own, pathOf(inOwn(own)), this.volume.tree, path)
     }
+  }
+
+  nudge(own: string): void {
+    const at = inOwn(own)
+    this.#enter('nudge', at)
+    const inode = this.volume.get(this.volume.own, pathOf(at))
+    if (inode.kind === 'file') inode.ctimeNs = this.volume.stamp()
   }
 
   unlink(at: Place): void {

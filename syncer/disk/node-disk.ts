@@ -270,6 +270,13 @@ export class NodeDisk implements Disk {
     this.#ownFiles.delete(own)
   }
 
+  nudge(own: string): void {
+    const { native } = this.#places.inOwn(own)
+    const stat = fs.lstatSync(native)
+    // The permissions that it has: inotify tells of that as a change of attributes.
+    if (stat.isFile()) fs.chmodSync(native, stat.mode & 0o7777)
+  }
+
   unlink(at: Place): void {
     const { native, dir } = this.#places.locate(at)
     fs.unlinkSync(native)

@@ -62,6 +62,12 @@ export class Applier {
    * @param staged content for a file or link; owned by this call
    */
   put(entry: Entry, path: Path, expected: Token, data: Token, staged: StagedFile | undefined): Outcome {
+    const outcome = this.putQuietly(entry, path, expected, data, staged)
+    if (outcome.result === 'done') this.trash.tell(path)
+    return outcome
+  }
+
+  private putQuietly(entry: Entry, path: Path, expected: Token, data: Token, staged: StagedFile | undefined): Outcome {
     let left = staged
     try {
       if (kindOf(data) === 'absent') return this.remove(entry, path, expected)

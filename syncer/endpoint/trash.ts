@@ -14,6 +14,8 @@ const readBytes = 4 * 1024 * 1024
 
 /** Between two looks at how much there is, in ms. */
 const pruneIntervalMs = 600_000
+/** Replaced files of one path that are told of a change: the oldest, which is what a program found at its start. */
+const toldMax = 100
 const rescueRetryMs = 1_000
 
 export interface TrashLimits {
@@ -21,6 +23,8 @@ export interface TrashLimits {
   keepMs: number
   /** Above this the oldest go first, but never the newest of a name. */
   bytesMax: number
+  /** Whether a program waits for changes of the file with this inode: it stays in the trash as long as that is so. */
+  isWatched?: (inode: bigint) => boolean
 }
 
 interface Kept {
@@ -55,6 +59,10 @@ export class Trash {
   /** Entries that hold what is nowhere else. */
   private readonly unsaved = new Set<string>()
   private readonly queue = new TimerQueue<Kept>()
+  /** Those that are looked at again, oldest first. */
+  private readonly byPath = new Map<Path, Set<Kept>>()
+  /** Names of those that are here only because a program watches them. */
+  private readonly awaited = new Set<string>()
 
   /** @param owner whose entries these are; others are left alone */
   constructor(disk: Disk, clock: Clock, litter: Litter, owner: string, newId: () => string, limits: TrashLimits) {
@@ -76,7 +84,29 @@ export class Trash {
   keep(name: string, path: Path, token: Token): void {
     if (this.queue.size >= lateLooksMax) return
     const atMs = this.clock.monotonic()
-    this.queue.add(atMs + lateLooksMs[0]!, { name, path, token, stat: this.stat(name), atMs, looks: 0 })
+    const kept: Kept = { name, path, token, stat: this.stat(name), atMs, looks: 0 }
+    this.queue.add(atMs + lateLooksMs[0]!, kept)
+    const others = this.byPath.get(path)
+    if (others === undefined) this.byPath.set(path, new Set([kept]))
+    else others.add(kept)
+  }
+
+  /**
+   * Something else stands at the path since now. Programs that watch a file instead of its folder (`node --watch` on
+   * Linux, nodejs/node#51621) follow the inode of the file that was there when they began, which is here since its first
+   * replacement: told that it changed, they look at the path.
+   */
+  tell(path: Path): void {
+    let left = toldMax
+    for (const { name } of this.byPath.get(path) ?? []) {
+      if (left-- === 0) return
+      try {
+        this.disk.nudge(name)
+      } catch (error) {
+        if (errnoOf(error) === undefined) throw error
+        // It is not ours to touch, or gone.
+      }
+    }
   }
 
   /** The private file holds content that has no place: the next {@link Trash.tick} hands it out for rescue. */
@@ -98,6 +128,7 @@ export class Trash {
     const stat = this.stat(kept.name)
     if (stat === null) {
       this.unsaved.delete(kept.name)
+      this.letGo(kept)
       return undefined
     }
     if (this.isOther(kept, stat)) {
@@ -109,8 +140,21 @@ export class Trash {
     kept.looks += 1
     const next = lateLooksMs[kept.looks]
     if (next !== undefined) this.queue.add(kept.atMs + next, kept)
-    else if (this.limits.keepMs <= lateLooksMs.at(-1)!) this.litter.remove(kept.name)
+    else if (stat.kind === 'file' && this.limits.isWatched?.(stat.ino)) {
+      this.awaited.add(kept.name)
+      this.queue.add(nowMs + lateLooksMs.at(-1)!, kept)
+    } else {
+      this.letGo(kept)
+      if (this.limits.keepMs <= lateLooksMs.at(-1)!) this.litter.remove(kept.name)
+    }
     return undefined
+  }
+
+  private letGo(kept: Kept): void {
+    this.awaited.delete(kept.name)
+    const others = this.byPath.get(kept.path)
+    others?.delete(kept)
+    if (others?.size === 0) this.byPath.delete(kept.path)
   }
 
   /**
@@ -144,7 +188,8 @@ export class Trash {
       bytes += entry.bytes
       const isOld = this.clock.now() - entry.atMs > this.limits.keepMs
       const isTooMuch = bytes > this.limits.bytesMax && seen.has(entry.base)
-      if ((isOld || isTooMuch) && !this.unsaved.has(entry.name)) this.litter.remove(entry.name)
+      const isNeeded = this.unsaved.has(entry.name) || this.awaited.has(entry.name)
+      if ((isOld || isTooMuch) && !isNeeded) this.litter.remove(entry.name)
       seen.add(entry.base)
     }
   }

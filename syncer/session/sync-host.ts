@@ -23,6 +23,8 @@ const foldersMax = 64
 export interface PodSystem {
   /** Contents of `/proc/self/mountinfo`, where they are not the whole truth. */
   readMountinfo?: () => Buffer
+  /** See {@link TrashLimits.isWatched}. */
+  isWatched?: (inode: bigint) => boolean
   /** Exchanges two names, see {@link NodeDiskOptions.exchange}. */
   names?: { exchange(one: Buffer, other: Buffer): void; close(): void }
 }
@@ -81,10 +83,16 @@ class PodFolder {
 
   constructor(path: string, log: (line: string) => void, system: PodSystem) {
     fs.mkdirSync(path, { recursive: true })
-    const { readMountinfo, names } = system
+    const { readMountinfo, names, isWatched } = system
     const exchange = names?.exchange.bind(names)
     this.disk = createNodeDisk({ root: path, privateFolder: 'in-root', readMountinfo, exchange })
-    const replica = new Replica({ disk: this.disk, clock: systemClock, newId: newIdMaker(), owner: 'pod', trash })
+    const replica = new Replica({
+      disk: this.disk,
+      clock: systemClock,
+      newId: newIdMaker(),
+      owner: 'pod',
+      trash: { ...trash, isWatched },
+    })
     this.watcher = createNodeWatcher({
       root: this.disk.rootPath,
       events: {

@@ -138,6 +138,25 @@ export function movingCases(bench: DiskBench): void {
     })
   })
 
+  describe('nudge', () => {
+    test('changes neither content nor permissions nor time of a private file', () => {
+      const before = bench.put('file', 'text', { mode: 0o754 })
+      bench.disk.rename(inTree('file'), inOwn('trash-1'))
+      bench.disk.nudge('trash-1')
+      const { kind, size, mode, mtimeNs, ino } = bench.disk.stat(inOwn('trash-1'))!
+      const was = { kind: before.kind, size: 4, mode: before.mode, mtimeNs: before.mtimeNs, ino: before.ino }
+      expect({ kind, size, mode, mtimeNs, ino }).toEqual(was)
+      expect(bench.read(inOwn('trash-1'))).toBe('text')
+    })
+
+    test('leaves what a link leads to alone, and fails where nothing is', () => {
+      bench.disk.symlink('nowhere', inOwn('trash-1'))
+      bench.disk.nudge('trash-1')
+      expect(bench.disk.readlink(inOwn('trash-1'))).toBe('nowhere')
+      failsWith(() => bench.disk.nudge('trash-2'), 'ENOENT')
+    })
+  })
+
   describe('rename', () => {
     test('replaces files and links in one step', () => {
       bench.put('a', 'a')

@@ -1,5 +1,5 @@
 // Runs `node` with the arguments given, and again after each change of the code. It watches folders: `node --watch` follows
-// a file's inode on Linux, and loses the file when it is replaced, as sync and most editors do (nodejs/node#51621).
+// a file's inode on Linux, and loses the file when it is replaced, as most editors do (nodejs/node#51621).
 import { spawn } from 'node:child_process'
 import { watch } from 'node:fs'
 

@@ -41,6 +41,8 @@ export class Pair {
   private ids = 0
   ignored: (path: Path, isDir: boolean) => boolean = () => false
   initial: 'mirror' | 'keep' = 'mirror'
+  /** Programs in the pod that watch a file. */
+  isWatched: (inode: bigint) => boolean = () => false
   sent: SyncMessage[] = []
   /** Messages whose content does not arrive as it was. */
   damage: ((message: SyncMessage) => boolean) | undefined
@@ -123,7 +125,7 @@ export class Pair {
       clock: this.clock,
       newId: () => `${role[0]}${(this.ids++).toString(36)}`,
       owner: role,
-      trash: { keepMs: 60_000, bytesMax: 1e9 },
+      trash: { keepMs: 60_000, bytesMax: 1e9, isWatched: inode => role === 'pod' && this.isWatched(inode) },
     })
     return {
       role,

@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest'
+import { Pair } from './pair.ts'
+
+/** Programs that watch a file follow its inode: `node --watch` on Linux. */
+function edit(pair: Pair, text: string): void {
+  pair.clock.ms += 1_000
+  pair.disks.laptop.people.save('file', Buffer.from(text))
+  pair.laptop.hint('file')
+  pair.settle()
+}
+
+function later(pair: Pair, ms: number): void {
+  for (const until = pair.clock.ms + ms; pair.clock.ms < until; pair.clock.ms += 5_000) pair.settlePod()
+}
+
+/** Inodes that were nudged while `during` ran. */
+function nudged(pair: Pair, during: () => void): bigint[] {
+  const inodes: bigint[] = []
+  pair.disks.pod.before = (operation, at) => {
+    if (operation === 'nudge' && at?.area === 'own')
+      inodes.push(BigInt(pair.disks.pod.volume.own.entries!.get(at.name)!.ino))
+    return undefined
+  }
+  during()
+  pair.disks.pod.before = undefined
+  return inodes
+}
+
+function started(): { pair: Pair; first: bigint } {
+  const pair = new Pair()
+  pair.disks.laptop.people.save('file', Buffer.from('0'))
+  pair.connect()
+  pair.settle()
+  return { pair, first: BigInt(pair.disks.pod.people.find('file')!.ino) }
+}
+
+test('the file that a program watches is told of each edit, however late', () => {
+  const { pair, first } = started()
+  let watched = true
+  pair.isWatched = inode => watched && inode === first
+  edit(pair, '1')
+  expect(nudged(pair, () => edit(pair, '2'))).toContain(first)
+  later(pair, 1_500_000)
+  expect(nudged(pair, () => edit(pair, '3'))).toEqual([first, expect.anything()])
+  watched = false
+  later(pair, 130_000)
+  expect(nudged(pair, () => edit(pair, '4'))).not.toContain(first)
+  expect(pair.disks.pod.listOwn().filter(name => name.startsWith('trash-'))).toHaveLength(1)
+})
+
+test('and of its removal, and of what comes to its place', () => {
+  const { pair, first } = started()
+  pair.isWatched = inode => inode === first
+  edit(pair, '1')
+  const gone = () => {
+    pair.clock.ms += 1_000
+    pair.disks.laptop.people.unlink('file')
+    pair.laptop.hint('file')
+    pair.settle()
+  }
+  expect(nudged(pair, gone)).toContain(first)
+  later(pair, 130_000)
+  expect(nudged(pair, () => edit(pair, 'again'))).toEqual([first])
+})
+
+test('no more than a hundred of one path, the oldest first', () => {
+  const { pair, first } = started()
+  pair.isWatched = () => true
+  for (let round = 0; round < 120; round++) edit(pair, `${round}`)
+  const told = nudged(pair, () => edit(pair, 'last'))
+  expect(told).toHaveLength(100)
+  expect(told[0]).toBe(first)
+})
