@@ -2,9 +2,9 @@ import { hash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { errnoOf } from '../base/errors.ts'
 import { absent, folder, hashOf, isExecutable, kindOf, linkTargetOf, type Token } from '../core/content.ts'
-import { type Path, parentOf } from '../core/path.ts'
+import { joinPath, type Path, parentOf } from '../core/path.ts'
 import { type Disk, inOwn, inTree, isStampRacy, type Stat } from '../disk/disk.ts'
-import type { Graft } from './grafts.ts'
+import type { Graft, GraftNode } from './grafts.ts'
 import type { Litter } from './litter.ts'
 import type { Stage, StagedFile } from './stage.ts'
 import type { Trash } from './trash.ts'
@@ -99,10 +99,17 @@ export class Applier {
     try {
       if (!this.disk.groupsAlike(parentOf(path))) return { result: 'need' }
       this.disk.rename(inOwn(graft.name), inTree(path))
+      this.tellOf(path, graft.root)
       return done
     } catch (error) {
       return errnoOf(error) === 'ENOTEMPTY' ? changed : failure(error)
     }
+  }
+
+  /** It may have been here before, and a program may still wait for it. */
+  private tellOf(path: Path, { children }: GraftNode): void {
+    this.trash.tell(path)
+    for (const [name, child] of children ?? []) this.tellOf(joinPath(path, name), child)
   }
 
   /** Creates missing parents; `changed` where something that is no folder is in the way. */
@@ -229,7 +236,7 @@ export class Applier {
       return changed
     }
     // Whatever comes away is in the trash at once: should we die now, its content tells whether it belongs there.
-    const kept = trash.nameFor(path, expected)
+    let kept = trash.nameFor(path, expected)
     disk.rename(inOwn(from.name), inOwn(kept))
     try {
       disk.exchange(kept, path)
@@ -244,6 +251,10 @@ export class Applier {
         this.litter.remove(kept)
         throw error
       }
+      // It may still go on: giving the file another name waits for it, and leaves it nothing to exchange later.
+      const settled = trash.nameFor(path, expected)
+      disk.rename(inOwn(kept), inOwn(settled))
+      kept = settled
     }
     const got = disk.stat(inOwn(kept))
     const isExpected = got !== null && sameButLinks(got, before)

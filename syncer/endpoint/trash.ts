@@ -245,6 +245,8 @@ export class Trash {
 
   /** Does it hold something else than was trashed? */
   private isOther(kept: Kept, stat: Stat): boolean {
+    // It took a file's name in the last moment before we died.
+    if (stat.kind === 'dir') return true
     const before = kept.stat
     const checked = before !== null && kept.looks > 0
     if (checked && before.mtimeNs === stat.mtimeNs && before.size === stat.size) return false

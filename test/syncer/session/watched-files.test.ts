@@ -71,3 +71,28 @@ test('no more than a hundred of one path, the oldest first', () => {
   expect(told).toHaveLength(100)
   expect(told[0]).toBe(first)
 })
+
+test('and of a folder that comes back as a whole', () => {
+  const pair = new Pair()
+  const { laptop, pod } = pair.disks
+  const make = (text: string) => {
+    laptop.people.mkdir('src')
+    for (const name of ['a', 'b', 'c']) laptop.people.save(`src/${name}`, Buffer.from(`${text} ${name}`))
+  }
+  make('first')
+  pair.connect()
+  pair.settle()
+  const first = BigInt(pod.people.find('src/a')!.ino)
+  pair.isWatched = inode => inode === first
+  pair.clock.ms += 1_000
+  laptop.people.removeAll('src')
+  pair.sweep()
+  expect(pod.people.find('src')).toBeUndefined()
+  later(pair, 130_000)
+  const back = () => {
+    make('again')
+    pair.sweep()
+  }
+  expect(nudged(pair, back)).toContain(first)
+  expect(pod.people.read('src/a').toString()).toBe('again a')
+})

@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest'
+import type { DiskOperation } from '../../../syncer/disk/memory-disk.ts'
+import { Pair, treeOf } from './pair.ts'
+
+/** A pair in step over one file, the pod's disk exchanging names; the laptop has just saved. */
+function saved(path = 'file'): Pair {
+  const pair = new Pair()
+  pair.disks.pod.exchangeNames()
+  if (path.includes('/')) pair.disks.laptop.people.mkdir(path.slice(0, path.lastIndexOf('/')))
+  pair.disks.laptop.people.save(path, Buffer.from('base'))
+  pair.connect()
+  pair.settle()
+  pair.clock.ms += 1_000
+  pair.disks.laptop.people.save(path, Buffer.from('laptop'))
+  pair.laptop.hint(path)
+  return pair
+}
+
+function rest(pair: Pair): Record<string, string> {
+  pair.settle()
+  pair.disks.pod.before = undefined
+  for (let round = 0; round < 20; round++) {
+    pair.clock.ms += 5_000
+    pair.sweep()
+  }
+  const tree = treeOf(pair.disks.laptop)
+  expect(treeOf(pair.disks.pod)).toEqual(tree)
+  return tree
+}
+
+/**
+ * The program that exchanges names is given up, but sits in the system call (a stalled disk): it holds both folders, and
+ * finishes before the next change of a name.
+ */
+function stallExchange(pair: Pair, meanwhile: () => void): void {
+  const { pod } = pair.disks
+  let left: { own: string; path: string } | undefined
+  let isOver = false
+  const changes: DiskOperation[] = ['rename', 'unlink', 'link', 'symlink', 'exchange']
+  pod.before = (operation, at, to) => {
+    if (operation === 'exchange' && !isOver && at?.area === 'own' && to?.area === 'tree') {
+      isOver = true
+      meanwhile()
+      left = { own: at.name, path: to.path }
+      return 'ETIME'
+    }
+    if (left !== undefined && changes.includes(operation)) {
+      pod.volume.exchange(pod.volume.own, left.own, pod.volume.tree, left.path)
+      left = undefined
+    }
+    return undefined
+  }
+}
+
+test('an exchange that is done after it was given up loses no save', () => {
+  const pair = saved()
+  stallExchange(pair, () => pair.disks.pod.people.save('file', Buffer.from('pod')))
+  expect(Object.values(rest(pair)).join('|')).toContain('pod')
+})
+
+test('nor what a program goes on writing into the file that was there', () => {
+  const pair = saved()
+  const open = pair.disks.pod.people.open('file', 'a')
+  stallExchange(pair, () => {})
+  pair.settle()
+  open.write(Buffer.from(' pod'))
+  open.close()
+  expect(Object.values(rest(pair)).join('|')).toContain(' pod')
+})
+
+test('a folder that came to the place is still found when the agent dies right after the exchange', () => {
+  const pair = saved()
+  const { pod } = pair.disks
+  let isExchanged = false
+  pod.before = operation => {
+    if (isExchanged) throw new Error('crash')
+    if (operation !== 'exchange') return undefined
+    pod.people.unlink('file')
+    pod.people.mkdir('file')
+    pod.people.save('file/inside', Buffer.from('pod'))
+    isExchanged = true
+    return undefined
+  }
+  expect(() => pair.settle()).toThrow('crash')
+  pod.before = undefined
+  pod.crash()
+  pair.cutWithoutGoodbye()
+  pair.start('pod')
+  pair.connect()
+  expect(Object.values(rest(pair)).join('|')).toContain('pod')
+})
