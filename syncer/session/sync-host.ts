@@ -34,7 +34,7 @@ export class PodSyncHost {
   private readonly folders = new Map<string, PodFolder>()
   private readonly log: (line: string) => void
   private readonly system: PodSystem
-  /** Of whoever was here last; see {@link SyncRequest}. */
+  /** The latest of those who have been here; see {@link SyncRequest}. */
   private fence = 0
 
   constructor(log: (line: string) => void, system: PodSystem = {}) {
@@ -46,7 +46,7 @@ export class PodSyncHost {
   openLane(request: SyncRequest, stream: Duplex): void {
     try {
       if (request.fence > 0 && request.fence < this.fence) throw new Error('somebody else has taken the workload since')
-      this.fence = request.fence
+      this.fence = Math.max(this.fence, request.fence)
       this.folder(request.folder).openLane(request, stream)
     } catch (error) {
       this.log(`sync of ${request.folder}: ${error}`)

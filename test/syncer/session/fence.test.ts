@@ -63,3 +63,14 @@ it('without Leases nobody is refused', async () => {
   second.attach(0)
   await second.inStep()
 })
+
+it('nor does one without a Lease let in who was refused before', async () => {
+  await takenOver()
+  second.attach(0)
+  await second.inStep()
+  const seen = first.events.length
+  first.attach(1_000)
+  await until(() => states({ events: first.events.slice(seen) } as RealPair).at(-1) === 'paused')
+  await second.session.flush(AbortSignal.timeout(60_000))
+  expect(states(second).at(-1)).not.toBe('paused')
+})
