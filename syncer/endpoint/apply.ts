@@ -236,7 +236,7 @@ export class Applier {
       return changed
     }
     // Whatever comes away is in the trash at once: should we die now, its content tells whether it belongs there.
-    let kept = trash.nameFor(path, expected)
+    let kept = trash.nameFor(path, expected, from.token)
     disk.rename(inOwn(from.name), inOwn(kept))
     try {
       disk.exchange(kept, path)
@@ -252,7 +252,7 @@ export class Applier {
         throw error
       }
       // It may still go on: giving the file another name waits for it, and leaves it nothing to exchange later.
-      const settled = trash.nameFor(path, expected)
+      const settled = trash.nameFor(path, expected, from.token)
       disk.rename(inOwn(kept), inOwn(settled))
       kept = settled
     }

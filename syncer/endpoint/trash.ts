@@ -74,10 +74,14 @@ export class Trash {
     this.limits = { ...limits, keepMs: Math.max(limits.keepMs, lateLooksMs.at(-1)!) }
   }
 
-  /** A fresh private name for what stands at `path` with the expected content. */
-  nameFor(path: Path, expected: Token): string {
+  /**
+   * A fresh private name for what stands at `path` with the expected content.
+   * @param ours what is to take its place, where that has this name until then
+   */
+  nameFor(path: Path, expected: Token, ours?: Token): string {
     const base = encodePath(nameOf(path)).toString('base64url').slice(0, 90)
-    return `trash-${this.owner}-${Math.floor(this.clock.now()).toString(36)}-${this.newId()}-${tokenTag(expected)}-${base}`
+    const tags = ours === undefined ? tokenTag(expected) : `${tokenTag(expected)}.${shortTag(ours)}`
+    return `trash-${this.owner}-${Math.floor(this.clock.now()).toString(36)}-${this.newId()}-${tags}-${base}`
   }
 
   /** The private file is trash now; late writes to it are looked for. */
@@ -173,8 +177,11 @@ export class Trash {
       }
       const token = this.tokenOf(name, stat)
       const isNamed = token !== undefined && tokenTag(token).slice(1) === parsed.tag.slice(1)
-      if (!isNamed) this.orphan(name, parsed.base)
-      else if (this.clock.now() - parsed.atMs < lateLooksMs.at(-1)!) this.keep(name, parsed.base, parsed.tag)
+      if (!isNamed) {
+        // What never took its place, or lost it again, is the other end's: it sends that anew.
+        if (token !== undefined && shortTag(token) === parsed.ours) this.litter.remove(name)
+        else this.orphan(name, parsed.base)
+      } else if (this.clock.now() - parsed.atMs < lateLooksMs.at(-1)!) this.keep(name, parsed.base, parsed.tag)
     }
   }
 
@@ -236,11 +243,16 @@ export class Trash {
     }
   }
 
-  private parse(name: string): { atMs: number; tag: string; base: string } | undefined {
-    const match = /^trash-([0-9a-z]+)-([0-9a-z]+)-[0-9a-z]+-([fxl][0-9a-f]{64})-(.*)$/.exec(name)
+  private parse(name: string): { atMs: number; tag: string; ours: string | undefined; base: string } | undefined {
+    const match = /^trash-([0-9a-z]+)-([0-9a-z]+)-[0-9a-z]+-([fxl][0-9a-f]{64})(?:\.([0-9a-f]{32}))?-(.*)$/.exec(name)
     if (match === null || match[1] !== this.owner) return undefined
-    const decoded = decodePath(Buffer.from(match[4]!, 'base64url')).replace(/[/\0]/g, '')
-    return { atMs: Number.parseInt(match[2]!, 36), tag: match[3]!, base: decoded === '' ? 'file' : decoded }
+    const decoded = decodePath(Buffer.from(match[5]!, 'base64url')).replace(/[/\0]/g, '')
+    return {
+      atMs: Number.parseInt(match[2]!, 36),
+      tag: match[3]!,
+      ours: match[4],
+      base: decoded === '' ? 'file' : decoded,
+    }
   }
 
   /** Does it hold something else than was trashed? */
@@ -271,4 +283,9 @@ export class Trash {
 
 function tokenTag(token: Token): string {
   return kindOf(token) === 'link' ? `l${hash('sha256', token, 'hex')}` : token
+}
+
+/** Content without the executable bit; half of the hash, because a name has 255 bytes at most. */
+function shortTag(token: Token): string {
+  return tokenTag(token).slice(1, 33)
 }

@@ -89,3 +89,24 @@ test('a folder that came to the place is still found when the agent dies right a
   pair.connect()
   expect(Object.values(rest(pair)).join('|')).toContain('pod')
 })
+
+test.each([
+  ['before the exchange', 'exchange'],
+  ['before it looks at what it did', 'stat'],
+] as const)('an agent that dies %s leaves nothing behind', (_when, operation) => {
+  const pair = saved('src/file')
+  const { pod } = pair.disks
+  let isMoved = false
+  pod.before = (each, at, to) => {
+    if (isMoved && each === operation) throw new Error('crash')
+    if (each === 'rename' && at?.area === 'own' && to?.area === 'own') isMoved = true
+    return undefined
+  }
+  expect(() => pair.settle()).toThrow('crash')
+  pod.before = undefined
+  pod.crash()
+  pair.cutWithoutGoodbye()
+  pair.start('pod')
+  pair.connect()
+  expect(rest(pair)).toEqual({ src: '/', 'src/file': 'laptop' })
+})
