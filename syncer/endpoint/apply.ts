@@ -282,8 +282,12 @@ export class Applier {
     }
     const ours = disk.stat(inOwn(kept))
     if (ours === null) return
-    if (sameButLinks(ours, from.stat)) this.litter.remove(kept)
-    else if (ours.kind === 'dir') this.putBackFolder(kept, path)
+    if (sameButLinks(ours, from.stat)) {
+      // Not removed: who opened it while it stood there may write to it yet.
+      const late = this.trash.nameFor(path, from.token)
+      disk.rename(inOwn(kept), inOwn(late))
+      this.trash.keep(late, path, from.token)
+    } else if (ours.kind === 'dir') this.putBackFolder(kept, path)
     else this.trash.orphan(kept, path)
   }
 

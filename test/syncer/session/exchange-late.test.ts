@@ -110,3 +110,23 @@ test.each([
   pair.connect()
   expect(rest(pair)).toEqual({ src: '/', 'src/file': 'laptop' })
 })
+
+test('what is written late into ours, opened before it was taken back, is found', () => {
+  const pair = saved()
+  const { people } = pair.disks.pod
+  let exchanges = 0
+  let open: ReturnType<typeof people.open> | undefined
+  pair.disks.pod.before = operation => {
+    if (operation !== 'exchange') return undefined
+    exchanges += 1
+    if (exchanges === 1) people.save('file', Buffer.from('pod'))
+    if (exchanges === 2) open = people.open('file', 'a')
+    return undefined
+  }
+  pair.settle()
+  open!.write(Buffer.from(' and more'))
+  open!.close()
+  const texts = Object.values(rest(pair)).join('|')
+  expect(texts).toContain('pod')
+  expect(texts).toContain('and more')
+})
