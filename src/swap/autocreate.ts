@@ -55,10 +55,27 @@ async function create(cluster: Cluster, planned: KubeObject, how: How): Promise<
       signal.throwIfAborted()
       if (!isPassing(error) || attempt >= attemptsMax) throw error
       const found = await cluster.find('Deployment', name, { signal })
+      if (found) refuseUnmeant(found, how.dev)
       // done, perhaps, and only the answer was lost; or somebody else was faster
       if (found) return { workload: found, created: readSession(found)?.session === options.sessionId }
     }
   }
+}
+
+/** The name alone does not mean it where the dev has a selector. */
+function refuseUnmeant(found: KubeObject, { selector = {}, at }: Dev): void {
+  const { labels = {} } = found.metadata
+  const missing = Object.entries(selector).filter(([name, value]) => labels[name] !== value)
+  if (missing.length === 0) return
+  const lacks = missing.map(([name, value]) => `${name}=${value}`).join(', ')
+  throw new UserError(
+    'unsupported',
+    `${titleOf(found)} is there, and is not what the selector means: it lacks ${lacks}`,
+    {
+      at,
+      hint: 'give the dev another name, or correct its `selector`',
+    },
+  )
 }
 
 /** The Deployment that stands for the workload: it never runs, but names, selects and is found as one would be. */
@@ -70,7 +87,8 @@ export function plannedWorkload(cluster: Pick<Cluster, 'namespace'>, { dev, opti
       hint: 'add `image` to the manifest',
     })
   }
-  const labels = { ...dev.selector, app: name }
+  // its selector has them all: others may bear one of them
+  const labels = { app: name, ...dev.selector }
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -87,7 +105,7 @@ export function plannedWorkload(cluster: Pick<Cluster, 'namespace'>, { dev, opti
     spec: {
       replicas: 0,
       revisionHistoryLimit: 0,
-      selector: { matchLabels: { app: name } },
+      selector: { matchLabels: labels },
       template: {
         metadata: { labels },
         spec: { containers: [{ name: dev.container ?? 'dev', image, command: ['tail', '-f', '/dev/null'] }] },
@@ -143,7 +161,8 @@ async function placeService(cluster: Cluster, planned: KubeObject, { signal, on 
     return
   }
   const { ports } = planned.spec
-  if (!isServiceOf(found, planned.metadata.ownerReferences?.[0]?.uid) || hasPorts(found, ports)) return
+  const isOurs = isServiceOf(found, planned.metadata.ownerReferences?.[0]?.uid) && !isTakenUp(found)
+  if (!isOurs || hasPorts(found, ports)) return
   const { uid, resourceVersion } = found.metadata
   await cluster.patch('Service', name, { metadata: { uid, resourceVersion }, spec: { ports } }, { signal })
 }
@@ -168,7 +187,7 @@ export function plannedService(workload: KubeObject, dev: Dev): KubeObject | und
       ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name, uid, controller: false }],
     },
     spec: {
-      selector: { app: name },
+      selector: workload.spec.selector.matchLabels,
       ports: [...ports].map(port => ({ name: `p-${port}`, port, targetPort: port, protocol: 'TCP' })),
     },
   }

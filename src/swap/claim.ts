@@ -2,7 +2,7 @@ import { systemTimers, type Timers } from '../../syncer/base/clock.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import type { Dev, Resources } from '../manifest/manifest.ts'
-import { findOrCreate, removeMade } from './autocreate.ts'
+import { findOrCreate, isMade, removeMade } from './autocreate.ts'
 import { tellAutoscalers } from './autoscalers.ts'
 import { tryClone } from './clone.ts'
 import { titleOf } from './find-workload.ts'
@@ -12,6 +12,7 @@ import { LeaseKeeper } from './lease-keeper.ts'
 import { ago } from './leftovers.ts'
 import { type PlanInput, type PlanOptions, planSwap, type SwapPlan, workloadKind } from './plan.ts'
 import { defaultsSeen, podTemplate } from './pod-template.ts'
+import { readSession } from './record.ts'
 import { type Holder, holderOf, podsOf, readSituation, type Situation } from './situation.ts'
 import type { OnSwapEvent } from './swap-event.ts'
 import { type ClaimDraft, draftClaim } from './volume-claim.ts'
@@ -122,9 +123,13 @@ export async function releaseClaim(cluster: Cluster, claim: SwapClaim): Promise<
 }
 
 /** Nothing of it has been of use. */
-async function removeCreated(cluster: Cluster, workload: KubeObject, { on }: SwapRequest): Promise<void> {
+async function removeCreated(cluster: Cluster, workload: KubeObject, { on, options }: SwapRequest): Promise<void> {
+  const signal = AbortSignal.timeout(releaseTimeoutMs)
   try {
-    await removeMade(cluster, workload, { signal: AbortSignal.timeout(releaseTimeoutMs), on })
+    const now = await cluster.find('Deployment', workload.metadata.name ?? '', { signal })
+    // somebody else has swapped it meanwhile, or taken it up: it is theirs
+    if (!now || !isMade(now) || readSession(now)?.session !== options.sessionId) return
+    await removeMade(cluster, now, { signal, on })
   } catch {
     const message = `${titleOf(workload)}, which was made just now, could not be deleted`
     on({ type: 'warning', message, hint: '`podswap down` does it' })

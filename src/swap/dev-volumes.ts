@@ -70,3 +70,34 @@ function addExternal(original: Container, dev: Dev, taken: Map<string, string>, 
 function withoutSlash(path: string): string {
   return path.length > 1 ? path.replace(/\/+$/, '') : path
 }
+
+/** What a volume of these holds ends with the pod, or cannot be written. */
+const passingSources = ['emptyDir', 'configMap', 'secret', 'projected', 'downwardAPI']
+
+/**
+ * Fails with `unsupported` where a secret's place lies in a volume that outlives the dev pod: a link to what is gone by
+ * then would stay there, in the place of what the original finds.
+ */
+export function refuseLastingSecrets(volumes: Volume[] = [], original: Container, dev: Dev): void {
+  const lasting = (name: string) => {
+    const volume = volumes.find(each => each.name === name)
+    return !volume || !passingSources.some(source => source in volume)
+  }
+  const mounts = [
+    ...(original.volumeMounts ?? []).map(({ mountPath, name }) => ({
+      path: mountPath,
+      name,
+      isLasting: lasting(name),
+    })),
+    ...(dev.externalVolumes ?? []).map(({ path, claim }) => ({ path, name: claim, isLasting: true })),
+  ]
+  for (const { remote, at } of dev.secrets ?? []) {
+    const holding = mounts.filter(({ path }) => remote.startsWith(`${withoutSlash(path)}/`))
+    const [innermost] = holding.sort((a, b) => withoutSlash(b.path).length - withoutSlash(a.path).length)
+    if (!innermost?.isLasting) continue
+    throw new UserError('unsupported', `${remote} lies in the volume ${innermost.name}, which outlives the dev pod`, {
+      at,
+      hint: 'a link to the secret would stay there: choose another place',
+    })
+  }
+}

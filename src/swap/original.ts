@@ -64,23 +64,25 @@ export async function awaitOriginal(
 
 /**
  * Returns when a pod of the restored original is Ready, and it may as well: when one of them cannot be without what the
- * clone's pod uses up (quota, a node), or will not be. It ends, too, after the time.
+ * clone's pod uses up (quota, a node), or will not be. It ends, too, after the time. Resolves with the workload as last seen.
  */
 export async function awaitAnswering(
   cluster: Cluster,
   workload: KubeObject,
   { timeoutMs, signal, on }: { timeoutMs: number; signal: AbortSignal; on: OnSwapEvent },
-): Promise<void> {
-  if (workload.spec.replicas === 0) return
+): Promise<KubeObject> {
+  if (workload.spec.replicas === 0) return workload
   const { metadata, spec } = workload
   const topics: Topic[] = [
     { kind: workload.kind as WorkloadKind, fieldSelector: `metadata.name=${metadata.name}` },
     { kind: 'Pod', labelSelector: `${selectorText(spec.selector)},!${marks.clone}` },
   ]
   let told = ''
+  let seen = workload
   await until(cluster, topics, { signal, timeoutMs }, ([workloads = [], pods = []]) => {
     const [current] = workloads
     if (current?.metadata.uid !== metadata.uid) return true
+    seen = current as KubeObject
     const { isReady, ...progress } = progressOf(workload, current as KubeObject)
     if (isReady || progress.ready > 0 || current?.spec.replicas === 0 || progress.message || pods.some(isStuck))
       return true
@@ -88,6 +90,7 @@ export async function awaitAnswering(
     told = JSON.stringify(progress)
     return undefined
   })
+  return seen
 }
 
 /** It waits for a node, or for something that does not come by waiting. */

@@ -5,7 +5,7 @@ import type { Dev, Resources } from '../manifest/manifest.ts'
 import { checkWarnings } from './checks.ts'
 import { cloneNames } from './clone-name.ts'
 import { chooseContainer } from './dev-container.ts'
-import { devVolumes } from './dev-volumes.ts'
+import { devVolumes, refuseLastingSecrets } from './dev-volumes.ts'
 import { ownersOf } from './field-owners.ts'
 import { cloneSpec } from './plan-clone.ts'
 import { podTemplate, sharesWithOld } from './pod-template.ts'
@@ -67,6 +67,7 @@ export function planSwap(input: PlanInput): SwapPlan {
   const kind = workloadKind(workload)
   const template = podTemplate(workload)
   const original = chooseContainer(template.spec.containers, dev, `${kind} ${workload.metadata.name}`)
+  refuseLastingSecrets(template.spec.volumes, original, dev)
   const record = planRecord(input, kind, original.name)
   const name = input.cloneName ?? cloneNames(kind, record.name)[0]
   const spec = cloneSpec(input, template, original, name)

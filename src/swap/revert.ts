@@ -109,7 +109,8 @@ async function undo(cluster: Cluster, found: Found, options: RevertOptions): Pro
   if (sharesWithOld(workload)) await awaitCloneGone(cluster, { cloneNames: names, workload, signal, on })
   const restored = await restore(cluster, kept, { ...options, isHandedOver })
   if (isHandedOver) {
-    await awaitAnswering(cluster, restored, { timeoutMs: Math.min(readyMs, handOverMs), signal, on })
+    const now = await awaitAnswering(cluster, restored, { timeoutMs: Math.min(readyMs, handOverMs), signal, on })
+    refuseSwappedAgain(restored, now)
     await stopClones(cluster, clones, signal)
   }
   const clean = await removeMarks(cluster, restored, record?.owners ?? [], signal)
@@ -240,12 +241,21 @@ async function removeMarks(
   signal: AbortSignal,
 ): Promise<KubeObject> {
   return patchAfresh(cluster, workload, signal, current => {
+    refuseSwappedAgain(workload, current)
     if (!hasMarks(current)) return undefined
     const theirs = (current.metadata.managedFields ?? []).filter(entry => !isOurs(entry))
     const others = withOwners(theirs, owners)
     const labels = Object.fromEntries(ourLabels(current).map(label => [label, null]))
     // an empty list would be ignored
     return { metadata: { labels, managedFields: others.length > 0 ? others : [{}] } }
+  })
+}
+
+/** Without Leases an `up` may come between: its marks are all that knows of the replicas. */
+function refuseSwappedAgain(restored: KubeObject, now: KubeObject): void {
+  if (restored.spec.replicas === 0 || now.spec.replicas !== 0 || !readSession(now)) return
+  throw new UserError('held', `${titleOf(now)} was swapped again while it was put back`, {
+    hint: 'run `podswap down` again where it is to be put back',
   })
 }
 

@@ -92,3 +92,28 @@ describe('externalVolumes', () => {
     expect(() => plan({ externalVolumes }, { mounts })).toThrow('data is mounted there')
   })
 })
+
+describe('a secret', () => {
+  const secrets = [{ local: '/code/key', remote: '/data/conf/key', mode: 0o600, at }]
+  const planWith = (volume: object, fields: Partial<Dev> = {}) =>
+    planSwap({
+      workload: webDeployment({
+        container: { volumeMounts: [{ name: 'store', mountPath: '/data' }] },
+        pod: { volumes: [{ name: 'store', ...volume }] },
+      }),
+      dev: dev({ secrets, ...fields }),
+      options: planOptions,
+    })
+
+  it('is refused in a volume that outlives the dev pod', () => {
+    for (const volume of [{ persistentVolumeClaim: { claimName: 'store' } }, { hostPath: { path: '/srv' } }]) {
+      expect(() => planWith(volume)).toThrow(expect.objectContaining({ code: 'unsupported', at }))
+    }
+    const externalVolumes = [{ claim: 'cache', path: '/data/conf', at }]
+    expect(() => planWith({ emptyDir: {} }, { externalVolumes })).toThrow(/outlives the dev pod/)
+  })
+
+  it('may lie in one that goes with the pod', () => {
+    expect(() => planWith({ emptyDir: {} })).not.toThrow()
+  })
+})
