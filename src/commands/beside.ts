@@ -44,12 +44,13 @@ export class Beside {
     for (const { session } of this.#running) session.interrupt(signal)
   }
 
-  /** Ends those that still run, as the dev has ended. Resolves with what became of them. */
-  async end(): Promise<Outcome[]> {
+  /** Ends those that still run, as `devs` have ended: where nothing of those stays swapped, neither do these. */
+  async end(devs: Outcome[]): Promise<Outcome[]> {
+    const undo = devs.length > 0 && devs.every(({ cluster }) => cluster === 'reverted' || cluster === 'untouched')
     // told twice, a session that is being undone would not wait for that any more
     for (const { session } of this.#running) {
       const { phase } = session.snapshot()
-      if (phase !== 'reverting' && phase !== 'ended') session.interrupt('SIGTERM')
+      if (phase !== 'reverting' && phase !== 'ended') session.interrupt('SIGTERM', { undo })
     }
     const outcomes = await this.#done
     await this.#close()
@@ -89,9 +90,10 @@ async function openOne(
   return { ...opened, reporter }
 }
 
-/** What one fails with is said at once: the dev goes on. */
-async function ended({ session, reporter }: Running): Promise<Outcome> {
+/** What one fails with is said at once: the dev goes on. Whoever had it end is not to wait for this process. */
+async function ended({ session, reporter, close }: Running): Promise<Outcome> {
   const outcome = await session.done
+  await close()
   if (outcome.reason.kind === 'failed') {
     const { message, hint } = outcome.reason.error
     reporter.report({ type: 'warning', message, hint })

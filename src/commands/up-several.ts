@@ -33,9 +33,11 @@ export async function upSeveral(
   }
   const running: Running[] = []
   let beside: Beside | null = null
+  let outcomes: Outcome[] = []
   const release = io.onSignal(signal => {
     for (const { session } of running) session.interrupt(signal)
-    beside?.interrupt(signal)
+    // what the devs come to decides about those
+    if (outcomes.length > 0 || running.some(({ session }) => session.wasReady)) beside?.interrupt(signal)
   })
   try {
     // None starts where one of them is held by another process of this machine.
@@ -43,10 +45,10 @@ export async function upSeveral(
     beside = await Beside.open(invocation, workplace, services, (reporter, event) => reporter.report(event))
     for (const { session } of running) session.start()
     beside.start()
-    const outcomes = await Promise.all(running.map(ended))
+    outcomes = await Promise.all(running.map(ended))
     return outcomes.map(exitCodeOfOutcome).find(code => code !== 0) ?? 0
   } finally {
-    await beside?.end()
+    await beside?.end(outcomes)
     release()
     for (const { close, reporter } of running) {
       await close()
@@ -73,9 +75,10 @@ async function open(invocation: Invocation<UpOptions>, workplace: Workplace, dev
   return { ...opened, reporter }
 }
 
-/** What one fails with is said at once: the others may go on for hours. */
-async function ended({ session, reporter }: Running): Promise<Outcome> {
+/** What one fails with is said at once: the others may go on for hours. Whoever had it end is not to wait for them. */
+async function ended({ session, reporter, close }: Running): Promise<Outcome> {
   const outcome = await session.done
+  await close()
   if (outcome.reason.kind === 'failed') {
     const { message, hint } = outcome.reason.error
     reporter.report({ type: 'warning', message, hint })

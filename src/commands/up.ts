@@ -81,18 +81,21 @@ async function upHere(
     await opened.close()
     throw error
   })
+  let hasEnded = false
   const release = io.onSignal(signal => {
     session.interrupt(signal)
-    beside.interrupt(signal)
+    // what the dev comes to decides about those
+    if (hasEnded || session.wasReady) beside.interrupt(signal)
   })
   if (interactive) terminal = lendTerminal(io, session, reporter)
   else followOutput(session, event => reporter.report(event))
   session.start()
   beside.start()
   const outcome = await session.done
-  await beside.end()
-  release()
+  hasEnded = true
   await opened.close()
+  await beside.end([outcome])
+  release()
   if (outcome.reason.kind === 'failed') throw outcome.reason.error
   return exitCodeOfOutcome(outcome)
 }

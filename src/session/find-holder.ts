@@ -80,8 +80,8 @@ export function heldHere(by: HolderRecord): UserError {
 }
 
 /**
- * Has a session's process end and leave the cluster as it is, and waits for that. A process that does not answer gets
- * SIGTERM, if it certainly is the one. Throws `timeout` where it stays.
+ * Has a session end and leave the cluster as it is, and waits for that: its process may have others, which go on. A
+ * process that does not answer gets SIGTERM, if it certainly is the one. Throws `timeout` where it stays.
  */
 export async function stopHolder(home: Home, record: HolderRecord, signal: AbortSignal): Promise<void> {
   const late = AbortSignal.timeout(STOP_TIMEOUT_MS)
@@ -92,18 +92,21 @@ export async function stopHolder(home: Home, record: HolderRecord, signal: Abort
     // Gone in the middle of the answer is as good as an answer.
     if (!(error instanceof UserError)) throw error
   }
-  if (await ends(record, late.aborted ? 0 : 3_000, signal)) return removeDead(home, record)
+  if (await ends(home, record, late.aborted ? 0 : 3_000, signal)) return removeDead(home, record)
   if (record.processStart !== null && processStart(record.pid) === record.processStart) {
     process.kill(record.pid, 'SIGTERM')
-    if (await ends(record, TERM_TIMEOUT_MS, signal)) return removeDead(home, record)
+    if (await ends(home, record, TERM_TIMEOUT_MS, signal)) return removeDead(home, record)
   }
   throw new UserError('timeout', `process ${record.pid}, which holds ${record.dev}, does not end`, {
     hint: `look what it does, or end it: kill -9 ${record.pid}`,
   })
 }
 
-async function ends(record: HolderRecord, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
-  for (let waitedMs = 0; isAlive(record); waitedMs += POLL_MS) {
+/** Its process is gone, or holds others and not this one any more. */
+async function ends(home: Home, record: HolderRecord, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+  const isLeft = () =>
+    readHolder(home, record.id)?.token !== record.token && listHolders(home).some(({ pid }) => pid === record.pid)
+  for (let waitedMs = 0; isAlive(record) && !isLeft(); waitedMs += POLL_MS) {
     if (waitedMs >= timeoutMs) return false
     await pause(POLL_MS, undefined, { signal })
   }

@@ -123,7 +123,7 @@ function over(state: SessionState, event: EndingEvent): Step {
       if (!state.options.endsWithCommand) return { state, effects: [] }
       return end(state, { kind: 'command-exited', code: event.code, signal: event.signal })
     case 'interrupted':
-      return end(state, { kind: 'interrupted', signal: event.signal })
+      return end(state, { kind: 'interrupted', signal: event.signal, ...(event.undo && { undo: true }) })
     case 'left':
       return end(state, { kind: 'left' })
     case 'stopped':
@@ -229,7 +229,8 @@ function mustRevert(state: SessionState, reason: Reason): boolean {
   // The one who asked does what is to be done, or somebody else holds the workload now.
   if (reason.kind === 'stopped') return false
   if (reason.kind === 'failed' && reason.error.code === 'held') return false
-  return state.options.downOnExit || (state.fresh && !state.readyOnce)
+  const isUnwanted = !state.readyOnce || (reason.kind === 'interrupted' && reason.undo === true)
+  return state.options.downOnExit || (state.fresh && isUnwanted)
 }
 
 function undoing(state: SessionState, event: SessionEvent): Step {

@@ -99,8 +99,9 @@ export class Session {
     this.#dispatch({ type: 'woke' })
   }
 
-  interrupt(signal: string): void {
-    this.#dispatch({ type: 'interrupted', signal })
+  /** `undo`: what this session has swapped is put back, though it was ready. */
+  interrupt(signal: string, { undo = false } = {}): void {
+    this.#dispatch({ type: 'interrupted', signal, ...(undo && { undo }) })
   }
 
   /** The person left the program's terminal. */

@@ -63,7 +63,7 @@ export interface SessionState {
 export type Reason =
   | { kind: 'failed'; error: UserError }
   /** A signal, or Ctrl-C where no program has the terminal. */
-  | { kind: 'interrupted'; signal: string }
+  | { kind: 'interrupted'; signal: string; undo?: boolean }
   /** The person left the terminal. */
   | { kind: 'left' }
   /** Another podswap process asked for it. */
@@ -99,7 +99,8 @@ export type SessionEvent =
   | { type: 'retry-due'; attempt: number }
   /** The wall clock jumped: the machine slept. */
   | { type: 'woke' }
-  | { type: 'interrupted'; signal: string }
+  /** `undo`: what this session has swapped is put back, though it was ready. */
+  | { type: 'interrupted'; signal: string; undo?: boolean }
   | { type: 'left' }
   | { type: 'stopped' }
   /** What cannot mend: binding, swapping, a lost right, a take-over, dev mode ended by somebody else. */

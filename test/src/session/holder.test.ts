@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { claimHolder, type HolderRecord, readHolder } from '../../../src/home/holder-record.ts'
 import { type Home, openHome } from '../../../src/home/home.ts'
 import { processStart } from '../../../src/home/process-identity.ts'
@@ -126,6 +126,20 @@ describe('who holds a session', () => {
 })
 
 describe('a held session', () => {
+  test('ends alone where its process holds others', async () => {
+    const { session, record, held } = await hold()
+    claimHolder(home, recordOf({ id: 'aaaaaaaaaaaaaaaa', token: 'another' }))
+    const terminated = vi.fn()
+    process.once('SIGTERM', terminated)
+    const closed = session.done.then(() => held.close())
+    session.start()
+    await stopHolder(home, record, never)
+    await closed
+    process.off('SIGTERM', terminated)
+    expect(terminated).not.toHaveBeenCalled()
+    expect(liveHolders(home).map(({ id }) => id)).toEqual(['aaaaaaaaaaaaaaaa'])
+  })
+
   async function hold() {
     const parts = new FakeParts()
     const log = new EventLog()

@@ -267,6 +267,24 @@ describe('the end', () => {
         { type: 'end', outcome: { reason: { kind: 'interrupted', signal: 'SIGTERM' }, cluster: 'swapped' } },
       ],
     ],
+    [
+      'as the dev that it serves came to nothing: undone',
+      foreground,
+      [...toReady, { type: 'interrupted', signal: 'SIGTERM', undo: true }],
+      [{ type: 'detach' }, { type: 'revert' }],
+    ],
+    [
+      'the same, swapped before: left on',
+      foreground,
+      [...resumedToAttach, { type: 'interrupted', signal: 'SIGTERM', undo: true }],
+      [
+        { type: 'detach' },
+        {
+          type: 'end',
+          outcome: { reason: { kind: 'interrupted', signal: 'SIGTERM', undo: true }, cluster: 'swapped' },
+        },
+      ],
+    ],
     ['left', foreground, [...toReady, { type: 'left' }], [{ type: 'detach' }, left('left')]],
     [
       'left with --down-on-exit',
