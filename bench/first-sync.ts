@@ -27,8 +27,8 @@ interface Taken {
  * The whole tree into an empty folder of a running dev pod, by `podswap up` and by `tar | kubectl exec -i -- tar -x`,
  * in turns. Nobody is asked when it was complete: the files are counted in the pod from outside, and the time is that
  * of the last change which the target's file system recorded. Before each of our rounds what the laptop remembers of the
- * folder and the pod's folder are thrown away and the tree is written anew, so that nothing is known from before. The
- * pod goes on running, as it does for tar.
+ * folder is thrown away, the pod is another one and the tree is written anew, so that nothing is known from before. As
+ * for tar the pod runs already, and has come to rest.
  */
 export async function measureFirstSync(
   ground: Ground,
@@ -38,10 +38,9 @@ export async function measureFirstSync(
 ): Promise<Comparison[]> {
   const command: Pair[] = []
   const target: Pair[] = []
-  const hand = await ground.handInPod()
   for (let round = 0; round < rounds; round++) {
-    const ours = async () => await byPodswap(ground, hand, plan)
-    const theirs = async () => await byTar(ground, hand, plan)
+    const ours = async () => await byPodswap(ground, plan)
+    const theirs = async () => await byTar(ground, plan)
     const [first, second] = round % 2 === 0 ? [ours, theirs] : [theirs, ours]
     const taken = [await first(), await second()]
     const [a, b] = round % 2 === 0 ? [taken[0]!, taken[1]!] : [taken[1]!, taken[0]!]
@@ -57,18 +56,22 @@ export async function measureFirstSync(
   ]
 }
 
-async function byPodswap(ground: Ground, hand: Hand, plan: TreePlan): Promise<Taken> {
+async function byPodswap(ground: Ground, plan: TreePlan): Promise<Taken> {
   await ground.leave()
-  await ground.empty(targets.ours)
+  await ground.renewPod()
   for (const dir of [join(ground.laptop.state, 'sync'), ground.tree]) rmSync(dir, { recursive: true, force: true })
   writeTree(ground.tree, plan)
+  await using hand = await ground.handInPod()
+  await ground.rested()
   const started = now()
   await ground.up()
   return await complete(hand, targets.ours, plan, started)
 }
 
-async function byTar(ground: Ground, hand: Hand, plan: TreePlan): Promise<Taken> {
+async function byTar(ground: Ground, plan: TreePlan): Promise<Taken> {
   await ground.empty(targets.theirs)
+  await using hand = await ground.handInPod()
+  await ground.rested()
   const { kubeconfig, namespace } = ground.kubectl
   const exec = ['exec', '-i', await ground.podName(), '-c', 'app', '--', 'tar', '-xf', '-', '-C', targets.theirs]
   const started = now()

@@ -12,6 +12,9 @@ import type { Options } from './options.ts'
 /** Where podswap puts the tree, and where tar does; both are memory, in the same pod. */
 export const targets = { ours: '/app', theirs: '/app2' } as const
 
+/** Of two looks a second apart. */
+const idleTicksMax = 5
+
 /** Port of the hand's TCP server in the pod. */
 export const serverPort = 7007
 
@@ -103,6 +106,41 @@ export class Ground implements AsyncDisposable {
   async empty(folder: string): Promise<void> {
     const script = `find ${folder} -mindepth 1 -delete`
     await this.kubectl.run(['exec', await this.podName(), '-c', 'app', '--', 'sh', '-c', script])
+  }
+
+  /** Another dev pod in the place of this one, with empty folders and an agent that knows nothing. */
+  async renewPod(): Promise<void> {
+    const old = await this.podName()
+    await this.kubectl.run(['delete', 'pod', old])
+    const runs = async () => {
+      const name = await this.podName()
+      const { status } = await this.kubectl.get('pod', name)
+      return name !== old && status.containerStatuses?.every(({ ready }: { ready: boolean }) => ready)
+    }
+    await until('another dev pod runs', runs, { deadlineMs: 120_000 })
+  }
+
+  /** Waits until nobody in the pod works any more: a folder that was emptied takes its time. */
+  async rested(): Promise<void> {
+    let before = await this.#cpuTicks()
+    const isIdle = async () => {
+      const now = await this.#cpuTicks()
+      const isLittle = now - before <= idleTicksMax
+      before = now
+      return isLittle
+    }
+    await until('the pod rests', isIdle, { everyMs: 1_000, deadlineMs: 120_000 })
+  }
+
+  /** CPU of the pod's processes so far, in hundredths of a second: utime and stime, proc_pid_stat(5). */
+  async #cpuTicks(): Promise<number> {
+    const script = 'cat /proc/[0-9]*/stat'
+    const text = await this.kubectl.run(['exec', await this.podName(), '-c', 'app', '--', 'sh', '-c', script])
+    const fields = text.split('\n').map(line => line.slice(line.lastIndexOf(')') + 2).split(' '))
+    return fields.reduce(
+      (sum, [, , , , , , , , , , , utime = '0', stime = '0']) => sum + Number(utime) + Number(stime),
+      0,
+    )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
