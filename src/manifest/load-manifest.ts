@@ -5,7 +5,7 @@ import { parseDotenv } from './dotenv.ts'
 import type { Complaint, Manifest } from './manifest.ts'
 import { ManifestError } from './manifest-error.ts'
 import { diskManifestFiles, type ManifestFiles } from './manifest-files.ts'
-import { quoteText } from './quote-text.ts'
+import { quotePath } from './quote-text.ts'
 import { readManifest } from './read-manifest.ts'
 import { decodeSource, sourceBytesMax } from './source-text.ts'
 import type { Lookup } from './variables.ts'
@@ -43,7 +43,7 @@ function named(file: string, cwd: string): { file: string; from: string } {
 }
 
 function readSource(files: ManifestFiles, file: string, shown: string): string {
-  const name = quoteText(shown)
+  const name = quotePath(shown)
   const refuse = (message: string, hint?: string, cause?: unknown): never => {
     throw new UserError('manifest', message, { hint, cause })
   }

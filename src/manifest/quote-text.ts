@@ -12,3 +12,8 @@ export function printable(text: string): string {
 export function quoteText(text: string): string {
   return printable(JSON.stringify(text.length > shownMax ? `${text.slice(0, shownMax)}…` : text))
 }
+
+/** A path on this machine, whole: its end is what tells it from others, and its length is the disk's matter. */
+export function quotePath(path: string): string {
+  return printable(JSON.stringify(path))
+}

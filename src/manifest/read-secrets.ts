@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Fields } from './fields.ts'
 import type { SecretFile, SyncFolder } from './manifest.ts'
-import { quoteText } from './quote-text.ts'
+import { quotePath, quoteText } from './quote-text.ts'
 import { asScalar } from './read-scalar.ts'
 import type { Reading } from './reading.ts'
 import { sourceBytesMax } from './source-text.ts'
@@ -70,7 +70,7 @@ function readLocal(reading: Reading, scalar: YamlScalar, { text, from }: Part): 
   if (expanded === undefined) return undefined
   const path = /^~(?=[/\\]|$)/.test(expanded) ? around.home + expanded.slice(1) : expanded
   const file = resolve(around.baseFolder, path)
-  const shown = quoteText(text.includes('$') ? text : file)
+  const shown = text.includes('$') ? quoteText(text) : quotePath(file)
   const hint = 'a local path counts from the folder of the manifest'
   const stat = statOf(reading, file)
   if (stat === null) complaints.error(scalar.at, `there is no file ${shown}`, hint)

@@ -3,7 +3,7 @@ import type { Position } from '../../syncer/base/errors.ts'
 import { podLayout } from '../../syncer/base/pod-layout.ts'
 import { Fields } from './fields.ts'
 import type { SyncFolder } from './manifest.ts'
-import { quoteText } from './quote-text.ts'
+import { quotePath, quoteText } from './quote-text.ts'
 import { asScalar, readChoice } from './read-scalar.ts'
 import type { Reading } from './reading.ts'
 import { closingBrace } from './variables.ts'
@@ -155,7 +155,7 @@ function isFolder(reading: Reading, node: YamlScalar, text: string, local: strin
   if (kind === 'folder') return true
   // Where a variable went in, the path may hold what nobody wants to see printed.
   const isFilledIn = text.includes('$')
-  const shown = quoteText(isFilledIn ? text : local)
+  const shown = isFilledIn ? quoteText(text) : quotePath(local)
   const message = kind === undefined ? `there is no folder ${shown}` : `${shown} is not a folder`
   const hint = isFilledIn ? 'look at the variables in it' : 'a local path counts from the folder of the manifest'
   reading.complaints.error(node.at, kind === 'unreadable' ? `${shown} cannot be looked at` : message, hint)

@@ -18,7 +18,9 @@ describe.skipIf(!real || !eve)('what the sandbox was taught', () => {
       const answers: Record<string, KnownAnswer> = {}
       for (const question of questions) answers[question.name] = await ask(api, question)
       if (process.env.PODSWAP_RECORD_ANSWERS) await writeFile(fixture, `${JSON.stringify(answers, null, 2)}\n`)
-      expect(answers).toEqual(JSON.parse(await readFile(fixture, 'utf8')))
+      const known: Record<string, KnownAnswer> = JSON.parse(await readFile(fixture, 'utf8'))
+      expect(Object.keys(answers)).toEqual(Object.keys(known))
+      for (const [name, answer] of Object.entries(answers)) expect.soft(answer, name).toEqual(known[name])
     } finally {
       await namespace.dispose()
     }

@@ -76,5 +76,15 @@ function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)
   if (typeof value !== 'object' || value === null) return value
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
-  return Object.fromEntries(entries.map(([key, item]) => [key, sorted(item)]))
+  return Object.fromEntries(
+    entries.map(([key, item]) => [key, key === 'managedFields' ? byManager(item) : sorted(item)]),
+  )
+}
+
+/**
+ * The server has them by time, and by name within one second: two that write within a second of each other change
+ * places when the clock ticks between them.
+ */
+function byManager(fields: object[]): unknown[] {
+  return fields.map(sorted).sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
 }
