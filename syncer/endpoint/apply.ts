@@ -99,7 +99,7 @@ export class Applier {
     try {
       if (!this.disk.groupsAlike(parentOf(path))) return { result: 'need' }
       this.disk.rename(inOwn(graft.name), inTree(path))
-      this.tellOf(path, graft.root)
+      if (!this.trash.isUnwatched) this.tellOf(path, graft.root)
       return done
     } catch (error) {
       return errnoOf(error) === 'ENOTEMPTY' ? changed : failure(error)
@@ -219,17 +219,16 @@ export class Applier {
     const before = entry.key
     if (before === null) return changed
     this.keepModeOf(before, from)
-    return this.exchange(entry, path, expected, from) ?? this.renameOver(entry, before, path, expected, from)
+    return this.exchange(entry, before, path, expected, from) ?? this.renameOver(entry, before, path, expected, from)
   }
 
   /**
    * Ours and what stands there change places, then what came away is looked at: a save of the last moment goes back.
    * Undefined where the system cannot do it.
    */
-  private exchange(entry: Entry, path: Path, expected: Token, from: StagedFile): Outcome | undefined {
+  private exchange(entry: Entry, before: Stat, path: Path, expected: Token, from: StagedFile): Outcome | undefined {
     const { disk, trash } = this
-    const before = entry.key
-    if (disk.exchange === undefined || before === null) return undefined
+    if (disk.exchange === undefined) return undefined
     const now = disk.stat(inTree(path))
     if (now === null || !sameButLinks(now, before)) {
       entry.key = null

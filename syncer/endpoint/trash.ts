@@ -95,6 +95,11 @@ export class Trash {
     else others.add(kept)
   }
 
+  /** There is nothing that {@link Trash.tell} could tell of, as in a first sync. */
+  get isUnwatched(): boolean {
+    return this.byPath.size === 0
+  }
+
   /**
    * Something else stands at the path since now. Programs that watch a file instead of its folder (`node --watch` on
    * Linux, nodejs/node#51621) follow the inode of the file that was there when they began, which is here since its first

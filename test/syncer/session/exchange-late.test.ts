@@ -1,32 +1,10 @@
 import { expect, test } from 'vitest'
 import type { DiskOperation } from '../../../syncer/disk/memory-disk.ts'
-import { Pair, treeOf } from './pair.ts'
+import { crashPod, rest, saved } from './exchanging-pair.ts'
+import type { Pair } from './pair.ts'
 
-/** A pair in step over one file, the pod's disk exchanging names; the laptop has just saved. */
-function saved(path = 'file'): Pair {
-  const pair = new Pair()
-  pair.disks.pod.exchangeNames()
-  if (path.includes('/')) pair.disks.laptop.people.mkdir(path.slice(0, path.lastIndexOf('/')))
-  pair.disks.laptop.people.save(path, Buffer.from('base'))
-  pair.connect()
-  pair.settle()
-  pair.clock.ms += 1_000
-  pair.disks.laptop.people.save(path, Buffer.from('laptop'))
-  pair.laptop.hint(path)
-  return pair
-}
-
-function rest(pair: Pair): Record<string, string> {
-  pair.settle()
-  pair.disks.pod.before = undefined
-  for (let round = 0; round < 20; round++) {
-    pair.clock.ms += 5_000
-    pair.sweep()
-  }
-  const tree = treeOf(pair.disks.laptop)
-  expect(treeOf(pair.disks.pod)).toEqual(tree)
-  return tree
-}
+/** Later than the last look at what was replaced. */
+const rounds = 20
 
 /**
  * The program that exchanges names is given up, but sits in the system call (a stalled disk): it holds both folders, and
@@ -55,7 +33,7 @@ function stallExchange(pair: Pair, meanwhile: () => void): void {
 test('an exchange that is done after it was given up loses no save', () => {
   const pair = saved()
   stallExchange(pair, () => pair.disks.pod.people.save('file', Buffer.from('pod')))
-  expect(Object.values(rest(pair)).join('|')).toContain('pod')
+  expect(Object.values(rest(pair, rounds)).join('|')).toContain('pod')
 })
 
 test('nor what a program goes on writing into the file that was there', () => {
@@ -65,7 +43,7 @@ test('nor what a program goes on writing into the file that was there', () => {
   pair.settle()
   open.write(Buffer.from(' pod'))
   open.close()
-  expect(Object.values(rest(pair)).join('|')).toContain(' pod')
+  expect(Object.values(rest(pair, rounds)).join('|')).toContain(' pod')
 })
 
 test('a folder that came to the place is still found when the agent dies right after the exchange', () => {
@@ -81,13 +59,8 @@ test('a folder that came to the place is still found when the agent dies right a
     isExchanged = true
     return undefined
   }
-  expect(() => pair.settle()).toThrow('crash')
-  pod.before = undefined
-  pod.crash()
-  pair.cutWithoutGoodbye()
-  pair.start('pod')
-  pair.connect()
-  expect(Object.values(rest(pair)).join('|')).toContain('pod')
+  crashPod(pair)
+  expect(Object.values(rest(pair, rounds)).join('|')).toContain('pod')
 })
 
 test.each([
@@ -102,13 +75,8 @@ test.each([
     if (each === 'rename' && at?.area === 'own' && to?.area === 'own') isMoved = true
     return undefined
   }
-  expect(() => pair.settle()).toThrow('crash')
-  pod.before = undefined
-  pod.crash()
-  pair.cutWithoutGoodbye()
-  pair.start('pod')
-  pair.connect()
-  expect(rest(pair)).toEqual({ src: '/', 'src/file': 'laptop' })
+  crashPod(pair)
+  expect(rest(pair, rounds)).toEqual({ src: '/', 'src/file': 'laptop' })
 })
 
 test('what is written late into ours, opened before it was taken back, is found', () => {
@@ -126,7 +94,7 @@ test('what is written late into ours, opened before it was taken back, is found'
   pair.settle()
   open!.write(Buffer.from(' and more'))
   open!.close()
-  const texts = Object.values(rest(pair)).join('|')
+  const texts = Object.values(rest(pair, rounds)).join('|')
   expect(texts).toContain('pod')
   expect(texts).toContain('and more')
 })

@@ -1,32 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { People } from '../../../syncer/disk/memory-people.ts'
-import { Pair, treeOf } from './pair.ts'
+import { rest, saved } from './exchanging-pair.ts'
 
-/** A pair in step over one file, the pod's disk exchanging names; the laptop has just saved. */
-function saved(): Pair {
-  const pair = new Pair()
-  pair.disks.pod.exchangeNames()
-  pair.disks.laptop.people.save('file', Buffer.from('base'))
-  pair.connect()
-  pair.settle()
-  pair.clock.ms += 1_000
-  pair.disks.laptop.people.save('file', Buffer.from('laptop'))
-  pair.laptop.hint('file')
-  return pair
-}
-
-/** Lets both ends come to rest, and everything late be looked for. */
-function rest(pair: Pair): Record<string, string> {
-  pair.settle()
-  pair.disks.pod.before = undefined
-  for (let round = 0; round < 3; round++) {
-    pair.clock.ms += 5_000
-    pair.sweep()
-  }
-  const tree = treeOf(pair.disks.laptop)
-  expect(treeOf(pair.disks.pod)).toEqual(tree)
-  return tree
-}
+const rounds = 3
 
 /** How many operations of its disk the pod needs to take a save. */
 function operationsOfASave(): string[] {
@@ -61,7 +37,7 @@ describe('a save arrives in a pod where names can be exchanged', () => {
     const pair = saved()
     pair.settle()
     expect(pair.disks.pod.listOwn().filter(name => name.startsWith('trash-pod-'))).toHaveLength(1)
-    expect(rest(pair)).toEqual({ file: 'laptop' })
+    expect(rest(pair, rounds)).toEqual({ file: 'laptop' })
   })
 
   const operations = operationsOfASave()
@@ -74,7 +50,7 @@ describe('a save arrives in a pod where names can be exchanged', () => {
         if (left-- === 0) act(pair.disks.pod.people)
         return undefined
       }
-      const texts = Object.values(rest(pair)).join('|')
+      const texts = Object.values(rest(pair, rounds)).join('|')
       expect(left).toBeLessThan(0)
       const isBefore = at <= operations.indexOf('exchange')
       for (const text of isBefore ? [...leaves, ...before] : leaves) expect(texts).toContain(text)
@@ -87,6 +63,6 @@ describe('a save arrives in a pod where names can be exchanged', () => {
     pair.disks.pod.before = operation => (operation === 'exchange' && failed++ === 0 ? code : undefined)
     pair.settle()
     expect(failed).toBeGreaterThan(0)
-    expect(rest(pair)).toEqual({ file: 'laptop' })
+    expect(rest(pair, rounds)).toEqual({ file: 'laptop' })
   })
 })
