@@ -10,6 +10,8 @@ export interface ForwardLaneOptions extends AgentPortOptions {
   timers: Timers
   /** Fires when the connection that stands is gone. */
   signal: AbortSignal
+  /** Port-forwards did not come through before: no forward waits for the lane's first attempt. */
+  isDoubtful?: boolean
 }
 
 const attemptTimeoutMs = 10_000
@@ -39,7 +41,7 @@ export class ForwardLane {
 
   /** What {@link AgentClient.dialTcp} does. */
   async dialTcp(host: string, port: number, signal: AbortSignal): Promise<Duplex> {
-    if (!this.#lane) await this.#awaitFirst()
+    if (!this.#lane && !this.#options.isDoubtful) await this.#awaitFirst()
     return (this.#lane?.agent ?? this.#options.agent).dialTcp(host, port, signal)
   }
 

@@ -3,12 +3,10 @@ import { asUserError } from './as-user-error.ts'
 import { deadline } from './deadline.ts'
 import { type Link, openLink } from './link.ts'
 import type { SessionParts } from './parts.ts'
+import { PortTrust } from './port-trust.ts'
 import type { PodRef } from './session-state.ts'
 
 const PROBE_TIMEOUT_MS = 3_000
-/** A proxy may cut port-forwards that exec survives: after so many in a row that stood shorter, exec carries all. */
-const shortPortsMax = 2
-const shortMs = 120_000
 
 export interface ConnectionEvents {
   attached(attempt: number): void
@@ -22,7 +20,7 @@ export class Connection {
   readonly #on: ConnectionEvents
   readonly #over: AbortSignal
   #attaching: AbortController | null = null
-  #shortPorts = 0
+  readonly #ports = new PortTrust()
   #current: { link: Link; attempt: number } | null = null
 
   constructor(parts: SessionParts, over: AbortSignal, on: ConnectionEvents) {
@@ -50,13 +48,12 @@ export class Connection {
     try {
       const attach = this.#parts.attach.bind(this.#parts, pod)
       const openPort = this.#parts.openPort.bind(this.#parts, pod)
-      const bulkByPort = this.#shortPorts < shortPortsMax
       const link = await openLink({
         clock,
         timers,
         attach,
         openPort,
-        bulkByPort,
+        ports: this.#ports,
         forwards: this.#parts.forwards,
         signal,
       })
@@ -64,7 +61,6 @@ export class Connection {
       const since = clock.monotonic()
       this.#current = { link, attempt }
       void link.closed.then(reason => {
-        if (link.portBroke) this.#shortPorts = clock.monotonic() - since < shortMs ? this.#shortPorts + 1 : 0
         if (this.#current?.link === link) this.#on.lost(attempt, clock.monotonic() - since, reason)
       })
       this.#on.attached(attempt)

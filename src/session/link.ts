@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Clock, Timers } from '../../syncer/base/clock.ts'
+import { errnoOf } from '../../syncer/base/errors.ts'
 import type { Lane } from '../../syncer/session/peer.ts'
 import { AgentClient } from '../../syncer/wire/client.ts'
 import { Priority } from '../../syncer/wire/frame-payload.ts'
@@ -8,13 +9,14 @@ import type { SyncRequest } from '../../syncer/wire/services.ts'
 import { openAgentPort } from '../forward/agent-port.ts'
 import { ForwardLane } from '../forward/forward-lane.ts'
 import { deadline } from './deadline.ts'
+import type { PortTrust } from './port-trust.ts'
 
 export interface LinkOptions {
   attach: (lane: Lane, signal: AbortSignal) => Promise<Duplex>
   /** A connection to a port of the pod, past exec. */
   openPort: (port: number, signal: AbortSignal) => Promise<Duplex>
-  /** Bulk content is tried by `openPort` before `attach`. */
-  bulkByPort: boolean
+  /** Whether bulk content is tried by `openPort` before `attach`; learns from what becomes of that. */
+  ports: PortTrust
   /** There are forwards, which have a connection of their own. */
   forwards: boolean
   /** Cuts it, also once it stands. */
@@ -24,6 +26,8 @@ export interface LinkOptions {
 }
 
 const portTimeoutMs = 3_000
+/** So long exec has to show that it stands, when the port-forward has ended. */
+const blameTimeoutMs = 2_000
 
 /** Attaches twice: one connection for decisions and everything a person waits for, one for bulk content. */
 export async function openLink(options: LinkOptions): Promise<Link> {
@@ -31,7 +35,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
   const mux = (carrier: Duplex) => new Mux({ carrier, side: 'laptop', clock, timers })
   const control = mux(await options.attach('control', options.signal))
   try {
-    const byPort = options.bulkByPort ? await tryPort(options, new AgentClient(control)) : null
+    const byPort = options.ports.isUsable ? await tryPort(options, new AgentClient(control)) : null
     const bulk = mux(byPort ?? (await options.attach('bulk', options.signal)))
     return new Link(control, { mux: bulk, isByPort: byPort !== null }, options)
   } catch (error) {
@@ -42,12 +46,14 @@ export async function openLink(options: LinkOptions): Promise<Link> {
 }
 
 /** Null where it cannot be had: no right to it, a proxy or a sandbox in between. */
-async function tryPort({ openPort, timers, signal }: LinkOptions, agent: AgentClient): Promise<Duplex | null> {
+async function tryPort(options: LinkOptions, agent: AgentClient): Promise<Duplex | null> {
+  const { openPort, timers, signal, ports } = options
   using late = deadline(timers, portTimeoutMs, signal)
   try {
     return await openAgentPort({ agent, openPort }, late.signal)
-  } catch {
+  } catch (error) {
     signal.throwIfAborted()
+    if (late.signal.aborted || isRefused(error)) ports.failed()
     return null
   }
 }
@@ -64,22 +70,29 @@ export class Link {
   readonly #ended = new AbortController()
   readonly #forwards: ForwardLane | null
   readonly #bulkByPort: boolean
+  readonly #timers: Timers
   #portBroke = false
+  #closing: Promise<void> | null = null
 
   constructor(
     control: Mux,
     bulk: { mux: Mux; isByPort: boolean },
-    { openPort, forwards, clock, timers }: Omit<LinkOptions, 'attach' | 'bulkByPort' | 'signal'>,
+    { openPort, forwards, clock, timers, ports }: Omit<LinkOptions, 'attach' | 'signal'>,
   ) {
     this.#control = control
     this.#bulk = bulk.mux
     this.#bulkByPort = bulk.isByPort
+    this.#timers = timers
     this.agent = new AgentClient(control)
     this.signal = this.#ended.signal
     const { agent, signal } = this
-    this.#forwards = forwards ? new ForwardLane({ agent, openPort, clock, timers, signal }) : null
-    this.closed = Promise.race([control.closed, bulk.mux.closed]).then(end => {
-      this.close()
+    const isDoubtful = !ports.isUsable
+    this.#forwards = forwards ? new ForwardLane({ agent, openPort, clock, timers, signal, isDoubtful }) : null
+    const sinceMs = clock.monotonic()
+    this.closed = Promise.race([control.closed, bulk.mux.closed]).then(async end => {
+      const stoodMs = clock.monotonic() - sinceMs
+      await this.#closeBoth()
+      if (this.#portBroke) ports.cut(stoodMs)
       return endText(end)
     })
   }
@@ -103,11 +116,38 @@ export class Link {
   }
 
   close(): void {
-    if (this.#bulkByPort && this.#bulk.ended && !this.#control.ended && !this.signal.aborted) this.#portBroke = true
-    this.#ended.abort()
-    void this.#control.close()
-    void this.#bulk.close()
+    void this.#closeBoth()
   }
+
+  #closeBoth(): Promise<void> {
+    this.#closing ??= this.#blame().then(isPort => {
+      this.#portBroke = isPort
+      void this.#control.close()
+      void this.#bulk.close()
+    })
+    this.#ended.abort()
+    return this.#closing
+  }
+
+  /** Whether the port-forward ended alone. A pod that goes takes both, one of them first. */
+  async #blame(): Promise<boolean> {
+    const code = this.#bulk.ended?.code
+    if (!this.#bulkByPort || code === undefined || code === 'goodbye' || code === 'closed') return false
+    if (this.#control.ended) return false
+    using late = deadline(this.#timers, blameTimeoutMs)
+    try {
+      await this.agent.call({ method: 'agent-state' }, late.signal)
+      return true
+    } catch {
+      return false
+    }
+  }
+}
+
+/** No right to it, or an API server that has no such thing. */
+function isRefused(error: unknown): boolean {
+  const code = errnoOf(error)
+  return code === 'forbidden' || code === 'rejected'
 }
 
 function endText(end: MuxEnd): string {

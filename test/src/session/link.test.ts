@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { openLink } from '../../../src/session/link.ts'
+import { PortTrust } from '../../../src/session/port-trust.ts'
 import { UserError } from '../../../syncer/base/errors.ts'
 import type { Lane } from '../../../syncer/session/peer.ts'
 import { FakeTime } from '../../syncer/wire/fake-time.ts'
@@ -8,20 +9,22 @@ import { FakePod } from './fake-pod.ts'
 let time: FakeTime
 let pod: FakePod
 let attached: Lane[]
+let ports: PortTrust
 beforeEach(() => {
   time = new FakeTime()
   pod = new FakePod(time)
   attached = []
+  ports = new PortTrust()
 })
 
-function open(options: { signal?: AbortSignal; bulkByPort?: boolean } = {}) {
-  const { signal = new AbortController().signal, bulkByPort = true } = options
+function open(options: { signal?: AbortSignal } = {}) {
+  const { signal = new AbortController().signal } = options
   const attach = (lane: Lane) => {
     attached.push(lane)
     return pod.attach(lane, signal)
   }
   const openPort = (port: number, signal: AbortSignal) => pod.openPort(port, signal)
-  return openLink({ attach, openPort, bulkByPort, forwards: false, signal, clock: time, timers: time })
+  return openLink({ attach, openPort, ports, forwards: false, signal, clock: time, timers: time })
 }
 
 describe('bulk content', () => {
@@ -54,12 +57,21 @@ describe('bulk content', () => {
     await time.advance(3_000)
     ;(await opening).close()
     expect(attached).toEqual(['control', 'bulk'])
+    // each further try would keep a reconnect waiting for as long
+    asked = false
+    attached = []
+    ;(await open()).close()
+    expect(attached).toEqual(['control', 'bulk'])
+    expect(asked).toBe(false)
   })
 
-  test('goes by exec when the caller wants that', async () => {
-    ;(await open({ bulkByPort: false })).close()
-    expect(attached).toEqual(['control', 'bulk'])
-    expect(pod.portCarriers.size).toBe(0)
+  test('is tried by port again where that could not be reached once', async () => {
+    pod.portRefusal = new UserError('unreachable', 'no')
+    ;(await open()).close()
+    pod.portRefusal = null
+    attached = []
+    ;(await open()).close()
+    expect(attached).toEqual(['control'])
   })
 })
 
@@ -75,6 +87,28 @@ describe('the end', () => {
   test('an exec that breaks takes the port along, which is not to blame', async () => {
     const link = await open()
     for (const carrier of pod.execCarriers()) carrier.destroy()
+    await link.closed
+    expect(link.portBroke).toBe(false)
+    await expect.poll(() => pod.openCarriers).toBe(0)
+  })
+
+  test('a pod that goes takes both, the port first, which is not to blame', async () => {
+    const link = await open()
+    pod.silent = true
+    for (const carrier of pod.portCarriers) carrier.destroy()
+    await expect.poll(() => link.signal.aborted).toBe(true)
+    pod.cut()
+    await link.closed
+    expect(link.portBroke).toBe(false)
+    await expect.poll(() => pod.openCarriers).toBe(0)
+  })
+
+  test('an exec that does not answer any more is not waited for', async () => {
+    const link = await open()
+    pod.silent = true
+    for (const carrier of pod.portCarriers) carrier.destroy()
+    await expect.poll(() => pod.calls).toContain('agent-state')
+    await time.advance(2_000)
     await link.closed
     expect(link.portBroke).toBe(false)
     await expect.poll(() => pod.openCarriers).toBe(0)

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { ReadStream, WriteStream } from 'node:tty'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type Link, openLink } from '../../../src/session/link.ts'
+import { PortTrust } from '../../../src/session/port-trust.ts'
 import { PlainText } from '../../../src/session/program-output.ts'
 import { ProgramTerminal } from '../../../src/session/program-terminal.ts'
 import { FakeTime } from '../../syncer/wire/fake-time.ts'
@@ -65,7 +66,7 @@ async function link(): Promise<Link> {
   const { signal } = new AbortController()
   const attach = (lane: 'control' | 'bulk') => pod.attach(lane, signal)
   const openPort = (port: number) => pod.openPort(port, signal)
-  return openLink({ attach, openPort, bulkByPort: false, forwards: false, signal, clock: time, timers: time })
+  return openLink({ attach, openPort, ports: new PortTrust(), forwards: false, signal, clock: time, timers: time })
 }
 
 const listeners = () => input.listenerCount('data') + output.listenerCount('resize') + output.listenerCount('drain')

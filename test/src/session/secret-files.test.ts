@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type Link, openLink } from '../../../src/session/link.ts'
+import { PortTrust } from '../../../src/session/port-trust.ts'
 import { SecretFiles } from '../../../src/session/secret-files.ts'
 import type { UiEvent } from '../../../src/ui/events.ts'
 import { FakeTime, settle } from '../../syncer/wire/fake-time.ts'
@@ -32,7 +33,7 @@ async function begin() {
     signal: stop.signal,
     clock: time,
     timers: time,
-    bulkByPort: false,
+    ports: new PortTrust(),
     forwards: false,
     openPort: () => Promise.reject(new Error('no ports here')),
   })
