@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { UserError } from '../base/errors.ts'
+import { absent } from '../core/content.ts'
 import { joinPath, type Path } from '../core/path.ts'
 import type { WatchEvents } from '../disk/watcher.ts'
 import { SyncEngine } from './engine.ts'
@@ -95,7 +96,7 @@ export class LaptopSession implements SyncSession {
       state,
       pending: this.engine.pending() + this.podPending,
       files: this.progress.files(),
-      conflicts: [...this.problems.conflicts],
+      conflicts: this.problems.openConflicts(copy => this.isThere(copy)),
       problems: this.problems.list,
       bytesSent: this.loop.bytesSent,
       bytesReceived: this.loop.bytesReceived,
@@ -136,6 +137,17 @@ export class LaptopSession implements SyncSession {
     this.loop.close()
     this.engine.close()
     this.folder.close()
+  }
+
+  /** What the tree does not hold (it is ignored, or not looked at yet) may be there. */
+  private isThere(path: Path): boolean {
+    const { tree, disk } = this.folder.replica
+    if ((tree.find(path)?.current ?? absent) !== absent) return true
+    try {
+      return disk.stat({ area: 'tree', path }) !== null
+    } catch {
+      return true
+    }
   }
 
   private makeEngine(): SyncEngine {

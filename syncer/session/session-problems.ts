@@ -8,7 +8,7 @@ const haltKey = 'halt'
 
 /** What a person should know of a folder: conflicts, what cannot be synced at either end, and a halt. */
 export class SessionProblems {
-  readonly conflicts: SyncConflict[] = []
+  private conflicts: SyncConflict[] = []
   halted = false
   private readonly problems = new Map<string, SyncProblem>()
   /** Limit of the pod that was told: it is said once, however often the pod says it after a reconnect. */
@@ -26,6 +26,12 @@ export class SessionProblems {
   conflict(conflict: SyncConflict): void {
     if (this.conflicts.length < conflictsKept) this.conflicts.push(conflict)
     this.onEvent({ type: 'conflict', conflict })
+  }
+
+  /** Those that nobody has settled yet: one whose copy is gone is over, for good. */
+  openConflicts(isThere: (copy: string) => boolean): SyncConflict[] {
+    this.conflicts = this.conflicts.filter(({ copy }) => isThere(copy))
+    return [...this.conflicts]
   }
 
   /** Takes a problem of either end; one without a code is over. */

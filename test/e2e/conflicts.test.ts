@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DevSession } from './support/dev-session.ts'
 import type { Hand, SaveStyle } from './support/hand.ts'
+import { eventually } from './support/until.ts'
 
 const trials = 40
 const styles: SaveStyle[] = ['append', 'atomic', 'in-place']
@@ -70,6 +71,11 @@ describe('both ends edit one file', () => {
     expect(await inPod.read(`/app/${copies[0]}`)).toBe('the pod’s text\n')
     const [status] = await session.laptop.devs(session.target)
     expect(status!.sync.conflicts).toContainEqual(expect.objectContaining({ path: 'offline.txt', copy: copies[0] }))
+    await session.onLaptop.remove(join(session.folder, copies[0]!))
+    await eventually(async () => {
+      const [later] = await session.laptop.devs(session.target)
+      expect(later!.sync.conflicts).not.toContainEqual(expect.objectContaining({ path: 'offline.txt' }))
+    })
   })
 
   it('an edit meets a delete: the edit survives, whichever end made it', async () => {
