@@ -32,7 +32,7 @@ export async function awaitCloneGone(
     return pods.length === 0 && sets.every(isDrained) ? true : undefined
   })
   if (isGone) return
-  throw new UserError('timeout', `${last} does not go, and ${titleOf(workload)} shares a volume or port with it`, {
+  throw new UserError('timeout', `${last} does not go, and ${titleOf(workload)} must not run beside it`, {
     hint: `its node may be down; when it is gone (\`kubectl delete pod ${last} --force\`), run \`podswap down\` again`,
   })
 }

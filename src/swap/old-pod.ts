@@ -40,7 +40,7 @@ export async function awaitOldGone(
   })
   if (isGone) return
   throw new UserError('timeout', `${titleOf(workload)} is at 0, but ${last.join(', ') || 'its pod'} does not go`, {
-    hint: 'its node may be down; `kubectl describe pod` tells. Two pods at once could corrupt the volume they share',
+    hint: 'its node may be down; `kubectl describe pod` tells. Two pods at once could corrupt what both write',
   })
 }
 

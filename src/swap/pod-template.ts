@@ -26,13 +26,14 @@ export function firstPodName(statefulSet: KubeObject): string {
 
 /**
  * Whether two pods of the workload must not run at once: a claim (even ReadWriteOnce lets in all pods of one node), a
- * port of the node, or a StatefulSet's identity.
+ * port of the node, a StatefulSet's identity, or because its owner says so (`strategy: Recreate`).
  */
 export function sharesWithOld(workload: KubeObject): boolean {
   const { spec } = podTemplate(workload)
   const containers = [...spec.containers, ...(spec.initContainers ?? [])]
   return (
     workload.kind === 'StatefulSet' ||
+    workload.spec.strategy?.type === 'Recreate' ||
     (spec.volumes ?? []).some(volume => volume.persistentVolumeClaim) ||
     spec.hostNetwork === true ||
     containers.some(({ ports }) => ports?.some(({ hostPort }) => hostPort))

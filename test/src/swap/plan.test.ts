@@ -409,6 +409,7 @@ describe('waiting for the old pod', () => {
     ['a port of the node', true, webDeployment({ container: { ports: [{ containerPort: 80, hostPort: 80 }] } })],
     ['a port', false, webDeployment({ container: { ports: [{ containerPort: 80 }] } })],
     ['the node’s network', true, webDeployment({ pod: { hostNetwork: true } })],
+    ['a rollout one after the other', true, webDeployment({ spec: { strategy: { type: 'Recreate' } } })],
     ['a StatefulSet’s identity', true, dbStatefulSet({ spec: { volumeClaimTemplates: [] } })],
   ])('%s: %s', (_name, expected, workload) => {
     expect(sharesWithOld(workload)).toBe(expected)

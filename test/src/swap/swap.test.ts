@@ -284,8 +284,11 @@ describe('the original’s last pods', () => {
 })
 
 describe('two writers', () => {
-  it('never have the same volume', async () => {
-    const before = await seeded(withClaim())
+  it.each([
+    ['have the same volume', () => withClaim()],
+    ['run where the owner lets no two run', () => fresh(webDeployment({ spec: { strategy: { type: 'Recreate' } } }))],
+  ])('never %s', async (_name, workload) => {
+    const before = await seeded(workload())
     cluster.controllers.holds = () => true
     const up = trial.up()
     await expect.poll(() => trial.types()).toContain('waiting-old-pod')
