@@ -31,33 +31,39 @@ export interface DownOptions {
 /** Puts workloads back; needs neither the manifest nor the laptop that swapped them. */
 export async function down(invocation: Invocation<DownOptions>): Promise<number> {
   const workplace = await openWorkplace(invocation, { manifest: 'optional' })
+  try {
+    return await putBack(workplace, invocation)
+  } finally {
+    workplace.reporter.close()
+  }
+}
+
+/** Of what the call means; its volumes too, where that is asked for. Throws why the first could not be put back. */
+export async function putBack(workplace: Workplace, invocation: Invocation<DownOptions>): Promise<number> {
   const { cluster, reporter, home } = workplace
   const signal = invocation.io.interrupted
   const scope = scopeOf(workplace, invocation)
   const find = async () => (await findSwapped(cluster, { signal })).filter(each => scope.has(each))
-  try {
-    // The cluster is asked first: where it does not answer, a session that runs is left alone.
-    const before = await find()
-    const holders = holdersHere(workplace).filter(record => scope.holds(record))
-    if (scope.one) refuseSeveral(before, holders, cluster)
-    for (const record of holders) await stopHolder(home, record, signal)
-    const swapped = holders.length > 0 ? await find() : before
-    const by = {
-      owner: `${invocation.io.user}@${invocation.io.host}`,
-      session: undoSession(randomBytes(4).toString('hex')),
-    }
-    const { volumes = false } = invocation.options
-    const failures = await revertAll(workplace, swapped, { by, signal, volumes })
-    const { owner } = by
-    const { has, one } = scope
-    const deleted = volumes ? await deleteClaims(workplace, { owner, has, one, signal }) : 0
-    if (swapped.length + deleted === 0) reporter.report({ type: 'done', message: `nothing to do: ${scope.nothing}` })
-    const [first] = failures
-    if (first) throw first
-    return 0
-  } finally {
-    reporter.close()
+  // The cluster is asked first: where it does not answer, a session that runs is left alone.
+  const before = await find()
+  const holders = holdersHere(workplace).filter(record => scope.holds(record))
+  if (scope.one) refuseSeveral(before, holders, cluster)
+  for (const record of holders) await stopHolder(home, record, signal)
+  const swapped = holders.length > 0 ? await find() : before
+  const by = {
+    owner: `${invocation.io.user}@${invocation.io.host}`,
+    session: undoSession(randomBytes(4).toString('hex')),
   }
+  const { volumes = false } = invocation.options
+  const failures = await revertAll(workplace, swapped, { by, signal, volumes })
+  const { owner } = by
+  const { has, one } = scope
+  const failed = failures.map(failure => failure.swapped)
+  const deleted = volumes ? await deleteClaims(workplace, { owner, has, one, failed, signal }) : 0
+  if (swapped.length + deleted === 0) reporter.report({ type: 'done', message: `nothing to do: ${scope.nothing}` })
+  const [first] = failures
+  if (first) throw first.error
+  return 0
 }
 
 function refuseSeveral(swapped: Swapped[], holders: HolderRecord[], cluster: Cluster): void {
@@ -69,20 +75,25 @@ function refuseSeveral(swapped: Swapped[], holders: HolderRecord[], cluster: Clu
 }
 
 /** One that cannot be put back does not keep the others from it. Returns what went wrong, told already where there are several. */
-async function revertAll(workplace: Workplace, all: Swapped[], how: Undoing): Promise<unknown[]> {
+async function revertAll(workplace: Workplace, all: Swapped[], how: Undoing): Promise<Failure[]> {
   const { signal } = how
-  const failures: unknown[] = []
+  const failures: Failure[] = []
   for (const each of all) {
     try {
       await revert(workplace, each, how)
     } catch (error) {
       if (signal.aborted || !(error instanceof UserError)) throw error
-      failures.push(error)
+      failures.push({ swapped: each, error })
       const message = `${swappedTitle(each)} could not be put back: ${error.message}`
       if (all.length > 1) workplace.reporter.report({ type: 'warning', message, hint: error.hint })
     }
   }
   return failures
+}
+
+interface Failure {
+  swapped: Swapped
+  error: UserError
 }
 
 interface Undoing {

@@ -209,7 +209,7 @@ export async function removeMade(
   if (service && !isTakenUp(service)) {
     const { uid = '' } = service.metadata
     await allowed(() => insist(signal, () => cluster.delete('Service', name, { uid }, { signal })))
-  } else if (service) await letGo(cluster, service, signal)
+  } else if (service) await letGo(cluster, service, workload, signal)
   await insist(signal, () => cluster.delete('Deployment', name, { uid }, { signal }))
   on({ type: 'removed', object: titleOf(workload) })
 }
@@ -218,16 +218,17 @@ export async function removeMade(
 export async function letGoOfService(cluster: Cluster, workload: KubeObject, signal: AbortSignal): Promise<void> {
   if (workload.metadata.labels?.[marks.created] !== 'true') return
   const service = await serviceOf(cluster, workload, signal)
-  if (service) await letGo(cluster, service, signal)
+  if (service) await letGo(cluster, service, workload, signal)
 }
 
-async function letGo(cluster: Cluster, service: KubeObject, signal: AbortSignal): Promise<void> {
+async function letGo(cluster: Cluster, service: KubeObject, owner: KubeObject, signal: AbortSignal): Promise<void> {
   await allowed(() =>
-    patchAfresh(cluster, service, signal, ({ metadata }) =>
-      metadata.labels?.[marks.created] === undefined
-        ? undefined
-        : { metadata: { labels: { [marks.created]: null }, ownerReferences: [] } },
-    ),
+    patchAfresh(cluster, service, signal, ({ metadata }) => {
+      if (metadata.labels?.[marks.created] === undefined) return undefined
+      // a merge patch replaces the list: other owners are written anew
+      const ownerReferences = (metadata.ownerReferences ?? []).filter(({ uid }) => uid !== owner.metadata.uid)
+      return { metadata: { labels: { [marks.created]: null }, ownerReferences } }
+    }),
   )
 }
 

@@ -26,6 +26,8 @@ export const marks = {
   /** On a claim of ours: annotations, `deployment/web` and `user@host`. */
   workload: 'podswap.dev/workload',
   owner: 'podswap.dev/owner',
+  /** On a claim of ours: annotation, the dev's `selector` as JSON; absent where it has none. */
+  selector: 'podswap.dev/selector',
   /** Changed to have a controller look again at once. */
   nudge: 'podswap.dev/nudge',
 } as const

@@ -80,6 +80,7 @@ function createDraft(name: string, { workload, dev, options }: Asked, wanted: Pe
         [marks.dev]: dev.name,
         [marks.workload]: titleOf(workload),
         [marks.owner]: options.owner,
+        ...(dev.selector && { [marks.selector]: JSON.stringify(dev.selector) }),
       },
     },
     spec: {
@@ -152,6 +153,8 @@ export interface KeptClaim {
   uid: string
   session: string
   dev: string
+  /** The dev's. */
+  selector?: Record<string, string>
   /** `deployment/web` */
   workload: string
   /** `user@host` */
@@ -172,7 +175,17 @@ export async function listClaims(cluster: Cluster, signal: AbortSignal): Promise
       workload: metadata.annotations?.[marks.workload] ?? '',
       owner: metadata.annotations?.[marks.owner] ?? '',
       size: spec.resources?.requests?.storage ?? '',
+      ...readSelector(metadata.annotations?.[marks.selector]),
     }))
+}
+
+function readSelector(text: string | undefined): Pick<KeptClaim, 'selector'> {
+  try {
+    return text === undefined ? {} : { selector: JSON.parse(text) as Record<string, string> }
+  } catch {
+    // somebody wrote to it: then it is nobody's that we know
+    return { selector: { [text ?? '']: '' } }
+  }
 }
 
 /** It goes, with all that it holds, as soon as no pod has it any more. */

@@ -65,7 +65,7 @@ describe('a dev with a service', () => {
     await inWorker.remove('/app/shared.txt')
     await same('shared.txt', null)
     // no conflict copy of it, and nothing that comes back after both were flushed
-    for (const name of ['web', 'worker', 'web']) await session.laptop.ok(['flush', ...session.target, name])
+    await session.flush()
     const trees = await Promise.all([session.onLaptop.tree(session.folder), inWeb.tree('/app'), inWorker.tree('/app')])
     expect(trees[1]).toEqual(trees[0])
     expect(trees[2]).toEqual(trees[0])
@@ -73,6 +73,14 @@ describe('a dev with a service', () => {
     expect(existsSync(join(session.folder, 'shared.txt'))).toBe(false)
     const devs = await session.laptop.devs(session.target)
     expect(devs.flatMap(({ sync }) => sync.conflicts)).toEqual([])
+  })
+
+  it('is flushed as one: what is in one pod is in the other when that returns', async () => {
+    await inWeb.write('/app/from-web.txt', 'w'.repeat(300_000))
+    await inWorker.write('/app/from-worker.txt', 'k'.repeat(300_000))
+    await session.flush()
+    expect(await inWorker.read('/app/from-web.txt')).toBe('w'.repeat(300_000))
+    expect(await inWeb.read('/app/from-worker.txt')).toBe('k'.repeat(300_000))
   })
 
   it('goes down as one', async () => {

@@ -159,6 +159,24 @@ describe('what somebody does meanwhile', () => {
     expect(service()!.metadata.ownerReferences ?? []).toEqual([])
   })
 
+  it('a Service that somebody else owns too keeps that owner', async () => {
+    await up()
+    const other = { apiVersion: 'v1', kind: 'ConfigMap', name: 'release', uid: 'uid-release' }
+    const made = service()!
+    const theirs = { manager: 'helm', operation: 'Update', fieldsV1: { 'f:spec': { 'f:ports': {} } } }
+    cluster.store('Service', {
+      ...made,
+      metadata: {
+        ...made.metadata,
+        ownerReferences: [...made.metadata.ownerReferences!, other],
+        managedFields: [...(made.metadata.managedFields ?? []), theirs],
+      },
+    })
+    expect(await trial.down()).toMatchObject({ state: 'removed' })
+    expect(service()!.metadata.labels).not.toHaveProperty([marks.created])
+    expect(service()!.metadata.ownerReferences).toEqual([other])
+  })
+
   it('scaling it does not', async () => {
     await up()
     await cluster.patch('Deployment', 'web', { spec: { replicas: 1 } })

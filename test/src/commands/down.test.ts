@@ -1,0 +1,156 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Cluster, KubeObject } from '../../../src/cluster/cluster.ts'
+import { type DownOptions, putBack } from '../../../src/commands/down.ts'
+import { holdersMeant } from '../../../src/commands/flush.ts'
+import type { Invocation, Io } from '../../../src/commands/io.ts'
+import type { Workplace } from '../../../src/commands/workplace.ts'
+import { claimHolder, type HolderRecord } from '../../../src/home/holder-record.ts'
+import { openHome } from '../../../src/home/home.ts'
+import { processStart } from '../../../src/home/process-identity.ts'
+import type { Dev, Manifest } from '../../../src/manifest/manifest.ts'
+import { sessionId, swapSessionId } from '../../../src/session/find-holder.ts'
+import type { UiEvent } from '../../../src/ui/events.ts'
+import { UserError } from '../../../syncer/base/errors.ts'
+import { MemoryCluster } from '../cluster/memory-cluster.ts'
+import { dev, webDeployment } from '../swap/shapes.ts'
+import { ready, Trial } from '../swap/trial.ts'
+
+const at = { file: '/code/dev.yml', line: 4, column: 7 }
+let path: string
+let cluster: MemoryCluster
+let said: string[]
+
+beforeEach(() => {
+  path = mkdtempSync(join(tmpdir(), 'podswap-down-'))
+  cluster = new MemoryCluster()
+  said = []
+})
+afterEach(() => {
+  cluster.close()
+  rmSync(path, { recursive: true })
+})
+
+function workplace(laptop: string, devs: Dev[] | null = null, of: Cluster = cluster): Workplace {
+  const manifest: Manifest | null = devs && { file: '/code/dev.yml', devs, warnings: [] }
+  const report = (event: UiEvent) => void ('message' in event && said.push(String(event.message)))
+  return {
+    manifest,
+    cluster: of,
+    home: openHome(join(path, laptop)),
+    reporter: { report, clear() {}, close() {} },
+  }
+}
+
+function call(options: DownOptions, names: string[] = []): Invocation<DownOptions> {
+  const io = { user: 'ann', host: 'laptop', interrupted: new AbortController().signal } as Io
+  return { io, globals: { color: false }, names, rest: null, options }
+}
+
+/** A dev of this laptop, with a volume, up. */
+async function up(laptop: string, name: string, fields: Partial<Dev> = {}): Promise<void> {
+  const { uid, resourceVersion, ...metadata } = webDeployment().metadata
+  const workload: KubeObject = webDeployment()
+  workload.metadata = { ...metadata, name, labels: { app: name } }
+  workload.spec.selector = { matchLabels: { app: name } }
+  workload.spec.template.metadata.labels = { app: name }
+  if (!cluster.peek('Deployment', name)) cluster.applyServerSide(workload)
+  await ready(cluster, 'Deployment', name)
+  const wanted = dev({
+    name,
+    volumes: [{ path: '/cache', at }],
+    persistentVolume: { size: '1Gi', accessMode: 'ReadWriteOnce', at },
+    ...fields,
+  })
+  const { server, namespace } = cluster
+  const id = sessionId({ server, namespace, dev: wanted.name, selector: wanted.selector })
+  const session = swapSessionId(openHome(join(path, laptop)), id)
+  await new Trial(cluster).up({ dev: wanted, options: { sessionId: session } })
+  await ready(cluster, 'Deployment', `${name}-podswap`)
+}
+
+const claims = () => cluster.all('PersistentVolumeClaim').map(({ metadata }) => metadata.name)
+
+describe('down --volumes', () => {
+  test('deletes what this laptop made, a dev with a selector too, and needs no manifest for it', async () => {
+    await up('mine', 'web')
+    await up('mine', 'api', { name: 'backend', selector: { app: 'api' } })
+    expect(claims()).toHaveLength(2)
+    expect(await putBack(workplace('mine'), call({ all: true, volumes: true }))).toBe(0)
+    expect(claims()).toEqual([])
+  })
+
+  test('leaves what another machine with the same user and host name made', async () => {
+    await up('another', 'web')
+    const [theirs] = claims()
+    expect(await putBack(workplace('mine'), call({ all: true, volumes: true }))).toBe(0)
+    expect(claims()).toEqual([theirs])
+    const home = join(path, 'mine')
+    const why = `it is ann@laptop’s too, but not of the state folder ${home}`
+    expect(said).toContain(`the volume ${theirs} of deployment/web stays: ${why}`)
+    expect(await putBack(workplace('another'), call({ all: true, volumes: true }))).toBe(0)
+    expect(claims()).toEqual([])
+  })
+
+  test('leaves the volume of what could not be put back, and deletes the others', async () => {
+    await up('mine', 'api')
+    await up('mine', 'web')
+    const kept = claims().find(name => name?.startsWith('web-'))
+    const broken = new Proxy(cluster as Cluster, {
+      get(target, property) {
+        const value = Reflect.get(target, property)
+        if (property !== 'patch') return typeof value === 'function' ? value.bind(target) : value
+        return async (...[kind, name, ...rest]: Parameters<Cluster['patch']>) => {
+          if (name === 'web') throw new UserError('forbidden', 'you may not')
+          return target.patch(kind, name, ...rest)
+        }
+      },
+    })
+    const failing = putBack(workplace('mine', null, broken), call({ all: true, volumes: true }))
+    await expect(failing).rejects.toMatchObject({ code: 'forbidden' })
+    expect(claims()).toEqual([kept])
+    expect(said).toContain(`the volume ${kept} of deployment/web stays: deployment/web could not be put back`)
+  })
+})
+
+describe('which sessions a flush means', () => {
+  const web = dev({ services: [dev({ name: 'worker' })] })
+
+  function hold(name: string, more: Partial<HolderRecord> = {}): void {
+    const { server, context, namespace } = cluster
+    const id = sessionId({ server, namespace, dev: name, selector: undefined })
+    const about = { id, server, context, namespace, dev: name, workload: `deployment/${name}` }
+    const process_ = { pid: process.pid, processStart: processStart(process.pid) ?? null, startedAtMs: 0 }
+    const place = { user: 'ann', host: 'laptop', token: 'token', socket: join(path, `${name}.sock`), log: null }
+    const record: HolderRecord = { version: 1, ...about, ...process_, ...place, manifest: '/code/dev.yml', ...more }
+    expect(claimHolder(openHome(join(path, 'mine')), record)).toEqual({ claimed: true })
+  }
+  const meant = (devs: Dev[] | null, name?: string) =>
+    holdersMeant(workplace('mine', devs), name)
+      .map(record => record.dev)
+      .sort()
+
+  test('all of the manifest that are held here, services too', () => {
+    for (const name of ['web', 'worker', 'other']) hold(name)
+    expect(meant([web])).toEqual(['web', 'worker'])
+    expect(meant([web, dev({ name: 'other' }), dev({ name: 'down' })])).toEqual(['other', 'web', 'worker'])
+    expect(meant([web, dev({ name: 'other' })], 'web')).toEqual(['web', 'worker'])
+    expect(meant([web], 'worker')).toEqual(['worker'])
+  })
+
+  test('without a manifest all that one manifest brought up', () => {
+    for (const name of ['web', 'worker']) hold(name)
+    expect(meant(null)).toEqual(['web', 'worker'])
+    expect(meant(null, 'worker')).toEqual(['worker'])
+    hold('other', { manifest: '/other/dev.yml' })
+    expect(() => meant(null)).toThrow(expect.objectContaining({ code: 'usage' }))
+  })
+
+  test('nothing where the one that is named is not held here', () => {
+    hold('worker')
+    expect(() => meant([web], 'web')).toThrow(expect.objectContaining({ code: 'not-found' }))
+    expect(() => meant([dev({ name: 'api' })])).toThrow(expect.objectContaining({ code: 'not-found' }))
+  })
+})
