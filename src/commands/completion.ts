@@ -47,18 +47,30 @@ function wordOf(command: Command, program: Command): Word {
 
 const SHELLS = 'bash zsh fish'
 
+function takesPaths(command: string): boolean {
+  return command === 'restore'
+}
+
+function isPath(flag: string): boolean {
+  return flag === '--file' || flag === '--to'
+}
+
 function bashScript(words: Word[]): string {
   const cases = words.map(({ name, options }) => {
     const more = name === 'completion' ? `${SHELLS} ` : ''
-    return `    ${name}) words="${more}${options.map(option => option.flag).join(' ')} --help" ;;`
+    // Where paths are wanted, files; what begins with a dash is an option.
+    const files = takesPaths(name)
+      ? `[[ "$current" == -* ]] || { COMPREPLY=($(compgen -f -- "$current")); return; }; `
+      : ''
+    return `    ${name}) ${files}words="${more}${options.map(option => option.flag).join(' ')} --help" ;;`
   })
   return `# bash completion for podswap
 _podswap() {
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" command="" word words
   COMPREPLY=()
   case "$previous" in
-    -f|--file) COMPREPLY=($(compgen -f -- "$current")); return ;;
-    -n|--namespace|--context|--timeout) return ;;
+    -f|--file|--to) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    -n|--namespace|--context|--timeout|--at|--since) return ;;
   esac
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$word" in
@@ -80,7 +92,8 @@ function zshScript(words: Word[]): string {
   const commands = words.map(({ name, description }) => `    ${quote(`${name}:${description}`)}`)
   const cases = words.map(({ name, options }) => {
     const lines = options.map(option => quote(`${option.flag}[${bracketSafe(option.description)}]${zshValue(option)}`))
-    const more = name === 'completion' ? [quote(`1:shell:(${SHELLS})`)] : []
+    const paths = takesPaths(name) ? [quote('*:path:_files')] : []
+    const more = name === 'completion' ? [quote(`1:shell:(${SHELLS})`)] : paths
     return `    ${name}) _arguments ${[...more, ...lines].join(' ')} ;;`
   })
   return `#compdef podswap
@@ -105,7 +118,7 @@ compdef _podswap podswap
 
 function zshValue(option: Word['options'][number]): string {
   if (!option.takesValue) return ''
-  return option.flag === '--file' ? ':file:_files' : ':value:'
+  return isPath(option.flag) ? ':file:_files' : ':value:'
 }
 
 function fishScript(words: Word[]): string {
@@ -113,12 +126,13 @@ function fishScript(words: Word[]): string {
   for (const { name, description, options } of words) {
     lines.push(`complete -c podswap -n __fish_use_subcommand -a ${name} -d ${quote(description)}`)
     for (const option of options) {
-      const value = option.takesValue ? (option.flag === '--file' ? ' -r -F' : ' -x') : ''
+      const value = option.takesValue ? (isPath(option.flag) ? ' -r -F' : ' -x') : ''
       const condition = quote(`__fish_seen_subcommand_from ${name}`)
       lines.push(
         `complete -c podswap -n ${condition} -l ${option.flag.slice(2)}${value} -d ${quote(option.description)}`,
       )
     }
+    if (takesPaths(name)) lines.push(`complete -c podswap -n ${quote(`__fish_seen_subcommand_from ${name}`)} -F`)
     if (name === 'completion') {
       lines.push(`complete -c podswap -n '__fish_seen_subcommand_from completion' -a '${SHELLS}'`)
     }

@@ -117,6 +117,14 @@ export function buildProgram(io: Io, rest: string[] | null, call: Call): Command
     .option('--timeout <seconds>', 'give up after this time', parseSeconds, 60)
     .action(calls(async () => (await import('./flush.ts')).flush))
 
+  add('restore', 'list what sync replaced or deleted on this laptop, and put it back', RESTORE_EXAMPLES)
+    .argument('[path...]', 'files or folders; without one, and without a time, the trash is listed')
+    .option('--at <when>', 'as it was then: 10m, 2h, 18:30, 2026-11-21T18:30; default: the newest version')
+    .option('--since <when>', 'everything that gave way since then, as it was before')
+    .option('--to <path>', 'to another place than its own: a file, or a folder for several')
+    .option('-l, --list', 'only list')
+    .action(calls(async () => (await import('./restore.ts')).restore))
+
   add('completion', 'print a completion script', COMPLETION_EXAMPLES)
     .argument('<shell>', 'bash, zsh or fish')
     .action(
@@ -217,6 +225,14 @@ const ATTACH_EXAMPLES = `
 const FLUSH_EXAMPLES = `
   podswap flush && podswap exec -- npm test
   podswap flush --timeout 10`
+
+const RESTORE_EXAMPLES = `
+  podswap restore                        what is in the trash: when, how large, why
+  podswap restore app/models/user.rb     its newest version, back in its place
+  podswap restore app --at 18:30         all of a folder, as it was then
+  podswap restore --since 10m            undo what came from the pod in the last ten minutes
+  podswap restore notes.txt --to /tmp    beside, not in its place
+  podswap restore --list --json          for programs`
 
 const COMPLETION_EXAMPLES = `
   podswap completion bash > ~/.local/share/bash-completion/completions/podswap

@@ -347,7 +347,7 @@ export class Applier {
   private grab(entry: Entry, path: Path, expected: Token): Outcome {
     const before = entry.key
     if (before === null) return changed
-    const kept = this.trash.nameFor(path, expected)
+    const kept = this.trash.nameFor(path, expected, absent)
     this.disk.rename(inTree(path), inOwn(kept))
     const got = this.disk.stat(inOwn(kept))
     if (got !== null && sameButLinks(got, before)) {

@@ -3,9 +3,12 @@ import type { Clock } from '../base/clock.ts'
 import { errnoOf } from '../base/errors.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
 import { absent, fileToken, kindOf, linkToken, type Token } from '../core/content.ts'
-import { decodePath, encodePath, nameOf, type Path } from '../core/path.ts'
-import { type Disk, inOwn, type Stat } from '../disk/disk.ts'
+import type { Path } from '../core/path.ts'
+import { type Disk, inOwn, inTree, type Stat } from '../disk/disk.ts'
 import type { Litter } from './litter.ts'
+import { beyondBounds, type TrashBounds } from './trash-bounds.ts'
+import { formatTrashName, parseTrashName, type TrashName, type TrashReason } from './trash-name.ts'
+import { TrashPlaces } from './trash-places.ts'
 
 /** When a trashed file is looked at again for writes through an old descriptor, in ms after it was trashed. */
 const lateLooksMs = [1_000, 5_000, 15_000, 60_000]
@@ -17,14 +20,15 @@ const pruneIntervalMs = 600_000
 /** Replaced files of one path that are told of a change: the oldest, which is what a program found at its start. */
 const toldMax = 100
 const rescueRetryMs = 1_000
+/** What is here only because a program watches it; above these the oldest go. */
+const awaitedMax = 1_000
+const awaitedBytesMax = 256 * 1024 * 1024
 
-export interface TrashLimits {
-  /** How long entries stay; the late looks are done in any case. */
-  keepMs: number
-  /** Above this the oldest go first, but never the newest of a name. */
-  bytesMax: number
+export interface TrashLimits extends TrashBounds {
   /** Whether a program waits for changes of the file with this inode: it stays in the trash as long as that is so. */
   isWatched?: (inode: bigint) => boolean
+  /** What is said of content that gave way to other; `overwritten` when absent. */
+  replaces?: TrashReason
 }
 
 interface Kept {
@@ -59,10 +63,12 @@ export class Trash {
   /** Entries that hold what is nowhere else. */
   private readonly unsaved = new Set<string>()
   private readonly queue = new TimerQueue<Kept>()
+  private readonly places: TrashPlaces
   /** Those that are looked at again, oldest first. */
   private readonly byPath = new Map<Path, Set<Kept>>()
-  /** Names of those that are here only because a program watches them. */
-  private readonly awaited = new Set<string>()
+  /** Names of those that are here only because a program watches them, and their bytes; oldest first. */
+  private readonly awaited = new Map<string, number>()
+  private awaitedBytes = 0
 
   /** @param owner whose entries these are; others are left alone */
   constructor(disk: Disk, clock: Clock, litter: Litter, owner: string, newId: () => string, limits: TrashLimits) {
@@ -71,27 +77,38 @@ export class Trash {
     this.litter = litter
     this.owner = owner
     this.newId = newId
+    this.places = new TrashPlaces(disk, owner)
     this.limits = { ...limits, keepMs: Math.max(limits.keepMs, lateLooksMs.at(-1)!) }
   }
 
   /**
    * A fresh private name for what stands at `path` with the expected content.
-   * @param ours what is to take its place, where that has this name until then
+   * @param ours what is to take its place, where that has this name until then; {@link absent} for a deletion
    */
   nameFor(path: Path, expected: Token, ours?: Token): string {
-    const base = encodePath(nameOf(path)).toString('base64url').slice(0, 90)
-    const tags = ours === undefined ? tokenTag(expected) : `${tokenTag(expected)}.${shortTag(ours)}`
-    return `trash-${this.owner}-${Math.floor(this.clock.now()).toString(36)}-${this.newId()}-${tags}-${base}`
+    const name: Omit<TrashName, 'base'> = {
+      owner: this.owner,
+      atMs: this.clock.now(),
+      id: this.newId(),
+      tag: tokenTag(expected),
+      ours: ours === undefined || ours === absent ? undefined : shortTag(ours),
+      reason: ours === absent ? 'deleted' : (this.limits.replaces ?? 'overwritten'),
+      place: this.places.remember(path),
+    }
+    return formatTrashName(name, path)
   }
 
   /** The private file is trash now; late writes to it are looked for. */
   keep(name: string, path: Path, token: Token): void {
     if (this.queue.size >= lateLooksMax) return
     const atMs = this.clock.monotonic()
-    const kept: Kept = { name, path, token, stat: this.stat(name), atMs, looks: 0 }
-    this.queue.add(atMs + lateLooksMs[0]!, kept)
-    const others = this.byPath.get(path)
-    if (others === undefined) this.byPath.set(path, new Set([kept]))
+    this.lookAgain({ name, path, token, stat: this.stat(name), atMs, looks: 0 }, atMs + lateLooksMs[0]!)
+  }
+
+  private lookAgain(kept: Kept, dueMs: number): void {
+    this.queue.add(dueMs, kept)
+    const others = this.byPath.get(kept.path)
+    if (others === undefined) this.byPath.set(kept.path, new Set([kept]))
     else others.add(kept)
   }
 
@@ -149,18 +166,35 @@ export class Trash {
     kept.looks += 1
     const next = lateLooksMs[kept.looks]
     if (next !== undefined) this.queue.add(kept.atMs + next, kept)
-    else if (stat.kind === 'file' && this.limits.isWatched?.(stat.ino)) {
-      this.awaited.add(kept.name)
-      this.queue.add(nowMs + lateLooksMs.at(-1)!, kept)
-    } else {
+    else if (this.isAwaited(kept.name, stat)) this.queue.add(nowMs + lateLooksMs.at(-1)!, kept)
+    else {
       this.letGo(kept)
       if (this.limits.keepMs <= lateLooksMs.at(-1)!) this.litter.remove(kept.name)
     }
     return undefined
   }
 
+  /** Whether it stays because a program watches it; to make room for it the oldest of those go. */
+  private isAwaited(name: string, { kind, ino, size }: Stat): boolean {
+    if (kind !== 'file' || size > awaitedBytesMax || !this.limits.isWatched?.(ino)) return false
+    this.forgetAwaited(name)
+    for (const oldest of this.awaited.keys()) {
+      if (this.awaited.size < awaitedMax && this.awaitedBytes + size <= awaitedBytesMax) break
+      this.forgetAwaited(oldest)
+      this.litter.remove(oldest)
+    }
+    this.awaited.set(name, size)
+    this.awaitedBytes += size
+    return true
+  }
+
+  private forgetAwaited(name: string): void {
+    this.awaitedBytes -= this.awaited.get(name) ?? 0
+    this.awaited.delete(name)
+  }
+
   private letGo(kept: Kept): void {
-    this.awaited.delete(kept.name)
+    this.forgetAwaited(kept.name)
     const others = this.byPath.get(kept.path)
     others?.delete(kept)
     if (others?.size === 0) this.byPath.delete(kept.path)
@@ -171,9 +205,7 @@ export class Trash {
    * @param isLinked whether the inode is (also) at a path of the tree
    */
   recover(isLinked: (stat: Stat) => boolean): void {
-    for (const name of this.disk.listOwn()) {
-      const parsed = this.parse(name)
-      if (parsed === undefined) continue
+    for (const { name, parsed, path } of this.entries()) {
       const stat = this.stat(name)
       if (stat === null) continue
       if (isLinked(stat)) {
@@ -185,24 +217,43 @@ export class Trash {
       if (!isNamed) {
         // What never took its place, or lost it again, is the other end's: it sends that anew.
         if (token !== undefined && shortTag(token) === parsed.ours) this.litter.remove(name)
-        else this.orphan(name, parsed.base)
-      } else if (this.clock.now() - parsed.atMs < lateLooksMs.at(-1)!) this.keep(name, parsed.base, parsed.tag)
+        else this.orphan(name, path)
+      } else if (this.clock.now() - parsed.atMs < lateLooksMs.at(-1)!) this.keep(name, path, parsed.tag)
+      else this.keepAwaited(name, path, parsed.tag, stat)
     }
+  }
+
+  /** What a program waited for before this process began. */
+  private keepAwaited(name: string, path: Path, token: Token, stat: Stat): void {
+    if (this.queue.size >= lateLooksMax || !this.isAwaited(name, stat)) return
+    const nowMs = this.clock.monotonic()
+    this.lookAgain({ name, path, token, stat, atMs: nowMs, looks: lateLooksMs.length }, nowMs + lateLooksMs.at(-1)!)
   }
 
   /** Removes what is older than it is kept, and the oldest of what is too much. */
   prune(): void {
     this.pruneDueMs = this.clock.monotonic() + pruneIntervalMs
-    const entries = this.entries().sort((a, b) => b.atMs - a.atMs)
-    const seen = new Set<string>()
-    let bytes = 0
-    for (const entry of entries) {
-      bytes += entry.bytes
-      const isOld = this.clock.now() - entry.atMs > this.limits.keepMs
-      const isTooMuch = bytes > this.limits.bytesMax && seen.has(entry.base)
-      const isNeeded = this.unsaved.has(entry.name) || this.awaited.has(entry.name)
-      if ((isOld || isTooMuch) && !isNeeded) this.litter.remove(entry.name)
-      seen.add(entry.base)
+    const names = this.disk.listOwn()
+    const entries = this.entries(names).map(({ name, parsed, path }) => ({
+      name,
+      place: parsed.place,
+      path,
+      atMs: parsed.atMs,
+      bytes: this.stat(name)?.size ?? 0,
+      isNeeded: this.unsaved.has(name) || this.awaited.has(name),
+    }))
+    const gone = new Set(beyondBounds(entries, this.limits, this.clock.now(), path => this.stands(path)))
+    for (const { name } of gone) this.litter.remove(name)
+    const places = new Set(entries.filter(entry => !gone.has(entry)).map(entry => entry.place))
+    for (const name of this.places.unused(places, names)) this.litter.remove(name)
+  }
+
+  private stands(path: Path): boolean {
+    try {
+      return this.disk.stat(inTree(path)) !== null
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      return false
     }
   }
 
@@ -215,11 +266,13 @@ export class Trash {
     }
   }
 
-  private entries(): { name: string; atMs: number; base: string; bytes: number }[] {
-    const entries: { name: string; atMs: number; base: string; bytes: number }[] = []
-    for (const name of this.disk.listOwn()) {
-      const parsed = this.parse(name)
-      if (parsed !== undefined) entries.push({ name, ...parsed, bytes: this.stat(name)?.size ?? 0 })
+  /** This owner's, and where each was: its bare name where that is not known. */
+  private entries(names = this.disk.listOwn()): { name: string; parsed: TrashName; path: Path }[] {
+    const entries: { name: string; parsed: TrashName; path: Path }[] = []
+    for (const name of names) {
+      const parsed = parseTrashName(name)
+      if (parsed?.owner !== this.owner) continue
+      entries.push({ name, parsed, path: this.places.pathOf(parsed) ?? parsed.base })
     }
     return entries
   }
@@ -245,18 +298,6 @@ export class Trash {
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       return undefined
-    }
-  }
-
-  private parse(name: string): { atMs: number; tag: string; ours: string | undefined; base: string } | undefined {
-    const match = /^trash-([0-9a-z]+)-([0-9a-z]+)-[0-9a-z]+-([fxl][0-9a-f]{64})(?:\.([0-9a-f]{32}))?-(.*)$/.exec(name)
-    if (match === null || match[1] !== this.owner) return undefined
-    const decoded = decodePath(Buffer.from(match[5]!, 'base64url')).replace(/[/\0]/g, '')
-    return {
-      atMs: Number.parseInt(match[2]!, 36),
-      tag: match[3]!,
-      ours: match[4],
-      base: decoded === '' ? 'file' : decoded,
     }
   }
 

@@ -7,12 +7,17 @@ import { createNodeDisk, type NodeDisk } from '../disk/node-disk.ts'
 import { createNodeWatcher } from '../disk/node-watcher.ts'
 import type { WatchEvents, Watcher } from '../disk/watcher.ts'
 import { Replica } from '../endpoint/replica.ts'
+import type { TrashLimits } from '../endpoint/trash.ts'
 import { AncestorLog, bootId } from './ancestor-log.ts'
 import { IgnoreReader } from './ignore-reader.ts'
 import { loadIndex, saveIndex } from './index-cache.ts'
 import { newIdMaker } from './new-id.ts'
 
-const trash = { keepMs: 7 * 24 * 3_600_000, bytesMax: 1024 ** 3 }
+const trash: TrashLimits = {
+  keepMs: 7 * 24 * 3_600_000,
+  bytesMax: 1024 ** 3,
+  spared: { bytesMax: 4 * 1024 ** 3, entriesMax: 50_000 },
+}
 
 export interface LaptopFolderOptions {
   /** Absolute folder on the laptop. */

@@ -95,6 +95,7 @@ export function shownLinePattern(line: string): RegExp {
     [/\blocalhost:\d+/, 'localhost:\\d+'],
     [/\b\w+@laptop\b/, '\\S+@\\S+'],
     [/\/home\/\w+\/\S+/, '\\S+'],
+    [/\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b/, '[-\\d]+ [:\\d]+'],
     [/\bconflict-\d{8}-\d{6}-/, 'conflict-\\d{8}-\\d{6}-'],
     [/[0-9a-f]{8}-[0-9a-f-]{27}/, '[0-9a-f-]+'],
     [/…/, '.*'],

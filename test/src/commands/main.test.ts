@@ -83,7 +83,7 @@ describe('the built command line', () => {
     return Math.max(1, (await podswap(['--version'])).elapsedMs / 100)
   }
 
-  const commands = ['up', 'down', 'status', 'exec', 'attach', 'flush', 'completion']
+  const commands = ['up', 'down', 'status', 'exec', 'attach', 'flush', 'restore', 'completion']
 
   describe('help', () => {
     test('names every command, with examples, on stdout', async () => {
@@ -154,6 +154,8 @@ COMP_WORDS=(${words.map(word => `'${word}'`).join(' ')}); COMP_CWORD=${words.len
       expect(complete('podswap', 'completion', 'f')).toEqual(['fish'])
       expect(complete('podswap', '-n', 'team', 'fl')).toEqual(['flush'])
       expect(complete('podswap', 'exec', '--', 'l')).toEqual([''])
+      expect(complete('podswap', 'restore', '--si')).toEqual(['--since'])
+      expect(complete('podswap', 'restore', join(folder, 'dev.y'))).toEqual([join(folder, 'dev.yml')])
     })
   })
 

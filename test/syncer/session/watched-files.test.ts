@@ -45,7 +45,7 @@ test('the file that a program watches is told of each edit, however late', () =>
   watched = false
   later(pair, 130_000)
   expect(nudged(pair, () => edit(pair, '4'))).not.toContain(first)
-  expect(pair.disks.pod.listOwn().filter(name => name.startsWith('trash-'))).toHaveLength(1)
+  expect(pair.disks.pod.listOwn().filter(name => name.startsWith('trash-pod-'))).toHaveLength(1)
 })
 
 test('and of its removal, and of what comes to its place', () => {
