@@ -5,10 +5,16 @@ import { realClusterOnly } from './test/e2e/support/real-cluster-only.ts'
 // A test waits for a state, and a busy machine may be slow to reach it: what never comes is told late, not what is late.
 const expect = { poll: { timeout: 30_000 } }
 
-// `unit` needs Node and npm only; `embedded` runs end-to-end tests on the embedded cluster, and needs kubectl too;
+// `unit` needs Node and npm only; `embedded` runs end-to-end tests on the embedded cluster, and needs kubectl too, and
+// python3, which holds terminals;
 // `cluster` needs a Kubernetes (PODSWAP_E2E_KUBECONFIG, PODSWAP_E2E_ADMIN_KUBECONFIG).
-const hasKubectl = spawnSync('kubectl', ['version', '--client']).status === 0
-if (!hasKubectl) console.warn('SKIPPED, no kubectl on the PATH: the end-to-end tests on the embedded cluster')
+const missing = [
+  ['kubectl', 'version', '--client'],
+  ['python3', '--version'],
+].flatMap(([program = '', ...args]) => (spawnSync(program, args).status === 0 ? [] : [program]))
+if (missing.length > 0) {
+  console.warn(`SKIPPED, no ${missing.join(' and no ')} on the PATH: the end-to-end tests on the embedded cluster`)
+}
 
 export default defineConfig({
   test: {
@@ -26,7 +32,7 @@ export default defineConfig({
       {
         test: {
           name: 'embedded',
-          include: hasKubectl ? ['test/e2e/**/*.test.ts'] : [],
+          include: missing.length === 0 ? ['test/e2e/**/*.test.ts'] : [],
           exclude: Object.keys(realClusterOnly).map(file => `test/e2e/${file}`),
           setupFiles: ['test/e2e/support/on-embedded-cluster.ts'],
           testTimeout: 180_000,

@@ -1,7 +1,10 @@
 import type { PodRoot } from '../pod/pod-root.ts'
-import type { AgentCall, OpenRequest } from '../wire/services.ts'
+import type { OpenRequest } from '../wire/services.ts'
 
-/** A request with the container's paths replaced by where they are, see {@link PodRoot}. */
+/**
+ * A request with the container's paths replaced by where they are, see {@link PodRoot}. Calls keep theirs: what is
+ * answered about the dev command is what was asked for.
+ */
 export function placeRequest(root: PodRoot, request: OpenRequest): OpenRequest {
   if (root.folder === undefined) return request
   switch (request.kind) {
@@ -12,18 +15,14 @@ export function placeRequest(root: PodRoot, request: OpenRequest): OpenRequest {
     case 'exec':
       return { ...request, ...placeCommand(root, request) }
     case 'call':
-      return { ...request, call: placeCall(root, request.call) }
     case 'tcp':
     case 'terminal':
       return request
   }
 }
 
-function placeCall(root: PodRoot, call: AgentCall): AgentCall {
-  return call.method === 'start-command' ? { ...call, ...placeCommand(root, call) } : call
-}
-
-function placeCommand(
+/** Likewise for a command alone. */
+export function placeCommand(
   root: PodRoot,
   { argv, cwd }: { argv: string[]; cwd?: string },
 ): { argv: string[]; cwd?: string } {

@@ -162,7 +162,7 @@ describe('in the middle of the first transfer', () => {
 /** The process that runs boot.cjs: the delivered Node under the loader. */
 async function agentOf(hand: Hand): Promise<number> {
   const agents = (await hand.processes()).filter(
-    ({ argv, state }) => state !== 'Z' && argv[0] !== '/podswap/init' && argv.some(arg => arg.endsWith('/boot.cjs')),
+    ({ argv, state }) => state !== 'Z' && !argv[0]?.endsWith('/init') && argv.some(arg => arg.endsWith('/boot.cjs')),
   )
   if (agents.length !== 1) throw new Error(`${agents.length} agents: ${JSON.stringify(agents)}`)
   return agents[0]!.pid

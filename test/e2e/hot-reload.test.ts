@@ -10,6 +10,11 @@ import { until } from './support/until.ts'
  * (nodejs/node#51621). Sync replaces files, and yet each edit must restart it, the tenth as the first.
  */
 
+const server = `
+require('node:fs').writeFileSync(require('node:os').tmpdir() + '/said', require('./text.js'))
+setInterval(() => {}, 1e6)
+`
+
 let session: DevSession
 let inPod: Hand
 
@@ -17,7 +22,7 @@ beforeAll(async () => {
   session = await DevSession.create({
     purpose: 'hot-reload',
     files: {
-      'server.js': "require('node:fs').writeFileSync('/tmp/said', require('./text.js'))\nsetInterval(() => {}, 1e6)\n",
+      'server.js': server,
       'text.js': "module.exports = 'text 0'\n",
     },
     dev: {

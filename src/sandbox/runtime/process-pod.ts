@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream'
 import type { Clock, Timers } from '../../../syncer/base/clock.ts'
 import { type ContainerRequest, type PodPlace, type PodRequest, RuntimeRefusal } from '../pod-runtime.ts'
 import { containerEnvironment, type EnvironmentOptions } from './container-environment.ts'
-import { makeContainerRoot, workingDirOf } from './container-root.ts'
+import { makeContainerRoot, tellCommand, workingDirOf } from './container-root.ts'
 import { type ProcessRun, startRun } from './container-run.ts'
 import { commandLine, type Images } from './images.ts'
 import type { NamedPod, NameServer } from './name-server.ts'
@@ -76,16 +76,23 @@ export class ProcessPod implements PodPlace {
     const number = ++this.#count
     const folder = join(this.#options.folder, `r${number}`)
     mkdirSync(folder)
-    const removeFolder = () => rm(folder, { recursive: true, force: true })
+    let unmount = () => {}
+    const removeFolder = () => {
+      unmount()
+      return rm(folder, { recursive: true, force: true })
+    }
     try {
-      const root = makeContainerRoot(folder, image, request, this.#options.volumes)
+      const { root, ...made } = makeContainerRoot(folder, image, request, this.#options.volumes)
+      unmount = made.unmount
+      const argv = commandLine(image, request)
+      tellCommand(root, argv)
       const mark = `${this.#options.mark}${number}/`
       const { init, watchdog, clock, timers } = this.#around
       const network = this.#network
       const run = await startRun({
         id: mark.replaceAll('/', ''),
         mark,
-        argv: commandLine(image, request).map(argument => root.argument(argument)),
+        argv: argv.map(argument => root.argument(argument)),
         cwd: root.path(workingDirOf(image, request)),
         env: containerEnvironment({ ...this.#around, image, request, root, mark, network }),
         root,

@@ -13,6 +13,7 @@ import {
   readLastOutput,
   writeCommandRecord,
 } from '../command-record.ts'
+import { placeCommand } from '../place-request.ts'
 import { sendSignal, signalNumber, startTicks } from '../process-group.ts'
 import { connectPty, type PtyConnection } from '../pty-connection.ts'
 import { Scrollback } from '../scrollback.ts'
@@ -75,7 +76,7 @@ export class DevCommand {
   start(call: StartCall): Promise<StartedCommand> {
     return this.inTurn(async () => {
       if (this.state.state === 'running') return { ...this.state, started: false }
-      const failure = folderFailure(call.cwd)
+      const failure = folderFailure(placeCommand(this.context.root, call).cwd)
       if (failure) throw new StreamError('no-folder', failure.error ?? '')
       await this.spawn(call)
       return { ...this.state, started: true }
@@ -130,7 +131,14 @@ export class DevCommand {
     for (const leftover of [devCommandRecord, `${socket}.exit`, `${socket}.out`]) rmSync(leftover, { force: true })
     this.record = undefined
     const { argv, cwd, env, columns, rows } = call
-    const command = { socket, size: { columns, rows }, argv, cwd, env: terminalEnvironment(this.context, env) }
+    const placed = placeCommand(this.context.root, call)
+    const command = {
+      socket,
+      size: { columns, rows },
+      argv: placed.argv,
+      cwd: placed.cwd,
+      env: terminalEnvironment(this.context, env),
+    }
     const holder = await spawnPty(this.context, command).catch(error => {
       throw new StreamError(errnoOf(error) ?? 'error', `the terminal cannot be started: ${error}`)
     })

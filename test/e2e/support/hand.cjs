@@ -14,6 +14,17 @@ const placed = request => ({
   ...(request.files && { files: request.files.map(inRoot) }),
 })
 
+// all processes of the machine are seen there: those of the container have this in their environment
+const mark = process.env.PODSWAP_RUN ? `PODSWAP_RUN=${process.env.PODSWAP_RUN}\0` : ''
+
+function environmentOf(pid) {
+  try {
+    return fs.readFileSync(`/proc/${pid}/environ`, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
 const now = () => performance.timeOrigin + performance.now()
 const ours = '.podswap'
 
@@ -131,6 +142,7 @@ const hands = {
     return {}
   },
 
+  /** Of this container. */
   processes() {
     const found = []
     for (const pid of fs.readdirSync('/proc').filter(name => /^\d+$/.test(name))) {
@@ -141,7 +153,10 @@ const hands = {
         found.push({ pid: Number(pid), parent: Number(field('PPid')), state: field('State'), uid: field('Uid'), argv })
       } catch {} // ended meanwhile
     }
-    return { found }
+    if (!mark) return { found }
+    const ours = new Set(found.filter(({ pid }) => environmentOf(pid).includes(mark)).map(({ pid }) => pid))
+    // of one that only waits to be reaped nothing is known but its parent
+    return { found: found.filter(({ pid, parent, state }) => ours.has(pid) || (state === 'Z' && ours.has(parent))) }
   },
 
   kill({ pid, signal }) {

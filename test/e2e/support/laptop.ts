@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { dump } from 'js-yaml'
 import { type CommandOptions, type Finished, RunningCommand, runCommand } from './command.ts'
 import { environment } from './environment.ts'
@@ -29,13 +30,15 @@ export interface DevStatus {
   forwards: { local: string; remote: string; direction: string; state: string }[]
 }
 
+const hostnamePreload = fileURLToPath(new URL('hostname.cjs', import.meta.url))
+
 /** What is left out comes from the {@link environment}. */
 export interface LaptopOptions {
   /** Default: the developer's. */
   kubeconfig?: string
   agentImage?: string
   cli?: string
-  /** The machine's name, where it must be another one than ours; needs root. */
+  /** The machine's name, where it must be another one than ours. */
   hostname?: string
   /** Where its folders are made; default: the system's folder for temp files. */
   below?: string
@@ -49,14 +52,15 @@ export class Laptop implements AsyncDisposable {
   readonly temp: string
   kubeconfig: string
   readonly #agentImage: string
+  readonly #hostname: string | undefined
   /** What stands before the CLI's own arguments. */
   readonly #command: string[]
   readonly #started: (RunningCommand | Terminal)[] = []
 
   constructor(options: LaptopOptions = {}) {
     this.kubeconfig = options.kubeconfig ?? environment().person
-    const own = [process.execPath, options.cli ?? environment().cli]
-    this.#command = options.hostname === undefined ? own : [...onHost(options.hostname), ...own]
+    this.#command = [process.execPath, options.cli ?? environment().cli]
+    this.#hostname = options.hostname
     this.#agentImage = options.agentImage ?? environment().agentImage
     this.root = mkdtempSync(join(options.below ?? tmpdir(), 'podswap-e2e-'))
     this.state = join(this.root, 'state')
@@ -163,13 +167,12 @@ export class Laptop implements AsyncDisposable {
       KUBECONFIG: this.kubeconfig,
       PODSWAP_HOME: this.state,
       PODSWAP_AGENT_IMAGE: this.#agentImage,
+      ...(this.#hostname !== undefined && {
+        PODSWAP_TEST_HOSTNAME: this.#hostname,
+        NODE_OPTIONS: `--require=${JSON.stringify(hostnamePreload)}`,
+      }),
       ...options.env,
     }
     return { cwd: this.root, ...options, env }
   }
-}
-
-/** Runs what follows as if the machine had this name. */
-function onHost(name: string): string[] {
-  return ['unshare', '--uts', 'sh', '-c', 'hostname "$0" && exec "$@"', name]
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { placeRequest } from '../../../syncer/agent/place-request.ts'
+import { placeCommand, placeRequest } from '../../../syncer/agent/place-request.ts'
 import { Mounts, parseMountinfo } from '../../../syncer/disk/mounts.ts'
 import { PodRoot } from '../../../syncer/pod/pod-root.ts'
 
@@ -87,11 +87,9 @@ describe('a pod with a folder', () => {
     expect(placeRequest(root, { ...sync, folder: '/app' })).toEqual({ ...sync, folder: app })
     expect(placeRequest(root, { kind: 'exec', ...command })).toEqual({ kind: 'exec', ...placed })
     expect(placeRequest(root, { kind: 'exec', argv: ['ls'] })).toEqual({ kind: 'exec', argv: ['ls'] })
-    const start = { method: 'start-command', env: {}, columns: 80, rows: 24 } as const
-    expect(placeRequest(root, { kind: 'call', call: { ...start, ...command } })).toEqual({
-      kind: 'call',
-      call: { ...start, ...placed },
-    })
+    expect(placeCommand(root, command)).toEqual(placed)
+    const call = { kind: 'call', call: { method: 'command-state' } } as const
+    expect(placeRequest(root, call)).toBe(call)
     const tcp = { kind: 'tcp', host: 'web', port: 80 } as const
     expect(placeRequest(root, tcp)).toBe(tcp)
     const exec = { kind: 'exec', ...command } as const

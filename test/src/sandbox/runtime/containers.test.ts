@@ -108,6 +108,37 @@ describe('a container', () => {
     await pod.close()
   })
 
+  it('tells what its first process was called with, in its own words', async () => {
+    const pod = await runtime.openPod(podRequest('called'), never)
+    const run = await pod.start(container({ command: ['node', '-e', stay], args: ['/tmp', 'b c'] }), never)
+    const { stdout } = await exec(run, ['cat', '/proc/1/cmdline'])
+    expect(stdout.split('\0')).toEqual(['node', '-e', stay, '/tmp', 'b c', ''])
+    await pod.close()
+  })
+
+  it('has a volume inside of another one, and hides nothing that is there', async () => {
+    const volumes = ['outer', 'inner', 'other'].map(emptyDir)
+    const pod = await runtime.openPod(podRequest('nested', { volumes }), never)
+    const mount = (volume: string, path: string) => ({ volume, path, readOnly: false })
+    const mounts = [mount('inner', '/app/lib/deep'), mount('outer', '/app')]
+    const run = await pod.start(script(stay, { workingDir: '/app', mounts }), never)
+    await exec(run, ['sh', '-c', 'echo inner > lib/deep/a; echo outer > lib/b'])
+    await run.stop(0)
+    // the place of the mount stays, empty
+    const alone = await pod.start(script(stay, { workingDir: '/app', mounts: [mount('outer', '/app')] }), never)
+    const { stdout } = await exec(alone, ['sh', '-c', 'ls lib; ls lib/deep; cat lib/b'])
+    expect(stdout).toBe('b\ndeep\nouter\n')
+    await exec(alone, ['sh', '-c', 'touch lib/deep/theirs'])
+    await alone.stop(0)
+    await expect(pod.start(script(stay, { workingDir: '/app', mounts }), never)).rejects.toMatchObject({
+      reason: 'CreateContainerError',
+      message: expect.stringContaining('it would hide what the outer volume has there'),
+    })
+    const both = [mount('inner', '/app'), mount('outer', '/app')]
+    await expect(pod.start(script(stay, { mounts: both }), never)).rejects.toThrow('two volumes are mounted at /app')
+    await pod.close()
+  })
+
   it('uses the image’s own command, and replaces it as Kubernetes does', async () => {
     const pod = await runtime.openPod(podRequest('image'), never)
     const own = await pod.start(container({ image: `docker.io/library/node:22@sha256:${'a'.repeat(64)}` }), never)
@@ -206,14 +237,9 @@ describe('volumes', () => {
   })
 
   it('are refused where they would have to be mounted for real', async () => {
-    const pod = await runtime.openPod(podRequest('nested', { volumes: [emptyDir('a'), emptyDir('b')] }), never)
-    const at = (...paths: string[]) =>
-      pod.start(
-        container({ mounts: paths.map((path, index) => ({ volume: 'ab'[index]!, path, readOnly: false })) }),
-        never,
-      )
-    await expect(at('/data', '/data/inner')).rejects.toMatchObject({ reason: 'CreateContainerError' })
-    await expect(at('/')).rejects.toMatchObject({ reason: 'CreateContainerError' })
+    const pod = await runtime.openPod(podRequest('misled', { volumes: [emptyDir('a'), emptyDir('b')] }), never)
+    const root = container({ mounts: [{ volume: 'a', path: '/', readOnly: false }] })
+    await expect(pod.start(root, never)).rejects.toMatchObject({ reason: 'CreateContainerError' })
     const leading = container({ mounts: [{ volume: 'a', path: '/x', subPath: '../b', readOnly: false }] })
     await expect(pod.start(leading, never)).rejects.toMatchObject({ reason: 'CreateContainerError' })
     const file = { path: '../x', content: Buffer.alloc(0), mode: 0o644 }
