@@ -18,6 +18,19 @@ interface Kubeconfig {
  */
 export type ApiFault = 'kill' | 'drop-before' | 'drop-after' | 'silence' | { refuse: 409 | 429 | 500 }
 
+/** What one call carried, both ways; headers and TLS apart. */
+export interface CallTraffic {
+  method: string
+  /** Path and query. */
+  url: string
+  /** Bodies; of an upgraded connection (exec, port-forward) everything after its headers. */
+  sentBytes: number
+  receivedBytes: number
+  isUpgraded: boolean
+  /** Its answer, or its connection, still goes on. */
+  isOpen: boolean
+}
+
 interface Trap {
   /** The how manieth call, counted from 1. */
   at: number
@@ -37,7 +50,7 @@ export class ApiProxy implements AsyncDisposable {
   readonly #upstream: RequestOptions
   readonly #agent: Agent
   readonly #sockets = new Set<Duplex>()
-  #calls: string[] = []
+  #traffic: CallTraffic[] = []
   #trap: Trap | undefined
   #isSprung = false
 
@@ -78,14 +91,19 @@ export class ApiProxy implements AsyncDisposable {
 
   /** Counts anew, and has something befall one call. */
   arm(trap?: Trap): void {
-    this.#calls = []
+    this.#traffic = []
     this.#trap = trap
     this.#isSprung = false
   }
 
   /** Method and path of each call since {@link arm}. */
   get calls(): readonly string[] {
-    return this.#calls
+    return this.#traffic.map(({ method, url }) => `${method} ${url}`)
+  }
+
+  /** Each call since {@link arm}, as it stands now. */
+  get traffic(): readonly Readonly<CallTraffic>[] {
+    return this.#traffic
   }
 
   /** The call came that something was to befall. */
@@ -100,7 +118,13 @@ export class ApiProxy implements AsyncDisposable {
   }
 
   #onRequest(asked: IncomingMessage, answer: ServerResponse): void {
-    const trap = this.#count(asked)
+    const { call, trap } = this.#count(asked, false)
+    asked.on('data', (chunk: Buffer) => {
+      call.sentBytes += chunk.length
+    })
+    answer.on('close', () => {
+      call.isOpen = false
+    })
     const drop = (): void => {
       asked.socket.destroy()
     }
@@ -125,13 +149,19 @@ export class ApiProxy implements AsyncDisposable {
       }
       answer.writeHead(got.statusCode ?? 502, got.rawHeaders)
       answer.flushHeaders()
+      got.on('data', (chunk: Buffer) => {
+        call.receivedBytes += chunk.length
+      })
       got.pipe(answer)
     })
     asked.pipe(onward)
   }
 
   #onUpgrade(asked: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const trap = this.#count(asked)
+    const { call, trap } = this.#count(asked, true)
+    socket.on('close', () => {
+      call.isOpen = false
+    })
     if (trap?.fault === 'silence') return
     if (trap?.fault === 'drop-before') {
       socket.destroy()
@@ -162,6 +192,14 @@ export class ApiProxy implements AsyncDisposable {
       socket.write(`HTTP/1.1 101 Switching Protocols\r\n${headerLines(got.rawHeaders)}\r\n`)
       peer.write(head)
       socket.write(peerHead)
+      call.sentBytes += head.length
+      call.receivedBytes += peerHead.length
+      socket.on('data', (chunk: Buffer) => {
+        call.sentBytes += chunk.length
+      })
+      peer.on('data', (chunk: Buffer) => {
+        call.receivedBytes += chunk.length
+      })
       peer.pipe(socket).pipe(peer)
       peer.on('close', () => socket.destroy())
       socket.on('close', () => peer.destroy())
@@ -173,11 +211,12 @@ export class ApiProxy implements AsyncDisposable {
     onward.end()
   }
 
-  #count({ method, url }: IncomingMessage): Trap | undefined {
-    this.#calls.push(`${method} ${url}`)
-    if (this.#calls.length !== this.#trap?.at) return undefined
+  #count({ method = '', url = '' }: IncomingMessage, isUpgraded: boolean): { call: CallTraffic; trap?: Trap } {
+    const call: CallTraffic = { method, url, sentBytes: 0, receivedBytes: 0, isUpgraded, isOpen: true }
+    this.#traffic.push(call)
+    if (!this.#trap || this.#traffic.length !== this.#trap.at) return { call }
     this.#isSprung = true
-    return this.#trap
+    return { call, trap: this.#trap }
   }
 
   async #lose({ fault, kill }: Trap): Promise<void> {

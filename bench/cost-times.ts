@@ -1,0 +1,59 @@
+import { readyAfterDown, readyAfterScale } from '../test/e2e/support/ready-watch.ts'
+import type { CostGround } from './cost-ground.ts'
+import { type Comparison, comparison, type Pair } from './figures.ts'
+
+/** Until the original's pod is Ready: `podswap down` with a session that runs, beside a plain scale from 0 to 1. */
+export async function measureDown(
+  { kubectl, laptop, target, configure }: CostGround,
+  rounds: number,
+  say: (text: string) => void,
+): Promise<Comparison> {
+  configure({ command: ['sleep', '86400'] })
+  const pairs: Pair[] = []
+  for (let round = 1; round <= rounds; round += 1) {
+    say(`down, round ${round}`)
+    await laptop.ok(['up', '--detach', ...target])
+    const ours = await readyAfterDown(kubectl, laptop, target)
+    const theirs = await readyAfterScale(kubectl)
+    pairs.push({ ours: ours / 1_000, theirs: theirs / 1_000 })
+  }
+  return comparison('down → original Ready', 's', 'kubectl scale', pairs, '≤ 1.2 ×')
+}
+
+/**
+ * Images present, the folder in the pod's volume: from the start of `up` until the dev command, a shell, has answered
+ * what was typed; beside a plain scale from 0 to 1.
+ */
+export async function measureWarmUp(
+  ground: CostGround,
+  rounds: number,
+  say: (text: string) => void,
+): Promise<Comparison> {
+  const { kubectl, laptop, target, configure } = ground
+  configure({ command: ['sh', '-i'], persistentVolume: { enabled: true, size: '1Gi' } })
+  await laptop.ok(['up', '--detach', ...target])
+  await laptop.ok(['down', ...target])
+  const pairs: Pair[] = []
+  for (let round = 1; round <= rounds; round += 1) {
+    say(`warm up, round ${round}`)
+    const ours = await promptAfterUp(ground)
+    await laptop.ok(['down', ...target])
+    const theirs = await readyAfterScale(kubectl)
+    pairs.push({ ours: ours / 1_000, theirs: theirs / 1_000 })
+  }
+  return comparison('warm up → prompt answers', 's', 'kubectl scale', pairs, '≤ 5 s')
+}
+
+async function promptAfterUp({ laptop, target }: CostGround): Promise<number> {
+  const startedMs = performance.now()
+  const terminal = laptop.terminal(['up', ...target])
+  try {
+    await terminal.shows(/[#$] $/)
+    // what is echoed is not what is answered
+    terminal.type('echo answers-$((40+2))\n')
+    await terminal.shows(/answers-42/)
+    return performance.now() - startedMs
+  } finally {
+    await terminal.kill()
+  }
+}

@@ -1,0 +1,42 @@
+// `npm run cost`: what podswap asks of a real cluster's API server, and what it takes beside `kubectl scale`.
+import { CleanUp } from '../test/e2e/support/clean-up.ts'
+import { type Cost, costTable, measureCalls } from './cost-calls.ts'
+import { prepareGround } from './cost-ground.ts'
+import { costUsage, readCostOptions } from './cost-options.ts'
+import { measureDown, measureWarmUp } from './cost-times.ts'
+import type { Figure } from './figures.ts'
+import { table } from './table.ts'
+
+const say = (text: string) => void process.stderr.write(`cost: ${text}\n`)
+
+async function main(): Promise<void> {
+  if (process.argv.includes('--help')) {
+    process.stdout.write(costUsage)
+    return
+  }
+  const options = readCostOptions(process.argv.slice(2))
+  await using cleanUp = new CleanUp()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      say('cleaning up')
+      void cleanUp[Symbol.asyncDispose]().finally(() => process.exit(130))
+    })
+  }
+  const ground = await prepareGround(options, cleanUp)
+  const costs: Cost[] = await measureCalls(ground, options.idleMinutes, say)
+  const figures: Figure[] = []
+  if (options.rounds > 0) {
+    figures.push(await measureDown(ground, options.rounds, say))
+    figures.push(await measureWarmUp(ground, options.rounds, say))
+  }
+  const text = `${costTable(costs)}\n\n${figures.length > 0 ? `${table(figures)}\n` : ''}`
+  process.stdout.write(options.json ? `${JSON.stringify({ costs, figures }, null, 2)}\n` : text)
+}
+
+main().then(
+  () => process.exit(0),
+  error => {
+    say(error instanceof Error ? (error.stack ?? error.message) : String(error))
+    process.exit(1)
+  },
+)
