@@ -49,7 +49,7 @@ export async function putBack(workplace: Workplace, invocation: Invocation<DownO
   const holders = holdersHere(workplace).filter(record => scope.holds(record))
   if (scope.one) refuseSeveral(before, holders, cluster)
   for (const record of holders) await stopHolder(home, record, signal)
-  const swapped = holders.length > 0 ? await find() : before
+  const swapped = holders.some(record => !isOfAny(record, before)) ? await find() : before
   const by = {
     owner: `${invocation.io.user}@${invocation.io.host}`,
     session: undoSession(randomBytes(4).toString('hex')),
@@ -64,6 +64,11 @@ export async function putBack(workplace: Workplace, invocation: Invocation<DownO
   const [first] = failures
   if (first) throw first.error
   return 0
+}
+
+/** What it holds was seen swapped; one that starts may have swapped since. */
+function isOfAny(record: HolderRecord, swapped: Swapped[]): boolean {
+  return swapped.some(({ dev, name, state }) => state === 'swapped' && (record.dev === dev || isHolderOf(record, name)))
 }
 
 function refuseSeveral(swapped: Swapped[], holders: HolderRecord[], cluster: Cluster): void {

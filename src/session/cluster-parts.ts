@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { systemClock, systemTimers } from '../../syncer/base/clock.ts'
+import { type Clock, systemClock, systemTimers, type Timers } from '../../syncer/base/clock.ts'
 import { openSyncSession } from '../../syncer/session/sync-session.ts'
 import { agentImage } from '../agent/agent-image.ts'
 import { attachAgent } from '../agent/attach.ts'
@@ -37,17 +37,19 @@ export interface ClusterPartsOptions {
   takeOver: boolean
   keepCommand?: boolean
   env: Record<string, string | undefined>
+  clock?: Clock
+  timers?: Timers
 }
 
 /** The parts of a session on a real cluster and a real folder. */
 export function clusterParts(options: ClusterPartsOptions): SessionParts {
-  const { cluster, dev, agent } = options
+  const { cluster, dev, agent, clock = systemClock, timers = systemTimers } = options
   let applied: Applied | null = null
   let report: Report = () => {}
   let target: { kind: WorkloadKind; name: string } | null = null
   return {
-    clock: systemClock,
-    timers: systemTimers,
+    clock,
+    timers,
     random: Math.random,
     bindForwards: dial => bindForwards(dev, dial),
     async claimSwap(how) {
@@ -69,6 +71,7 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
         keepCommand: options.keepCommand === true,
         signal,
         on,
+        timers,
       })
       const { keeper } = claim
       return {
@@ -98,7 +101,8 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
       if (applied) await awaitAlone(cluster, applied.original, { signal, on })
     },
     async watchPod(_swap, { signal, on }) {
-      if (applied) await watchSwap(cluster, applied, { signal, on, told: event => report({ type: 'swap', event }) })
+      const told = (event: SwapEvent) => report({ type: 'swap', event })
+      if (applied) await watchSwap(cluster, applied, { signal, on, told, timers })
     },
     async attach(pod, lane, signal) {
       const where = { pod: pod.name, container: pod.container }
@@ -131,16 +135,16 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
 async function watchSwap(
   cluster: Cluster,
   swap: Applied,
-  how: { signal: AbortSignal; on: (news: DevPodNews) => void; told: OnSwapEvent },
+  how: { signal: AbortSignal; on: (news: DevPodNews) => void; told: OnSwapEvent; timers: Timers },
 ): Promise<void> {
   const stop = new AbortController()
   const signal = AbortSignal.any([how.signal, stop.signal])
   const watches = [
     watchDevPod(cluster, swap, { signal, on: how.on }),
-    followOriginal(cluster, swap, { signal, on: how.told }),
+    followOriginal(cluster, swap, { signal, on: how.told, timers: how.timers }),
     ...(swap.record.claim === undefined
       ? []
-      : [watchClaim(cluster, swap.record.claim, { signal, on: how.on, timers: systemTimers })]),
+      : [watchClaim(cluster, swap.record.claim, { signal, on: how.on, timers: how.timers })]),
   ]
   try {
     await Promise.all(watches)

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { readLine } from '../../../src/agent/read-line.ts'
+import type { Clock, Timers } from '../../../syncer/base/clock.ts'
 import type { UserError } from '../../../syncer/base/errors.ts'
 import type { Lane } from '../../../syncer/session/peer.ts'
 import { MessageStream } from '../../../syncer/wire/message-stream.ts'
@@ -17,7 +18,6 @@ import {
 } from '../../../syncer/wire/services.ts'
 import { terminalMessage } from '../../../syncer/wire/terminal-message.ts'
 import { carrierPair } from '../../syncer/wire/carrier-pair.ts'
-import type { FakeTime } from '../../syncer/wire/fake-time.ts'
 
 const openedPort: OpenedPort = { port: 4711, token: 'shown', answer: 'answered' }
 
@@ -45,13 +45,13 @@ export class FakePod {
   readonly portCarriers = new Set<Duplex>()
   /** Calls stay without an answer, but for those that ask for a port. */
   silent = false
-  readonly #time: FakeTime
+  readonly #time: Clock & Timers
   readonly #carriers = new Set<Duplex>()
   readonly #viewers = new Set<MessageStream>()
   #printed = Buffer.alloc(0)
   #exit: TerminalExit | null = null
 
-  constructor(time: FakeTime) {
+  constructor(time: Clock & Timers) {
     this.#time = time
   }
 
