@@ -6,6 +6,7 @@ export const realClusterOnly: Record<string, string> = {
   'agent-delivery.test.ts': 'images of other libcs and without a shell, users, read-only file systems',
   'agent-services.test.ts': 'the same images; what a container isolates',
   'autoscaled.test.ts': 'the embedded cluster has no autoscalers',
+  'cost.test.ts': 'compares times, which are a kubelet’s',
   'images.test.ts': 'images of other libcs and without a shell',
   'network.test.ts': 'its transfers over a slow line take minutes there',
   'refusals.test.ts': 'kinds that the embedded cluster does not serve; admission',
