@@ -1,6 +1,7 @@
 import { dump } from 'js-yaml'
 import { readAgentFiles } from '../agent/bundle.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
+import { ForwardHosts } from '../forward/forward-hosts.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import { planOptions } from '../session/cluster-parts.ts'
 import { sessionId, swapSessionId } from '../session/find-holder.ts'
@@ -35,6 +36,9 @@ export async function dryRun(
     takeOver: false,
     env: io.env,
   })
+  const { interrupted: signal } = io
+  const warn = (warning: { message: string; hint: string }) => reporter.report({ type: 'warning', ...warning })
+  await new ForwardHosts(cluster).check(dev.forward, { signal, warn })
   const writes = await plannedWrites(cluster, recording =>
     applySwap(recording, {
       dev,

@@ -113,6 +113,8 @@ export interface Forward {
   localPort: number
   /** Any name that resolves inside the pod; absent: the dev container itself. */
   host?: string
+  /** Instead of a host: the Service, else the pods, that bear them. */
+  labels?: Record<string, string>
   remotePort: number
   at: Position
 }

@@ -2,6 +2,8 @@ import type { Position } from '../../syncer/base/errors.ts'
 import { Fields } from './fields.ts'
 import type { Forward } from './manifest.ts'
 import { quoteText } from './quote-text.ts'
+import { readMapField } from './read-container.ts'
+import { readLabels } from './read-labels.ts'
 import { asScalar } from './read-scalar.ts'
 import type { Reading } from './reading.ts'
 import { describeNode, joinedPair, type YamlNode, type YamlScalar } from './yaml-node.ts'
@@ -70,10 +72,10 @@ function readMap(reading: Reading, fields: Fields, at: Position): Forward | unde
   fields.complainAboutRest(forwardFields, 'forward.')
   const localPort = readPort(reading, fields, 'localPort', at)
   const remotePort = readPort(reading, fields, 'remotePort', at)
-  const labels = fields.entry('labels')
-  if (fields.value('labels') !== undefined && labels !== undefined) {
-    reading.complaints.warn(labels.keyAt, 'not acted on yet: forward.labels', 'name the Service with `name`')
-    return undefined
+  if (fields.value('labels') !== undefined) {
+    const labels = readTargetLabels(reading, fields)
+    if (labels === undefined || localPort === undefined || remotePort === undefined) return undefined
+    return { localPort, labels, remotePort, at }
   }
   const node = fields.value('name')
   const name = node && asScalar(reading, node, 'forward.name')
@@ -82,6 +84,25 @@ function readMap(reading: Reading, fields: Fields, at: Position): Forward | unde
   return name === undefined
     ? { localPort, remotePort, at }
     : { localPort, host: unbracketed(name.text), remotePort, at }
+}
+
+function readTargetLabels(reading: Reading, fields: Fields): Record<string, string> | undefined {
+  const { complaints } = reading
+  const before = complaints.errorCount
+  if (fields.value('name') !== undefined) {
+    complaints.error(
+      fields.entry('labels')!.keyAt,
+      'a forward has `name` or `labels`, not both',
+      'take one of them out',
+    )
+  }
+  const map = readMapField(reading, fields, 'labels')
+  const expand = (scalar: YamlScalar) => reading.expandVital(scalar, scalar.text, 0, 'forward.labels')
+  const labels = map && readLabels(reading, map, { what: 'label', expand })
+  if (labels && Object.keys(labels).length === 0 && complaints.errorCount === before) {
+    complaints.error(map.at, 'labels that are none mean every Service', 'such as labels: {app: postgres}')
+  }
+  return complaints.errorCount > before ? undefined : labels
 }
 
 function readPort(reading: Reading, fields: Fields, name: string, at: Position): number | undefined {

@@ -6,6 +6,7 @@ import { agentImage } from '../agent/agent-image.ts'
 import { attachAgent } from '../agent/attach.ts'
 import type { AgentFiles } from '../agent/bundle.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { ForwardHosts } from '../forward/forward-hosts.ts'
 import type { Home } from '../home/home.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import { type AppliedSwap as Applied, applyClaim } from '../swap/apply.ts'
@@ -47,11 +48,12 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
   let applied: Applied | null = null
   let report: Report = () => {}
   let target: { kind: WorkloadKind; name: string } | null = null
+  const hosts = new ForwardHosts(cluster)
   return {
     clock,
     timers,
     random: Math.random,
-    bindForwards: dial => bindForwards(dev, dial),
+    bindForwards: dial => bindForwards(dev, dial, hosts),
     async claimSwap(how) {
       const { signal } = how
       report = how.report
@@ -64,6 +66,7 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
         report({ type: 'swap', event })
       }
       const plan = planOptions(options)
+      await hosts.check(dev.forward, { signal, warn: warning => report({ type: 'warning', ...warning }) })
       const claim = await claimSwap(cluster, {
         dev,
         options: plan,

@@ -39,12 +39,20 @@ export interface SessionParts {
 
 export type Report = (event: UiEvent) => void
 
+/** What the pod dials. */
+export interface DialTarget {
+  host: string
+  port: number
+  /** Asks which host that is just now; absent: `host` itself. */
+  resolve?: (signal: AbortSignal) => Promise<string>
+}
+
 /** Opens a TCP connection from inside the pod. */
-export type Dial = (target: { host: string; port: number }, signal: AbortSignal) => Promise<Duplex>
+export type Dial = (target: DialTarget, signal: AbortSignal) => Promise<Duplex>
 
 export interface BoundForwards {
-  /** In the order of the manifest. `host` and `port`: what the pod dials. */
-  lines: (ForwardLine & { host: string; port: number })[]
+  /** In the order of the manifest. */
+  lines: (ForwardLine & DialTarget)[]
   close(): Promise<void>
 }
 

@@ -68,12 +68,13 @@ async function askCommand(link: Link): Promise<CommandState | null> {
 }
 
 async function probeForward(link: Link | null, forward: BoundForwards['lines'][number]): Promise<ForwardStatus> {
-  const { local, remote, host, port } = forward
+  const { local, remote, port, resolve } = forward
   const as = (state: ForwardStatus['state'], error: string | null): ForwardStatus => {
     return { local, remote, direction: 'local', state, error }
   }
   if (!link) return as('reconnecting', null)
   try {
+    const host = resolve ? await resolve(AbortSignal.timeout(PROBE_TIMEOUT_MS)) : forward.host
     const probe = { method: 'probe-tcp', host, port, timeoutMs: PROBE_TIMEOUT_MS } as const
     const result = await link.agent.call(probe, AbortSignal.timeout(PROBE_TIMEOUT_MS + 500))
     return result.ok ? as('ready', null) : as('failed', result.error)

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Connection } from './connection.ts'
-import type { BoundForwards, Report, SessionParts } from './parts.ts'
+import type { BoundForwards, DialTarget, Report, SessionParts } from './parts.ts'
 
 /** A session on this machine that was taken over from needs a moment to let go of its ports. */
 const PATIENCE_MS = 15_000
@@ -26,7 +26,7 @@ export class SessionForwards {
 
   /** `patient`: a port that is taken may come free. Throws `port-in-use`. */
   async bind(patient: boolean, why: () => string | null, over: AbortSignal): Promise<void> {
-    const dial = (target: { host: string; port: number }, signal: AbortSignal) => this.#dial(target, signal, why)
+    const dial = (target: DialTarget, signal: AbortSignal) => this.#dial(target, signal, why)
     const bound = await this.#bindWhenFree(dial, patient, over)
     if (over.aborted) return bound.close()
     this.#bound = bound
@@ -57,9 +57,9 @@ export class SessionForwards {
   }
 
   /** For the forwards, which try again by themselves for as long as their own patience lasts. */
-  async #dial(target: { host: string; port: number }, signal: AbortSignal, why: () => string | null): Promise<Duplex> {
+  async #dial({ host, port, resolve }: DialTarget, signal: AbortSignal, why: () => string | null): Promise<Duplex> {
     const { link } = this.#connection
     if (!link) throw new UserError('unreachable', why() ?? 'there is no connection to the pod just now')
-    return link.dialTcp(target.host, target.port, signal)
+    return link.dialTcp(resolve ? await resolve(signal) : host, port, signal)
   }
 }

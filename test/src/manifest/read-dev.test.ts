@@ -78,10 +78,10 @@ describe('forward', () => {
     })
   })
 
-  it('leaves a forward to labels out', () => {
-    expect(loadDev('forward:\n- localPort: 80\n  remotePort: 80\n  labels: {app: web}\n- 81:81')).toMatchObject({
-      forward: [{ localPort: 81 }],
-      warnings: ['6:7 not acted on yet: forward.labels'],
+  it('reads a forward to labels', () => {
+    expect(loadDev('forward:\n- localPort: 80\n  remotePort: 8080\n  labels: {app: db, tier: ""}')).toMatchObject({
+      forward: [{ localPort: 80, remotePort: 8080, labels: { app: 'db', tier: '' }, at: { line: 4, column: 7 } }],
+      warnings: [],
     })
   })
 
@@ -91,6 +91,14 @@ describe('forward', () => {
       ['3:15 "0" is not a port', '3:21 "65536" is not a port', '3:31 "99999" is not a port', '3:41 "0" is not a port'],
     ],
     ['forward:\n- 80:80\n- 81:80\n- 80:81', ['6:7 the local port 80 is used twice, first in line 4']],
+    [
+      'forward:\n- {localPort: 80, remotePort: 80, labels: {app: a b}}\n- {localPort: 81, remotePort: 80, labels: {}}',
+      ['4:53 "a b" is not the value of a label', '5:47 labels that are none mean every Service'],
+    ],
+    [
+      'forward:\n- {localPort: 80, remotePort: 80, name: db, labels: {app: db}}',
+      ['4:49 a forward has `name` or `labels`, not both'],
+    ],
     ['forward: [web:80]', ['3:15 "web:80" is not a forward']],
     ['forward: ["80:80/tcp"]', ['3:15 "80:80/tcp" is not a forward']],
     ['forward: ["-1:80"]', ['3:15 "-1:80" is not a forward']],

@@ -1,0 +1,90 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { KubeObject } from '../../../src/cluster/cluster.ts'
+import { ForwardHosts } from '../../../src/forward/forward-hosts.ts'
+import type { Forward } from '../../../src/manifest/manifest.ts'
+import { MemoryCluster } from '../cluster/memory-cluster.ts'
+import { webDeployment } from '../swap/shapes.ts'
+
+const at = { file: '/code/dev.yml', line: 7, column: 9 }
+const to = (target: Pick<Forward, 'host' | 'labels'>): Forward => ({ localPort: 5432, remotePort: 80, at, ...target })
+const signal = AbortSignal.timeout(60_000)
+
+let cluster: MemoryCluster
+let hosts: ForwardHosts
+beforeEach(() => {
+  cluster = new MemoryCluster()
+  cluster.controllers.behave = pod => pod.status
+  hosts = new ForwardHosts(cluster)
+})
+afterEach(() => cluster.close())
+
+function service(name: string, labels: Record<string, string> = {}): void {
+  cluster.put('Service', { metadata: { name, labels }, spec: { ports: [{ name: 'x', port: 80 }] } }, 'theirs')
+}
+
+function pod(name: string, podIP: string, { app = 'db', ready = 'True', terminating = false } = {}): void {
+  const metadata: KubeObject['metadata'] = { name, labels: { app } }
+  if (terminating) metadata.deletionTimestamp = '2026-11-21T08:00:00Z'
+  const status = { podIP, conditions: [{ type: 'Ready', status: ready }] }
+  cluster.put('Pod', { metadata, spec: { containers: [] }, status } as never, 'theirs')
+}
+
+describe('labels', () => {
+  test('mean the one Service that bears them', async () => {
+    service('db', { app: 'db', tier: 'back' })
+    service('web', { app: 'web' })
+    expect(await hosts.find(to({ labels: { app: 'db', tier: 'back' } }), signal)).toBe('db')
+  })
+
+  test('that several Services bear are an error with its place', async () => {
+    for (const name of ['db', 'db-read']) service(name, { app: 'db' })
+    const several = { code: 'unsupported', message: 'several Services bear app=db: db, db-read', at }
+    await expect(hosts.find(to({ labels: { app: 'db' } }), signal)).rejects.toMatchObject(several)
+    await expect(hosts.check([to({ labels: { app: 'db' } })], { signal, warn: () => {} })).rejects.toMatchObject(
+      several,
+    )
+  })
+
+  test('that no Service bears mean a ready pod, whichever it is by then', async () => {
+    pod('db-1', '10.0.0.1', { ready: 'False' })
+    pod('db-2', '10.0.0.2', { terminating: true })
+    pod('db-3', '10.0.0.3')
+    const forward = to({ labels: { app: 'db' } })
+    expect(await hosts.find(forward, signal)).toBe('10.0.0.3')
+    cluster.remove('Pod', 'db-3')
+    await expect(hosts.find(forward, signal)).rejects.toMatchObject({ code: 'unreachable' })
+    pod('db-4', '10.0.0.4')
+    expect(await hosts.find(forward, signal)).toBe('10.0.0.4')
+  })
+
+  test('that nothing bears are told before anything is touched', async () => {
+    const warnings: string[] = []
+    await hosts.check([to({ host: 'db' }), to({ labels: { app: 'no' } })], {
+      signal,
+      warn: ({ message, hint }) => warnings.push(`${message}; ${hint}`),
+    })
+    expect(warnings).toEqual([
+      'the forward of 5432 leads nowhere: no Service and no ready pod bears app=no; ' +
+        'line 7, column 9 of the manifest; what comes to bear them later is found then',
+    ])
+  })
+})
+
+describe('a name', () => {
+  test('is a Service’s, which the pod finds itself', async () => {
+    service('db')
+    expect(await hosts.find(to({ host: 'db' }), signal)).toBe('db')
+  })
+
+  test('or a workload’s that has no Service: then one of its ready pods', async () => {
+    const workload = webDeployment({ metadata: { name: 'db' } })
+    workload.spec = { ...workload.spec, replicas: 0, selector: { matchLabels: { app: 'db' } } }
+    cluster.store('Deployment', workload)
+    pod('db-1', '10.0.0.1')
+    expect(await hosts.find(to({ host: 'db' }), signal)).toBe('10.0.0.1')
+  })
+
+  test('of neither is left to the pod', async () => {
+    expect(await hosts.find(to({ host: 'example' }), signal)).toBe('example')
+  })
+})
