@@ -178,7 +178,9 @@ async function untilAnswering(holder: Holder, signal: AbortSignal): Promise<DevS
   const late = performance.now() + ANSWERING_TIMEOUT_MS
   for (;;) {
     const status = (await askHolder(holder.record, { method: 'status' }, { signal })) as DevStatus
-    const answers = status.forwards.every(forward => forward.state === 'ready')
+    const answers = status.forwards.every(
+      ({ state, direction }) => state === 'ready' || (direction === 'reverse' && state === 'failed'),
+    )
     const stands = status.state === 'ready' || status.state === 'syncing'
     if ((answers && stands) || status.command.state === 'exited' || performance.now() > late) return status
     await pause(100)
@@ -186,8 +188,9 @@ async function untilAnswering(holder: Holder, signal: AbortSignal): Promise<DevS
 }
 
 function reportReady({ reporter }: Workplace, dev: Dev, status: DevStatus, wasRunning: boolean): void {
-  for (const { local, remote, state, error } of status.forwards) {
-    if (state === 'ready') continue
+  for (const { local, remote, direction, state, error } of status.forwards) {
+    // why one from the pod could not be had was said when it was tried
+    if (state === 'ready' || direction === 'reverse') continue
     reporter.report({ type: 'warning', message: `forward ${local} → ${remote} does not answer yet: ${error ?? state}` })
   }
   const { command } = status

@@ -58,8 +58,8 @@ export class ForwardHosts {
         await this.find(forward, signal)
       } catch (error) {
         if (!(error instanceof UserError) || error.code !== 'unreachable') throw error
-        const { line, column } = forward.at
-        const hint = `line ${line}, column ${column} of the manifest; what comes to bear them later is found then`
+        const { file, line, column } = forward.at
+        const hint = `${file}:${line}:${column}: what comes to bear them later is found then`
         warn({ message: `the forward of ${forward.localPort} leads nowhere: ${error.message}`, hint })
       }
     }

@@ -32,7 +32,7 @@ export const devFields: Readonly<Record<string, FieldUse>> = {
   divert: 'read',
   externalVolumes: 'read',
   persistentVolume: 'read',
-  reverse: 'later',
+  reverse: 'read',
   secrets: 'read',
   nodeSelector: 'read',
   affinity: 'read',

@@ -33,6 +33,7 @@ export interface Dev {
   workdir?: string
   sync: SyncFolder[]
   forward: Forward[]
+  reverse?: Reverse[]
   /** In the order of the file. */
   environment: { name: string; value: string }[]
   /** Address that local listeners bind; `localhost` unless said otherwise. */
@@ -116,6 +117,13 @@ export interface Forward {
   /** Instead of a host: the Service, else the pods, that bear them. */
   labels?: Record<string, string>
   remotePort: number
+  at: Position
+}
+
+/** A port of the pod that leads to the laptop. */
+export interface Reverse {
+  remotePort: number
+  localPort: number
   at: Position
 }
 

@@ -10,6 +10,7 @@ import { readEnvironment } from './read-environment.ts'
 import { readForwards } from './read-forward.ts'
 import { readLabels } from './read-labels.ts'
 import { readMetadata } from './read-metadata.ts'
+import { readReverses } from './read-reverse.ts'
 import { readBoolean, readChoice, readText, readVital, readWholeNumber } from './read-scalar.ts'
 import { readScheduling } from './read-scheduling.ts'
 import { readSecrets } from './read-secrets.ts'
@@ -48,6 +49,7 @@ export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource):
   const command = readCommand(reading, fields)
   const folders = readFolders(reading, fields)
   const forward = readForwards(reading, fields)
+  const reverse = readReverses(reading, fields, forward)
   const environment = readEnvironment(reading, fields)
   const listenOn = readText(reading, fields, 'interface') ?? 'localhost'
   const initContainer = readInitContainer(reading, fields)
@@ -70,6 +72,7 @@ export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource):
   const services = readServices(reading, fields, { main: dev, leaveOut, read: readDev })
   return dropUndefined({
     ...dev,
+    reverse: reverse.length > 0 ? reverse : undefined,
     services: services.length > 0 ? services : undefined,
     selector,
     container,

@@ -116,7 +116,8 @@ function readPort(reading: Reading, fields: Fields, name: string, at: Position):
   return undefined
 }
 
-function portOf(reading: Reading, text: string, at: Position): number | undefined {
+/** 1 to 65535; anything else is an error. */
+export function portOf(reading: Reading, text: string, at: Position): number | undefined {
   const port = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN
   if (port >= 1 && port <= 65_535) return port
   reading.complaints.error(at, `${quoteText(text)} is not a port`, 'a port is a number from 1 to 65535')

@@ -7,8 +7,9 @@ import { attachAgent } from '../agent/attach.ts'
 import type { AgentFiles } from '../agent/bundle.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { ForwardHosts } from '../forward/forward-hosts.ts'
+import { ReverseForwards } from '../forward/reverse-forwards.ts'
 import type { Home } from '../home/home.ts'
-import type { Dev } from '../manifest/manifest.ts'
+import type { Dev, Reverse } from '../manifest/manifest.ts'
 import { type AppliedSwap as Applied, applyClaim } from '../swap/apply.ts'
 import { claimSwap, releaseClaim } from '../swap/claim.ts'
 import type { DevPodNews } from '../swap/dev-pod-watcher.ts'
@@ -118,6 +119,7 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
       return io
     },
     forwards: dev.forward.length > 0,
+    ...(dev.reverse && { reverses: reverseForwards(dev.reverse, event => report(event)) }),
     openPort: (pod, port, signal) => cluster.portForward({ pod: pod.name, port, signal }),
     openSync(folder, swap, onEvent) {
       const sessionKey = syncKey(cluster, swap, folder)
@@ -132,6 +134,15 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
       })
     },
   }
+}
+
+function reverseForwards(reverse: Reverse[], report: Report): ReverseForwards {
+  return new ReverseForwards({
+    reverse,
+    onOpen: ({ local, remote }) =>
+      report({ type: 'forwards-bound', forwards: [{ local, remote, direction: 'reverse' }] }),
+    warn: warning => report({ type: 'warning', ...warning }),
+  })
 }
 
 /** The dev pod and the original, until aborted; what ends the one watch ends the other. */

@@ -47,6 +47,7 @@ export class Connection {
     const signal = AbortSignal.any([attaching.signal, this.#over])
     try {
       const attach = this.#parts.attach.bind(this.#parts, pod)
+      const { reverses } = this.#parts
       const openPort = this.#parts.openPort.bind(this.#parts, pod)
       const link = await openLink({
         clock,
@@ -55,11 +56,13 @@ export class Connection {
         openPort,
         ports: this.#ports,
         forwards: this.#parts.forwards,
+        ...(reverses && { serve: (request, stream) => reverses.serve(request, stream) }),
         signal,
       })
       if (left()) return link.close()
       const since = clock.monotonic()
       this.#current = { link, attempt }
+      reverses?.attach(link.agent, link.signal)
       void link.closed.then(reason => {
         if (this.#current?.link === link) this.#on.lost(attempt, clock.monotonic() - since, reason)
       })

@@ -5,6 +5,7 @@ import type { Lane } from '../../syncer/session/peer.ts'
 import { AgentClient } from '../../syncer/wire/client.ts'
 import { Priority } from '../../syncer/wire/frame-payload.ts'
 import { Mux, type MuxEnd } from '../../syncer/wire/mux.ts'
+import type { MuxStream } from '../../syncer/wire/mux-stream.ts'
 import type { SyncRequest } from '../../syncer/wire/services.ts'
 import { openAgentPort } from '../forward/agent-port.ts'
 import { ForwardLane } from '../forward/forward-lane.ts'
@@ -19,6 +20,8 @@ export interface LinkOptions {
   ports: PortTrust
   /** There are forwards, which have a connection of their own. */
   forwards: boolean
+  /** What the agent asks for; absent: nothing is served. */
+  serve?: (request: unknown, stream: MuxStream) => void
   /** Cuts it, also once it stands. */
   signal: AbortSignal
   clock: Clock
@@ -32,8 +35,9 @@ const blameTimeoutMs = 2_000
 /** Attaches twice: one connection for decisions and everything a person waits for, one for bulk content. */
 export async function openLink(options: LinkOptions): Promise<Link> {
   const { clock, timers } = options
-  const mux = (carrier: Duplex) => new Mux({ carrier, side: 'laptop', clock, timers })
-  const control = mux(await options.attach('control', options.signal))
+  const mux = (carrier: Duplex, onOpen?: LinkOptions['serve']) =>
+    new Mux({ carrier, side: 'laptop', clock, timers, ...(onOpen && { onOpen }) })
+  const control = mux(await options.attach('control', options.signal), options.serve)
   try {
     const byPort = options.ports.isUsable ? await tryPort(options, new AgentClient(control)) : null
     const bulk = mux(byPort ?? (await options.attach('bulk', options.signal)))

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { Clock, Timers } from '../../syncer/base/clock.ts'
 import type { Lane } from '../../syncer/session/peer.ts'
 import type { SyncEvent, SyncSession } from '../../syncer/session/sync-port.ts'
+import type { ReverseForwards } from '../forward/reverse-forwards.ts'
 import type { SyncFolder } from '../manifest/manifest.ts'
 import type { DevPodNews } from '../swap/dev-pod-watcher.ts'
 import type { ForwardLine, UiEvent } from '../ui/events.ts'
@@ -32,6 +33,8 @@ export interface SessionParts {
   attach(pod: PodRef, lane: Lane, signal: AbortSignal): Promise<Duplex>
   /** Ports are forwarded. */
   readonly forwards: boolean
+  /** Ports of the pod that lead here; absent: none. */
+  readonly reverses?: Pick<ReverseForwards, 'attach' | 'serve' | 'states'>
   /** A connection to a port of the pod's loopback, past exec. */
   openPort(pod: PodRef, port: number, signal: AbortSignal): Promise<Duplex>
   openSync(folder: SyncFolder, swap: AppliedSwap, onEvent: (event: SyncEvent) => void): SyncSession

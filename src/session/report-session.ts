@@ -50,7 +50,12 @@ export function composeStatus(found: {
     holder: `${record.user}@${record.host}`,
     pod: snapshot.pod,
     sync: summarize(snapshot.folders),
-    forwards: found.forwards,
+    forwards: [
+      ...found.forwards,
+      ...snapshot.reverses.map(({ local, remote, state, error }) => {
+        return { local, remote, direction: 'reverse' as const, state, error }
+      }),
+    ],
     command: commandStatus(command),
     holder_pid: record.pid,
     since: iso(record.startedAtMs),

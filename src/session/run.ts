@@ -1,4 +1,5 @@
 import { UserError } from '../../syncer/base/errors.ts'
+import type { ReverseState } from '../forward/reverse-forwards.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import type { DevPodNews } from '../swap/dev-pod-watcher.ts'
 import type { UiEvent } from '../ui/events.ts'
@@ -34,6 +35,7 @@ export interface SessionSnapshot {
   pod: string | null
   swap: AppliedSwap | null
   forwards: BoundForwards['lines']
+  reverses: ReverseState[]
   folders: FolderSource[]
   /** Why it is not ready, where something went wrong. */
   trouble: string | null
@@ -139,6 +141,7 @@ export class Session {
       pod: this.#state.pod?.name ?? null,
       swap: this.#swap.applied,
       forwards: this.#forwards.lines,
+      reverses: this.#parts.reverses?.states ?? [],
       folders: this.#pod.sources,
       trouble: this.#trouble,
     }

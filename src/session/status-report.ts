@@ -54,8 +54,9 @@ export interface FolderStatus extends SyncSummary {
 export interface ForwardStatus {
   local: string
   remote: string
-  direction: 'local'
-  /** `ready`: dialled from inside the pod just now. `unknown`: not asked. */
+  /** `reverse`: from the pod to the laptop. */
+  direction: 'local' | 'reverse'
+  /** `ready`: dialled from inside the pod just now; of a reverse one: the pod listens. `unknown`: not asked. */
   state: 'ready' | 'failed' | 'reconnecting' | 'unknown'
   error: string | null
 }

@@ -19,7 +19,7 @@ export function eventLines(event: UiEvent): Line[] {
     case 'warning':
       return withHint({ tone: 'warn', text: event.message }, event.hint)
     case 'forwards-bound':
-      return event.forwards.map(forward => ({ tone: 'note', text: `forward ${forwardText(forward)}` }))
+      return event.forwards.map(forward => ({ tone: 'note', text: forwardText(forward) }))
     case 'swap':
       return swapLines(event.event)
     case 'swapped':
@@ -207,7 +207,8 @@ export function transferText(transfer: Transfer): string {
 }
 
 export function forwardText(forward: ForwardLine): string {
-  return `${forward.local} → ${forward.remote}`
+  const { local, remote } = forward
+  return forward.direction === 'reverse' ? `reverse ${remote} of the pod → ${local}` : `forward ${local} → ${remote}`
 }
 
 /** A command as a person would type it; words with anything unusual in them are quoted. */

@@ -9,6 +9,8 @@ export interface ForwardLine {
   local: string
   /** `postgres:5432`, as seen from inside the pod */
   remote: string
+  /** From the pod to the laptop; absent: from the laptop to the pod. */
+  direction?: 'reverse'
 }
 
 /** Content on its way, of all folders together. */

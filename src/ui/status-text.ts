@@ -17,7 +17,9 @@ function devText(dev: DevStatus, nowMs: number, paint: Paint): string {
   for (const folder of dev.folders) rows.push(['sync', folderText(folder, nowMs)])
   for (const forward of dev.forwards) {
     const error = forward.error === null ? '' : ` (${forward.error})`
-    rows.push(['forward', `${forward.local} → ${forward.remote}: ${forward.state}${error}`])
+    const [from, to] =
+      forward.direction === 'reverse' ? [forward.remote, forward.local] : [forward.local, forward.remote]
+    rows.push([forward.direction === 'reverse' ? 'reverse' : 'forward', `${from} → ${to}: ${forward.state}${error}`])
   }
   rows.push(['command', commandText(dev, nowMs)])
   for (const { path, copy } of dev.sync.conflicts.slice(0, CONFLICTS_SHOWN_MAX)) {

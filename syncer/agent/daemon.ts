@@ -5,7 +5,9 @@ import type { Duplex } from 'node:stream'
 import type { Clock, Timers } from '../base/clock.ts'
 import { makePrivateFolder, writeWhole } from '../pod/pod-files.ts'
 import type { PodRoot } from '../pod/pod-root.ts'
+import { Priority } from '../wire/frame-payload.ts'
 import { Mux } from '../wire/mux.ts'
+import type { ReverseRequest } from '../wire/services.ts'
 import type { AgentContext, AgentFiles } from './agent-context.ts'
 import { AgentLog } from './agent-log.ts'
 import { isSameToken, readGreeting } from './handshake.ts'
@@ -156,13 +158,14 @@ export class Daemon {
   }
 
   private serve(carrier: Duplex, name: string, ended: () => void): void {
+    const toLaptop = (request: ReverseRequest) => mux.open(request, { priority: Priority.interactive })
     const mux = new Mux({
       carrier,
       side: 'agent',
       clock: this.options.clock,
       timers: this.options.timers,
       afterEvents: setImmediate,
-      onOpen: (request, stream) => this.services.serve(request, stream),
+      onOpen: (request, stream) => this.services.serve(request, stream, toLaptop),
     })
     this.connections.add(mux)
     void mux.closed.then(end => {

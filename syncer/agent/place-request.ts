@@ -16,6 +16,7 @@ export function placeRequest(root: PodRoot, request: OpenRequest): OpenRequest {
       return { ...request, ...placeCommand(root, request) }
     case 'call':
     case 'tcp':
+    case 'listen':
     case 'terminal':
       return request
   }

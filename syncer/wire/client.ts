@@ -50,6 +50,12 @@ export class AgentClient {
     }
   }
 
+  /** Has a port of the pod lead here; resolves when it is open, with a stream that ends when it is not any more. */
+  async listen(port: number, signal: AbortSignal): Promise<MuxStream> {
+    const stream = this.open({ kind: 'listen', port }, Priority.control, signal)
+    return await stream.opened()
+  }
+
   /** Runs a command; the signal ends it. What could not be started is in `exit` (127, 126). */
   exec(request: Omit<ExecRequest, 'kind'>, signal?: AbortSignal): RemoteProcess {
     return new RemoteProcess(this.open({ kind: 'exec', ...request }, Priority.interactive, signal))

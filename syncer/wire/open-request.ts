@@ -4,6 +4,7 @@ import type {
   AgentCall,
   ExecRequest,
   OpenRequest,
+  ReverseRequest,
   SecretRequest,
   SyncRequest,
   TcpRequest,
@@ -18,6 +19,8 @@ export function parseOpenRequest(value: unknown): OpenRequest {
       return parseSync(fields)
     case 'tcp':
       return parseTcp(fields)
+    case 'listen':
+      return { kind: 'listen', port: asPort(fields.port) }
     case 'exec':
       return parseExec(fields)
     case 'terminal':
@@ -29,6 +32,13 @@ export function parseOpenRequest(value: unknown): OpenRequest {
     default:
       throw new ProtocolError('a request of unknown kind')
   }
+}
+
+/** Checks what the agent asks of the laptop. Throws {@link ProtocolError} likewise. */
+export function parseReverseRequest(value: unknown): ReverseRequest {
+  const fields = asObject(value, 'the request')
+  if (fields.kind !== 'reverse') throw new ProtocolError('a request of unknown kind')
+  return { kind: 'reverse', port: asPort(fields.port) }
 }
 
 type Fields = Record<string, unknown>
@@ -105,7 +115,11 @@ function parseCall(fields: Fields): AgentCall {
 function asAddress(fields: Fields): { host: string; port: number } {
   const host = asText(fields.host, 'host', limits.nameBytesMax)
   if (host === '') throw new ProtocolError('host is empty')
-  return { host, port: asInteger(fields.port, 'port', 1, 65_535) }
+  return { host, port: asPort(fields.port) }
+}
+
+function asPort(value: unknown): number {
+  return asInteger(value, 'port', 1, 65_535)
 }
 
 function asSize(fields: Fields): { columns: number; rows: number } {

@@ -2,7 +2,14 @@
  * What the laptop may ask of the in-pod agent: each request opens one stream of the multiplexer, its JSON is the
  * payload of the OPEN frame.
  */
-export type OpenRequest = SyncRequest | TcpRequest | ExecRequest | TerminalRequest | SecretRequest | CallRequest
+export type OpenRequest =
+  | SyncRequest
+  | TcpRequest
+  | ListenRequest
+  | ExecRequest
+  | TerminalRequest
+  | SecretRequest
+  | CallRequest
 
 /** The sync protocol for one folder; one stream for each lane, on its own connection. */
 export interface SyncRequest {
@@ -29,6 +36,26 @@ export interface SyncRequest {
 export interface TcpRequest {
   kind: 'tcp'
   host: string
+  port: number
+}
+
+/**
+ * A port of the pod's loopback that leads to the laptop; it is open when the stream is accepted, and for some seconds
+ * after the stream has ended. It is reset with the system's error code where the port cannot be had, and as `replaced`
+ * where another connection asks for the same one. The stream carries nothing.
+ */
+export interface ListenRequest {
+  kind: 'listen'
+  port: number
+}
+
+/**
+ * The one request that the agent makes of the laptop: a connection came to a port that was asked for with
+ * {@link ListenRequest}. The stream carries its bytes, half-close included, and is accepted when the laptop's own
+ * connection stands.
+ */
+export interface ReverseRequest {
+  kind: 'reverse'
   port: number
 }
 

@@ -8,6 +8,7 @@ import { placeRequest } from '../place-request.ts'
 import type { SyncHost } from '../sync-host.ts'
 import { DevCommand } from './dev-command.ts'
 import { PipedCommand } from './piped-command.ts'
+import { type OpenToLaptop, ReverseListeners } from './reverse.ts'
 import { takeSecret } from './secret-file.ts'
 import { probeTcp, serveTcp } from './tcp.ts'
 import { endLeftovers, TerminalCommand } from './terminal-command.ts'
@@ -23,6 +24,7 @@ export class Services {
   private readonly identity: AgentIdentity
   private readonly syncHost: SyncHost
   private readonly devCommand: DevCommand
+  private readonly reverse: ReverseListeners
   private readonly openPort: () => Promise<OpenedPort>
   private commands = 0
   private commandName = 0
@@ -37,6 +39,7 @@ export class Services {
     this.syncHost = parts.syncHost
     this.openPort = parts.openPort
     this.devCommand = new DevCommand(context)
+    this.reverse = new ReverseListeners(context.timers)
   }
 
   /** Takes up what an earlier agent left. */
@@ -46,9 +49,9 @@ export class Services {
   }
 
   /** Serves one stream of a connection. */
-  serve(value: unknown, stream: MuxStream): void {
+  serve(value: unknown, stream: MuxStream, toLaptop: OpenToLaptop): void {
     try {
-      this.open(value, stream)
+      this.open(value, stream, toLaptop)
     } catch (error) {
       if (error instanceof ProtocolError) stream.reset('bad-request', error.message)
       else this.fail(stream, error)
@@ -58,10 +61,11 @@ export class Services {
   /** The agent ends; the dev command does not. */
   close(): void {
     this.devCommand.close()
+    this.reverse.close()
     this.syncHost.close()
   }
 
-  private open(value: unknown, stream: MuxStream): void {
+  private open(value: unknown, stream: MuxStream, toLaptop: OpenToLaptop): void {
     const request = placeRequest(this.context.root, parseOpenRequest(value))
     switch (request.kind) {
       case 'sync':
@@ -70,6 +74,9 @@ export class Services {
         break
       case 'tcp':
         serveTcp(this.context, request, stream).catch(error => this.fail(stream, error))
+        break
+      case 'listen':
+        this.reverse.serve(request, stream, toLaptop).catch(error => this.fail(stream, error))
         break
       case 'exec':
         this.exec(request, stream)

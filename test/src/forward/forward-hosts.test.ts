@@ -65,7 +65,7 @@ describe('labels', () => {
     })
     expect(warnings).toEqual([
       'the forward of 5432 leads nowhere: no Service and no ready pod bears app=no; ' +
-        'line 7, column 9 of the manifest; what comes to bear them later is found then',
+        '/code/dev.yml:7:9: what comes to bear them later is found then',
     ])
   })
 })

@@ -45,7 +45,7 @@ const fixtures: [file: string, devs: string[], warnings: string[]][] = [
   [
     'workdir-only.v1.yml',
     ['feedback | mcr.microsoft.com/dotnet/sdk:7.0 | sh -c dotnet watch run | .:/build/feedback'],
-    ['9:1 has no effect here: remote', '10:1 not acted on yet: reverse'],
+    ['9:1 has no effect here: remote'],
   ],
   [
     'old-volumes.v1.yml',
@@ -94,7 +94,7 @@ const fixtures: [file: string, devs: string[], warnings: string[]][] = [
   [
     'laravel.v1.yml',
     ['laravel | example/laravel:8 | bash | ./src:/var/www/html | 8080:8080 | 5433:postgres:5432 | 6380:redis:6379'],
-    ['8:1 has no effect here: sshServerPort', '16:1 not acted on yet: reverse'],
+    ['8:1 has no effect here: sshServerPort'],
   ],
   ['compact.v2.json', ['web | node:22 | sh | .:/app | 8080:web:80'], []],
 ]

@@ -40,6 +40,34 @@ describe('command', () => {
   })
 })
 
+describe('reverse', () => {
+  it('reads the pod’s port first', () => {
+    expect(loadDev('reverse:\n- 9003:9004\n- 5005: 5005')).toMatchObject({
+      reverse: [
+        { remotePort: 9003, localPort: 9004, at: { line: 4, column: 7 } },
+        { remotePort: 5005, localPort: 5005, at: { line: 5, column: 7 } },
+      ],
+      warnings: ['5:7 this is read as "5005:5005"'],
+    })
+    expect(loadDev('reverse: []')).not.toHaveProperty('reverse')
+  })
+
+  it.each<[string, string[]]>([
+    ['reverse: [9003]', ['3:15 "9003" is not a reverse forward']],
+    ['reverse: ["9003:host:9003"]', ['3:15 "9003:host:9003" is not a reverse forward']],
+    ['reverse: ["$P:9003"]', ['3:15 "$P:9003" is not a reverse forward']],
+    ['reverse: [0:80, 80:65536]', ['3:15 "0" is not a port', '3:21 "65536" is not a port']],
+    ['reverse: {a: b}', ['3:14 `reverse` must be a list, not a map']],
+    ['reverse:\n- 9003:1\n- 9003:2', ['5:7 the pod’s port 9003 is used twice, first in line 4']],
+    [
+      'forward:\n- 80:8080\nreverse:\n- 8080:80',
+      ['6:7 the pod’s port 8080 leads here, and `forward` leads to it in line 4'],
+    ],
+  ])('%j is refused', (fields, expected) => {
+    expect(devErrors(fields)).toEqual(expected)
+  })
+})
+
 describe('forward', () => {
   const read = (fields: string) =>
     loadDev(fields).forward.map(({ localPort, host, remotePort }) => [localPort, ...(host ? [host] : []), remotePort])
