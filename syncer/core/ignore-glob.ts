@@ -46,9 +46,9 @@ export function compileGlob(pattern: string, start: number, dialect: GlobDialect
       tokens.push(anyByte)
       i++
     } else if (byte === 91) {
-      const parsed = parseClass(pattern, i)
+      const parsed = parseClass(pattern, i, dialect.foldsCase === true)
       if (parsed === undefined) return undefined
-      if (dialect.foldsCase) foldClass(parsed.flags)
+      if (dialect.foldsCase && dialect.globstarAnywhere) foldClass(parsed.flags)
       if (parsed.negated) for (let b = 0; b < 256; b++) parsed.flags[b] = parsed.flags[b]! ^ 1
       parsed.flags[slash] = 0
       tokens.push(firstClass - classes.length)
@@ -57,7 +57,9 @@ export function compileGlob(pattern: string, start: number, dialect: GlobDialect
     } else {
       if (byte === backslash) i++
       if (i === pattern.length) return undefined
-      tokens.push(dialect.foldsCase ? lower(pattern.charCodeAt(i)) : pattern.charCodeAt(i))
+      // Git takes an escaped letter as it stands, though the text is in lower case then.
+      const folds = dialect.foldsCase && (byte !== backslash || dialect.globstarAnywhere)
+      tokens.push(folds ? lower(pattern.charCodeAt(i)) : pattern.charCodeAt(i))
       i++
     }
   }
@@ -137,8 +139,11 @@ interface ParsedClass {
   end: number
 }
 
-/** `[…]` from its bracket; `]` in the first place is a member, `!` or `^` there negates. */
-function parseClass(pattern: string, open: number): ParsedClass | undefined {
+/**
+ * `[…]` from its bracket; `]` in the first place is a member, `!` or `^` there negates.
+ * @param folds the text is in lower case: ranges and `[:upper:]` are for it, too, but, as git has it, no single letter
+ */
+function parseClass(pattern: string, open: number, folds: boolean): ParsedClass | undefined {
   const flags = new Uint8Array(256)
   let i = open + 1
   const negated = pattern[i] === '!' || pattern[i] === '^'
@@ -150,7 +155,7 @@ function parseClass(pattern: string, open: number): ParsedClass | undefined {
     if (pattern[i] === '-' && low >= 0 && i + 1 < pattern.length && pattern[i + 1] !== ']') {
       i += pattern[i + 1] === '\\' ? 2 : 1
       if (i >= pattern.length) return undefined
-      for (let b = low; b <= pattern.charCodeAt(i); b++) flags[b] = 1
+      for (let b = low; b <= pattern.charCodeAt(i); b++) flags[b] = flags[folds ? lower(b) : b] = 1
       low = -1
       i++
       continue
@@ -158,7 +163,8 @@ function parseClass(pattern: string, open: number): ParsedClass | undefined {
     const named = pattern.startsWith('[:', i) ? parseNamedClass(pattern, i) : undefined
     if (named !== undefined) {
       if (named.members === undefined) return undefined
-      for (let b = 0; b < 128; b++) if (named.members.test(String.fromCharCode(b))) flags[b] = 1
+      const members = folds && named.members === namedClasses.upper ? namedClasses.alpha! : named.members
+      for (let b = 0; b < 128; b++) if (members.test(String.fromCharCode(b))) flags[b] = 1
       low = -1
       i = named.end
       continue
