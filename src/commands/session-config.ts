@@ -11,7 +11,6 @@ export function sessionConfig(
   dev: Dev,
   how: { interactive: boolean; endsWithCommand: boolean },
 ): SessionConfig {
-  refuseOneWay(dev)
   const hasOther = rest !== null && rest.length > 0
   const keepCommand = options.keepCommand === true || (dev.keepsCommand === true && !hasOther)
   if (keepCommand && hasOther) {
@@ -30,16 +29,6 @@ export function sessionConfig(
     ...(keepCommand && { keepCommand }),
     ...how,
   }
-}
-
-/** Said before anything in the cluster is touched. */
-function refuseOneWay(dev: Dev): void {
-  const folder = dev.sync.find(({ mode }) => mode !== 'two-way')
-  if (folder === undefined) return
-  throw new UserError('unsupported', `sync mode ${folder.mode} is not built yet`, {
-    at: folder.at,
-    hint: 'leave `mode` out: folders are kept in step both ways',
-  })
 }
 
 /** What a program in the pod has to know of the terminal here. */

@@ -105,7 +105,12 @@ export interface SyncFolder {
   local: string
   /** Absolute path in the container, normalised, not `/`. */
   remote: string
+  /** Whose changes travel: both ends', the laptop's, or the pod's. */
   mode: 'two-way' | 'push' | 'pull'
+  /** Whose version stays where both ends changed one file; absent: both are kept. Two-way only. */
+  prefer?: 'local' | 'remote'
+  /** Globs from the folder on for what is synced although an ignore file leaves it out. */
+  include?: string[]
   initial: 'mirror' | 'keep'
   at: Position
 }

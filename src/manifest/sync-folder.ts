@@ -1,6 +1,8 @@
 import { posix, resolve } from 'node:path'
 import type { Position } from '../../syncer/base/errors.ts'
 import { podLayout } from '../../syncer/base/pod-layout.ts'
+import { compileIgnore } from '../../syncer/core/ignore.ts'
+import { noIgnoreSpec } from '../../syncer/core/ignore-spec.ts'
 import { Fields } from './fields.ts'
 import type { SyncFolder } from './manifest.ts'
 import { quotePath, quoteText } from './quote-text.ts'
@@ -18,7 +20,15 @@ export interface Target {
 /** Folders that the kernel or podswap itself fills. */
 const reservedRemotes = ['/proc', '/sys', '/dev', podLayout.home, podLayout.secrets]
 
-const folderFields = { local: 'read', remote: 'read', mode: 'read', initial: 'read' } as const
+const folderFields = {
+  local: 'read',
+  remote: 'read',
+  mode: 'read',
+  prefer: 'read',
+  include: 'read',
+  initial: 'read',
+} as const
+const includesMax = 1_000
 const noBlank = 'write local:remote with no blank after the colon'
 
 /** The parts between a text's colons, with where each begins; those inside `${…}` and after a drive letter do not count. */
@@ -54,7 +64,7 @@ export interface ReadFolder {
   shown: string
 }
 
-/** One item of `sync`: text, or our own form `{local, remote, mode, initial}`. */
+/** One item of `sync`: text, or our own form `{local, remote, mode, prefer, include, initial}`. */
 export function readFolder(reading: Reading, node: YamlNode): ReadFolder | undefined {
   const joined = joinedPair(node, Object.keys(folderFields))
   if (joined !== undefined) reading.complaints.warn(node.at, `this is read as ${quoteText(joined.text)}`, noBlank)
@@ -80,6 +90,8 @@ function shownRemote(text: string, remote: string): string {
 function readFolderMap(reading: Reading, fields: Fields, at: Position): ReadFolder | undefined {
   fields.complainAboutRest(folderFields, 'sync.')
   const mode = readChoice(reading, fields, 'mode', ['two-way', 'push', 'pull']) ?? 'two-way'
+  const prefer = readPrefer(reading, fields, mode)
+  const include = readInclude(reading, fields)
   const initial = readChoice(reading, fields, 'initial', ['mirror', 'keep']) ?? 'mirror'
   const half = (name: string): Half | undefined => {
     const node = fields.value(name)
@@ -91,7 +103,32 @@ function readFolderMap(reading: Reading, fields: Fields, at: Position): ReadFold
   const local = localHalf && readLocal(reading, localHalf)
   const remote = remoteHalf && readRemote(reading, remoteHalf)
   if (local === undefined || remoteHalf === undefined || remote === undefined) return undefined
-  return { folder: { local, remote, mode, initial, at }, shown: shownRemote(remoteHalf.text, remote) }
+  const rules = { mode, ...(prefer && { prefer }), ...(include.length > 0 && { include }) }
+  return { folder: { local, remote, ...rules, initial, at }, shown: shownRemote(remoteHalf.text, remote) }
+}
+
+function readPrefer(reading: Reading, fields: Fields, mode: SyncFolder['mode']): SyncFolder['prefer'] {
+  const prefer = readChoice(reading, fields, 'prefer', ['local', 'remote'])
+  if (prefer === undefined || mode === 'two-way') return prefer
+  const hint = `with \`mode: ${mode}\` changes travel one way only; leave \`prefer\` out`
+  reading.complaints.error(fields.at, '`prefer` is for folders that are synced both ways', hint)
+  return undefined
+}
+
+function readInclude(reading: Reading, fields: Fields): string[] {
+  const node = fields.value('include')
+  if (node === undefined) return []
+  const items = node.kind === 'list' ? node.items : [node]
+  const extra = items[includesMax]
+  if (extra !== undefined) reading.complaints.error(extra.at, `more than ${includesMax} patterns`)
+  return items.slice(0, includesMax).flatMap(item => {
+    const scalar = asScalar(reading, item, 'include')
+    if (scalar === undefined) return []
+    if (compileIgnore({ ...noIgnoreSpec, include: [scalar.text] }).complaints.length === 0) return [scalar.text]
+    const hint = 'a glob from the folder on, such as .env or config/*.key'
+    reading.complaints.error(scalar.at, `${quoteText(scalar.text)} is no pattern of what to include`, hint)
+    return []
+  })
 }
 
 /** One side of `local:remote`: its text, and the index in the scalar's text where it begins. */

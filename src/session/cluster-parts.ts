@@ -123,10 +123,10 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
     openPort: (pod, port, signal) => cluster.portForward({ pod: pod.name, port, signal }),
     openSync(folder, swap, onEvent) {
       const sessionKey = syncKey(cluster, swap, folder)
-      const { local, mode, initial } = folder
+      const { local, mode, prefer, include, initial } = folder
       return openSyncSession({
         local,
-        mode,
+        rules: { policy: { mode, ...(prefer && { prefer }) }, ...(include && { include }) },
         initial,
         sessionKey,
         stateFolder: join(options.home.sync, sessionKey),

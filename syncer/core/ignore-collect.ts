@@ -2,6 +2,7 @@ import { CompiledIgnore, type IgnoreRules } from './ignore.ts'
 import type { IgnoreSource, IgnoreSpec } from './ignore-spec.ts'
 import { type IgnoreComplaint, stignoreIncludes } from './ignore-syncthing.ts'
 import { joinPath, nameOf, type Path } from './path.ts'
+import type { SyncPolicy } from './sync-policy.ts'
 
 /** Files of rules, the one that counts first: where the root has it, the others say nothing. */
 export const ignoreFileNames = ['.podswapignore', '.stignore', '.gitignore'] as const
@@ -20,6 +21,7 @@ export interface RuleFiles {
 export interface CollectOptions {
   include?: string[]
   foldsCase?: boolean
+  policy?: SyncPolicy
   /** From elsewhere (the manifest, the user's own git configuration), lower than what the folder holds. */
   extra?: IgnoreSource[]
 }
@@ -53,7 +55,8 @@ export function isIgnoreFile(path: Path, spec: IgnoreSpec): boolean {
 }
 
 function specOf(sources: IgnoreSource[], options: CollectOptions, withoutGenerated: boolean): IgnoreSpec {
-  return { sources, include: options.include ?? [], withoutGenerated, foldsCase: options.foldsCase ?? false }
+  const { include = [], foldsCase = false, policy } = options
+  return { sources, include, withoutGenerated, foldsCase, ...(policy && { policy }) }
 }
 
 function sourcesOf(files: RuleFiles, dir: Path, file: Path): IgnoreSource[] {

@@ -1,5 +1,6 @@
 import { ProtocolError } from '../base/errors.ts'
 import { assertSafePath, type Path } from './path.ts'
+import { isPolicy, type SyncPolicy } from './sync-policy.ts'
 
 /** A file of rules, or a part of one. */
 export interface IgnoreSource {
@@ -24,6 +25,8 @@ export interface IgnoreSpec {
   withoutGenerated: boolean
   /** Rules hold whatever the case (git's `core.ignoreCase`). */
   foldsCase: boolean
+  /** Whose changes of the rest travel; both ends' when absent. */
+  policy?: SyncPolicy
 }
 
 export const noIgnoreSpec: IgnoreSpec = { sources: [], include: [], withoutGenerated: false, foldsCase: false }
@@ -56,7 +59,8 @@ function isSpec(value: unknown): value is IgnoreSpec {
     Array.isArray(value.include) &&
     value.include.every(glob => typeof glob === 'string') &&
     typeof value.withoutGenerated === 'boolean' &&
-    typeof value.foldsCase === 'boolean'
+    typeof value.foldsCase === 'boolean' &&
+    (value.policy === undefined || isPolicy(value.policy))
   )
 }
 

@@ -12,6 +12,7 @@ import { RuleList } from './ignore-rule-list.ts'
 import type { IgnoreSource, IgnoreSpec } from './ignore-spec.ts'
 import { type IgnoreComplaint, parseStignorePatterns } from './ignore-syncthing.ts'
 import { decodePath, joinPath, nameOf, type Path, parentOf } from './path.ts'
+import { type SyncPolicy, twoWay } from './sync-policy.ts'
 
 export interface IgnoreReason {
   rule: string
@@ -27,6 +28,8 @@ export interface IgnoreRules {
   explain(path: Path, isDir: boolean): IgnoreReason | null
   /** True for a folder that must be looked into although a rule leaves it out: it holds something to include. */
   mayContainIncluded(dir: Path): boolean
+  /** Whose changes travel. */
+  readonly policy: SyncPolicy
   /** Lines that could not be understood. */
   readonly complaints: readonly IgnoreComplaint[]
 }
@@ -50,6 +53,7 @@ interface FolderState {
 
 /** Rules, to which those of files found later can be added: before anything below their folder is asked for. */
 export class CompiledIgnore implements IgnoreRules {
+  readonly policy: SyncPolicy
   readonly complaints: IgnoreComplaint[] = []
   readonly #foldsCase: boolean
   /** Some pattern does, if only one of a `(?i)`. */
@@ -68,6 +72,7 @@ export class CompiledIgnore implements IgnoreRules {
   #decidedAt = -1
 
   constructor(spec: IgnoreSpec) {
+    this.policy = spec.policy ?? twoWay
     this.#foldsCase = spec.foldsCase
     this.#folds = spec.foldsCase
     this.#residue = [new RuleList(0, defaultPatterns(residueRules, 'file'), false)]

@@ -1,4 +1,5 @@
 import { absent, type Token } from './content.ts'
+import { type SyncPolicy, twoWay } from './sync-policy.ts'
 
 /**
  * What to do about a path, given what both ends last agreed on and what stands at each end now.
@@ -22,20 +23,32 @@ export function reconcile(ancestor: Token, local: Token, remote: Token): Verdict
 
 /**
  * The pod's answer to the laptop's PUT: only the laptop resolves, so that one edit on both sides gives one conflict copy
- * and not two. `apply` where the pod still holds what the laptop believed it holds.
+ * and not two. `apply` where the pod still holds what the laptop believed it holds, or where it is not asked.
  */
-export function answerPut(put: { base: Token; data: Token }, current: Token): 'equal' | 'apply' | 'reject' {
+export function answerPut(
+  put: { base: Token; data: Token },
+  current: Token,
+  { mode }: SyncPolicy = twoWay,
+): 'equal' | 'apply' | 'reject' {
   if (current === put.data) return 'equal'
-  return current === put.base ? 'apply' : 'reject'
+  return current === put.base || mode === 'push' ? 'apply' : 'reject'
 }
 
 /**
  * The laptop's reading of a PUT from the pod. A pod that returned to the agreed content, or deleted, loses nothing when
- * ours goes out on top.
+ * ours goes out on top. With `pull` the pod's stands always, and what gives way is in the trash.
  */
-export function judgePut(put: { base: Token; data: Token }, current: Token, agreed: Token): Verdict {
+export function judgePut(
+  put: { base: Token; data: Token },
+  current: Token,
+  agreed: Token,
+  { mode, prefer }: SyncPolicy = twoWay,
+): Verdict {
+  if (mode === 'pull') return current === put.data ? 'equal' : 'pull'
   if (current !== put.data && current !== put.base && put.data === agreed) return 'push'
-  return reconcile(put.base, current, put.data)
+  const verdict = reconcile(put.base, current, put.data)
+  if (verdict !== 'conflict' || prefer === undefined) return verdict
+  return prefer === 'local' ? 'push' : 'pull'
 }
 
 /**

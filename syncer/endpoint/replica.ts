@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Path } from '../core/path.ts'
+import type { SyncPolicy } from '../core/sync-policy.ts'
 import type { Disk } from '../disk/disk.ts'
 import { Applier } from './apply.ts'
 import { Grafts } from './grafts.ts'
@@ -12,6 +13,8 @@ import { Tree } from './tree.ts'
 /** Which paths do not travel. */
 export interface IgnoreRules {
   ignored(path: Path, isDir: boolean): boolean
+  /** Whose changes travel; both ends' when absent. */
+  readonly policy?: SyncPolicy
 }
 
 export interface ReplicaOptions {

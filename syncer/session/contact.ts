@@ -98,7 +98,10 @@ export class LaptopContact {
 
   /** Settles every path. @returns the agreements that the pod must be told */
   settle(copy: ReturnType<typeof judgeMarker>): Bases['entries'] {
-    return copy === 'known' ? this.settleKnown() : this.settleFirst(copy === 'first' ? this.initial : 'merge')
+    if (copy === 'known') return this.settleKnown()
+    // Where the pod's stands always, it offers what differs.
+    const isMerged = copy !== 'first' || this.x.policy.mode === 'pull'
+    return this.settleFirst(isMerged ? 'merge' : this.initial)
   }
 
   sendBases(bases: Bases['entries']): void {

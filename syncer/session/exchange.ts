@@ -3,6 +3,7 @@ import { QueueSet } from '../base/queue-set.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
 import { absent, type Token } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
+import { isMuted, type SyncPolicy, twoWay } from '../core/sync-policy.ts'
 import { Holds } from '../endpoint/holds.ts'
 import type { IgnoreRules, Replica } from '../endpoint/replica.ts'
 import type { Entry } from '../endpoint/tree.ts'
@@ -94,6 +95,15 @@ export class Exchange {
     this.rules = options.rules
   }
 
+  get policy(): SyncPolicy {
+    return this.rules.policy ?? twoWay
+  }
+
+  /** The other end's changes stay there. */
+  get isDeaf(): boolean {
+    return isMuted(this.policy, this.role === 'laptop' ? 'pod' : 'laptop')
+  }
+
   nextSeq(): number {
     this.seq += 1
     return this.seq
@@ -171,6 +181,10 @@ export class Exchange {
   queue(entry: Entry, urgent: boolean): void {
     if (entry.parent === null) return
     this.waiting.delete(entry)
+    if (isMuted(this.policy, this.role)) {
+      if (this.isGone(entry)) this.prune(entry)
+      return
+    }
     if (urgent) {
       this.backlog.delete(entry)
       this.urgent.add(entry)

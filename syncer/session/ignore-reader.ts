@@ -3,6 +3,7 @@ import { compileIgnore, type IgnoreRules } from '../core/ignore.ts'
 import { type CollectedIgnore, collectIgnore, isIgnoreFile, type RuleFiles } from '../core/ignore-collect.ts'
 import { parseIgnoreSpec, serializeIgnoreSpec } from '../core/ignore-spec.ts'
 import { decodePath, joinPath, type Path } from '../core/path.ts'
+import type { SyncPolicy } from '../core/sync-policy.ts'
 import { type Disk, type EntryKind, inTree } from '../disk/disk.ts'
 
 const ruleFileBytesMax = 1024 * 1024
@@ -10,15 +11,24 @@ const summaryFoldersMax = 20
 /** Folders that are looked through for ignore files in one that appeared; a larger one is met folder by folder. */
 const foldersBelowMax = 1_000
 
+/** What the manifest says beside the ignore files. */
+export interface IgnoreReaderOptions {
+  /** Globs from the root on for what travels although a rule leaves it out. */
+  include?: string[]
+  policy?: SyncPolicy
+}
+
 /** Reads the ignore files of the laptop's folder; both ends follow what it finds. */
 export class IgnoreReader {
   private readonly disk: Disk
+  private readonly options: IgnoreReaderOptions
   private collected: CollectedIgnore
   /** Ignore file → its text when it was read. */
   private texts: Map<Path, string>
 
-  constructor(disk: Disk) {
+  constructor(disk: Disk, options: IgnoreReaderOptions = {}) {
     this.disk = disk
+    this.options = options
     this.collected = this.collect()
     this.texts = textsOf(this.collected)
   }
@@ -95,7 +105,8 @@ export class IgnoreReader {
       readText: path => readText(this.disk, path),
       list: dir => list(this.disk, dir),
     }
-    return collectIgnore(files, { foldsCase: process.platform === 'darwin' || process.platform === 'win32' })
+    const foldsCase = process.platform === 'darwin' || process.platform === 'win32'
+    return collectIgnore(files, { foldsCase, ...this.options })
   }
 }
 

@@ -2,6 +2,7 @@ import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { absent, folder, hashOf, isExecutable, isFile, kindOf, type Token } from '../core/content.ts'
 import { nameOf, type Path, parentOf } from '../core/path.ts'
 import { answerPut, judgePut } from '../core/reconcile.ts'
+import { isMuted } from '../core/sync-policy.ts'
 import { granuleMs } from '../disk/disk.ts'
 import { conflictNames, type Outcome, withExecutable } from '../endpoint/apply.ts'
 import type { Look } from '../endpoint/look.ts'
@@ -39,7 +40,7 @@ export class Intake {
   onPut(put: Put): void {
     const { x } = this
     if (!x.live) throw new ProtocolError('a change before the agreements')
-    if (x.rules.ignored(put.path, put.data === folder)) {
+    if (x.isDeaf || x.rules.ignored(put.path, put.data === folder)) {
       this.refuse(put, 'ignored')
       return
     }
@@ -148,14 +149,14 @@ export class Intake {
   }
 
   private judgeAtPod(entry: Entry, put: Put, current: Token): void {
-    const answer = answerPut(put, current)
+    const answer = answerPut(put, current, this.x.policy)
     if (answer === 'equal') this.accept(entry, put)
     else if (answer === 'apply') this.apply(entry, put, current)
     else this.refuse(put, 'changed')
   }
 
   private judgeAtLaptop(entry: Entry, put: Put, current: Token): void {
-    const verdict = judgePut(put, current, entry.agreed)
+    const verdict = judgePut(put, current, entry.agreed, this.x.policy)
     switch (verdict) {
       case 'equal':
       case 'push':
@@ -220,11 +221,18 @@ export class Intake {
     const { x } = this
     entry.key = null
     if (outcome.result === 'changed') this.refused.add(entry)
-    if (outcome.result === 'not-empty' && this.onlyIgnoredLeft(entry)) {
+    // Nobody else will ever be told of what is only here.
+    const staysHere = isMuted(x.policy, x.role) && put.data === absent
+    if (outcome.result === 'not-empty' && (staysHere || this.onlyIgnoredLeft(entry))) {
       entry.shadow = true
       entry.current = absent
-      x.problem(put.path, 'kept', `${put.path} was removed at the other end; here it stays for the ignored files in it`)
+      x.problem(put.path, 'kept', `${put.path} was removed at the other end; here it stays for what is only here`)
       this.accept(entry, put)
+      return
+    }
+    if (outcome.result === 'not-empty' && isMuted(x.policy, x.role)) {
+      x.problem(put.path, 'ENOTEMPTY', `${put.path} cannot be replaced: a folder is there that holds what is only here`)
+      this.refuse(put, 'failed')
       return
     }
     if (outcome.result === 'not-empty') this.scanner.add(entry, false)

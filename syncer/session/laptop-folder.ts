@@ -9,7 +9,7 @@ import type { WatchEvents, Watcher } from '../disk/watcher.ts'
 import { Replica } from '../endpoint/replica.ts'
 import type { TrashLimits } from '../endpoint/trash.ts'
 import { AncestorLog, bootId } from './ancestor-log.ts'
-import { IgnoreReader } from './ignore-reader.ts'
+import { IgnoreReader, type IgnoreReaderOptions } from './ignore-reader.ts'
 import { loadIndex, saveIndex } from './index-cache.ts'
 import { newIdMaker } from './new-id.ts'
 
@@ -25,6 +25,7 @@ export interface LaptopFolderOptions {
   /** Folder for its state; made when missing. */
   stateFolder: string
   sessionKey: string
+  rules?: IgnoreReaderOptions
   clock: Clock
   events: WatchEvents
 }
@@ -40,10 +41,10 @@ export class LaptopFolder {
   private readonly indexFile: string
 
   /** @throws UserError `not-found`, `state` */
-  constructor({ local, stateFolder, sessionKey, clock, events }: LaptopFolderOptions) {
+  constructor({ local, stateFolder, sessionKey, rules, clock, events }: LaptopFolderOptions) {
     fs.mkdirSync(stateFolder, { recursive: true, mode: 0o700 })
     this.disk = createNodeDisk({ root: local, privateFolder: 'in-git' })
-    this.ignore = new IgnoreReader(this.disk)
+    this.ignore = new IgnoreReader(this.disk, rules)
     this.replica = new Replica({ disk: this.disk, clock, newId: newIdMaker(), owner: ownerOf(sessionKey), trash })
     this.log = new AncestorLog(path.join(stateFolder, 'ancestor.log'), bootId(uptime(), clock.now()))
     this.indexFile = path.join(stateFolder, 'index')

@@ -8,7 +8,7 @@ import type { WatchEvents } from '../disk/watcher.ts'
 import { SyncEngine } from './engine.ts'
 import type { EngineEvent } from './exchange.ts'
 import { FlushWaits } from './flush-waits.ts'
-import { compileRules } from './ignore-reader.ts'
+import { compileRules, type IgnoreReaderOptions } from './ignore-reader.ts'
 import { LaptopFolder } from './laptop-folder.ts'
 import { LiveRules } from './live-rules.ts'
 import { haltedError, SessionProblems } from './session-problems.ts'
@@ -24,6 +24,8 @@ export interface LaptopSessionOptions {
   /** Absolute folder on the laptop. */
   local: string
   initial: 'mirror' | 'keep'
+  /** What of the folder travels, and whose changes, beside what its ignore files say. */
+  rules?: IgnoreReaderOptions
   /** Names this pairing of a laptop's folder with a workload's folder, over runs. */
   sessionKey: string
   /** Folder for its state; made when missing. One process at a time may have it. */

@@ -64,6 +64,16 @@ describe('sync and workdir', () => {
     ])
   })
 
+  it('says whose changes travel, and what travels in spite of an ignore file', () => {
+    const fields =
+      'sync:\n- {local: src, remote: /a, prefer: remote, include: [.env, "config/*.key"]}\n- {local: lib, remote: /b, mode: pull, include: .env}'
+    expect(loadDev(fields).sync).toMatchObject([
+      { mode: 'two-way', prefer: 'remote', include: ['.env', 'config/*.key'] },
+      { mode: 'pull', include: ['.env'] },
+    ])
+    expect(loadDev('sync: [{local: src, remote: /a}]').sync[0]).not.toHaveProperty('include')
+  })
+
   it('warns of what is odd but clear', () => {
     expect(read('sync:\n- .: /app')).toMatchObject({
       sync: ['/work/app:/app'],
@@ -107,6 +117,12 @@ describe('sync and workdir', () => {
     ['sync: [[.:/app]]', ['3:12 `sync` must be a single value, not a list']],
     ['sync: [{local: .}]', ['3:12 a folder of `sync` needs `remote`']],
     ['sync: [{local: ., remote: /app, mode: one-way}]', ['3:43 `mode` must be two-way, push or pull, not "one-way"']],
+    ['sync: [{local: ., remote: /app, prefer: pod}]', ['3:45 `prefer` must be local or remote, not "pod"']],
+    [
+      'sync: [{local: ., remote: /app, mode: push, prefer: local}]',
+      ['3:12 `prefer` is for folders that are synced both ways'],
+    ],
+    ['sync: [{local: ., remote: /app, include: ["!.env"]}]', ['3:47 "!.env" is no pattern of what to include']],
     ['sync: [{local: ., remote: /app, initial: x}]', ['3:46 `initial` must be mirror or keep, not "x"']],
     ['workdir: app', ['3:14 `workdir` must be an absolute path in the container']],
     ['workdir: /', ["3:14 the container's root cannot be synced"]],

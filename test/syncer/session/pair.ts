@@ -1,5 +1,6 @@
 import type { Clock } from '../../../syncer/base/clock.ts'
 import type { Path } from '../../../syncer/core/path.ts'
+import { type SyncPolicy, twoWay } from '../../../syncer/core/sync-policy.ts'
 import { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
 import { Replica } from '../../../syncer/endpoint/replica.ts'
 import { type EngineOptions, SyncEngine } from '../../../syncer/session/engine.ts'
@@ -41,13 +42,15 @@ export class Pair {
   private ids = 0
   ignored: (path: Path, isDir: boolean) => boolean = () => false
   initial: 'mirror' | 'keep' = 'mirror'
+  readonly policy: SyncPolicy
   /** Programs in the pod that watch a file. */
   isWatched: (inode: bigint) => boolean = () => false
   sent: SyncMessage[] = []
   /** Messages whose content does not arrive as it was. */
   damage: ((message: SyncMessage) => boolean) | undefined
 
-  constructor() {
+  constructor(policy: SyncPolicy = twoWay) {
+    this.policy = policy
     const { clock } = this
     this.disks = { laptop: new MemoryDisk({ clock }), pod: new MemoryDisk({ clock }) }
     this.start('laptop')
@@ -119,7 +122,8 @@ export class Pair {
 
   private options(role: 'laptop' | 'pod'): EngineOptions {
     const other = role === 'laptop' ? 'pod' : 'laptop'
-    const rules = { ignored: (path: Path, isDir: boolean) => this.ignored(path, isDir) }
+    const { policy } = this
+    const rules = { policy, ignored: (path: Path, isDir: boolean) => this.ignored(path, isDir) }
     const replica = new Replica({
       disk: this.disks[role],
       clock: this.clock,

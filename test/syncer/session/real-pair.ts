@@ -24,7 +24,6 @@ export class RealPair {
   open(initial: 'mirror' | 'keep' = 'mirror'): void {
     this.session = openSyncSession({
       local: this.laptopFolder,
-      mode: 'two-way',
       initial,
       sessionKey: 'test',
       stateFolder: path.join(this.base, 'state'),

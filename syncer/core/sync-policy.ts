@@ -1,0 +1,29 @@
+/**
+ * Whose changes travel.
+ *
+ * - `two-way` both ends'
+ * - `push`    the laptop's: what changes in the pod stays there until the laptop changes the same path
+ * - `pull`    the pod's: what changes on the laptop stays there until the pod changes the same path
+ */
+export type SyncMode = 'two-way' | 'push' | 'pull'
+
+export interface SyncPolicy {
+  mode: SyncMode
+  /** Whose version stays where both ends changed one path; both are kept when absent. */
+  prefer?: 'local' | 'remote'
+}
+
+export const twoWay: SyncPolicy = { mode: 'two-way' }
+
+/** True where this end's changes stay here. */
+export function isMuted({ mode }: SyncPolicy, role: 'laptop' | 'pod'): boolean {
+  return mode === (role === 'laptop' ? 'pull' : 'push')
+}
+
+/** True for what a program may send as a policy. */
+export function isPolicy(value: unknown): value is SyncPolicy {
+  if (typeof value !== 'object' || value === null || !('mode' in value)) return false
+  const prefer = 'prefer' in value ? value.prefer : undefined
+  const isMode = value.mode === 'two-way' || value.mode === 'push' || value.mode === 'pull'
+  return isMode && (prefer === undefined || prefer === 'local' || prefer === 'remote')
+}
