@@ -39,6 +39,8 @@ export interface SandboxOptions {
   /** What {@link Sandbox.apply} would say as a `Warning`. */
   onWarning?: (object: KubeObject, message: string) => void
   onRequest?: (request: SeenRequest) => void
+  /** Of the API; more are closed at once. Default: 1,000. */
+  connectionsMax?: number
   onControllerError?: (work: Work, error: unknown) => void
 }
 
@@ -109,6 +111,7 @@ export class Sandbox {
         certificate,
         tokens,
         ...(options.onRequest && { onRequest: options.onRequest }),
+        ...(options.connectionsMax !== undefined && { connectionsMax: options.connectionsMax }),
       },
       port,
     ).catch(error => {

@@ -1,21 +1,31 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ClusterStamps } from './support/cluster-stamps.ts'
 import type { RunningCommand } from './support/command.ts'
 import { DevSession } from './support/dev-session.ts'
 import { devPod } from './support/service-client.ts'
 import { expectRestored, tracesIn } from './support/traces.ts'
 import { until } from './support/until.ts'
 
-const says = (up: RunningCommand, pattern: RegExp) =>
-  until(`up says ${pattern}`, () => pattern.test(up.stdout), { deadlineMs: 60_000 }).catch(error => {
+/** When it was seen, by the wall clock. */
+const says = (up: RunningCommand, pattern: RegExp): Promise<number> =>
+  until(`up says ${pattern}`, () => pattern.test(up.stdout) && Date.now(), { deadlineMs: 60_000 }).catch(error => {
     throw new Error(`${error.message}\n${up.stdout}\n${up.stderr}`)
   })
+
+const stampsOf = async (session: DevSession) => {
+  const stamps = await ClusterStamps.watch(session.namespace.admin)
+  session.defer(() => stamps[Symbol.asyncDispose]())
+  return stamps
+}
 
 describe('a dev pod that the cluster takes away', () => {
   let session: DevSession
   let up: RunningCommand
+  let stamps: ClusterStamps
   beforeAll(async () => {
     const dev = { resources: { limits: { memory: '400Mi' } } }
     session = await DevSession.create({ purpose: 'evicted', dev })
+    stamps = await stampsOf(session)
     up = session.laptop.start(['up', ...session.target])
     await session.laptop.untilState('ready', session.target)
   })
@@ -36,7 +46,8 @@ describe('a dev pod that the cluster takes away', () => {
     await session.flush()
     const { name, done } = await evict()
     expect(done.code, done.stderr).toBe(0)
-    await says(up, new RegExp(`${name}: EvictionByEvictionAPI: .*another pod takes its place`))
+    const seenMs = await says(up, new RegExp(`${name}: EvictionByEvictionAPI: .*another pod takes its place`))
+    await stamps.expectSoon('EvictionByEvictionAPI', seenMs)
     await until('another pod', async () => (await devPod(session.namespace.admin)) !== name, { deadlineMs: 60_000 })
     await session.laptop.untilState('ready', session.target)
     const hand = await session.handInPod()
@@ -48,7 +59,7 @@ describe('a dev pod that the cluster takes away', () => {
     const eaten = await session.laptop.podswap(['exec', ...session.target, '--', 'node', '-e', eat])
     // where the kernel takes that one alone, the rest follows
     if (eaten.code === 137) await session.laptop.podswap(['exec', ...session.target, '--', 'sh', '-c', 'kill 1'])
-    await says(up, /app was restarted: OOMKilled \(exit code \d+\)/)
+    await stamps.expectSoon('OOMKilled', await says(up, /app was restarted: OOMKilled \(exit code \d+\)/))
     await says(up, /raise `resources\.limits\.memory`/)
     await session.laptop.untilState('ready', session.target)
   })
@@ -74,8 +85,10 @@ describe('a dev pod that does not start', () => {
   it('for want of a node: said at once with what to do; Ctrl-C puts everything back', async () => {
     const dev = { resources: { requests: { cpu: '1000' } } }
     await using session = await DevSession.create({ purpose: 'no-node', dev })
+    const stamps = await stampsOf(session)
     const up = session.laptop.start(['up', ...session.target])
-    await says(up, /waiting for web-podswap-\S+: Unschedulable: .*Insufficient cpu/)
+    const seenMs = await says(up, /waiting for web-podswap-\S+: Unschedulable: .*Insufficient cpu/)
+    await stamps.expectSoon('Unschedulable', seenMs)
     await says(up, /ask for less with `resources`/)
     up.child.kill('SIGINT')
     expect((await up.finished(90_000)).code).toBe(130)
@@ -100,8 +113,13 @@ describe('a dev pod that does not start', () => {
     const release = JSON.stringify({ spec: { template: { spec: { volumes } } } })
     await admin.run(['patch', 'deployment', 'web', '--type=merge', '-p', release])
     const { spec } = await admin.get('deployment', 'web')
+    const stamps = await stampsOf(session)
     const up = session.laptop.start(['up', ...session.target])
-    await says(up, /waiting for web-podswap-\S+: Unschedulable: .*unbound immediate PersistentVolumeClaims/)
+    const seenMs = await says(
+      up,
+      /waiting for web-podswap-\S+: Unschedulable: .*unbound immediate PersistentVolumeClaims/,
+    )
+    await stamps.expectSoon('Unschedulable', seenMs)
     await says(up, /a claim that it mounts must be bound/)
     up.child.kill('SIGINT')
     // it would go on waiting for the original, which waits for that volume too
@@ -122,7 +140,13 @@ describe('a dev pod that does not start', () => {
       metadata: { name: 'small' },
       spec: { limits },
     })
-    const { code, stderr } = await session.laptop.podswap(['up', '--detach', ...session.target])
+    const stamps = await stampsOf(session)
+    const up = session.laptop.start(['up', '--detach', ...session.target])
+    await stamps.expectSoon(
+      'FailedCreate',
+      await says(up, /FailedCreate: .*maximum memory usage per Container is 300Mi/),
+    )
+    const { code, stderr } = await up.finished()
     expect(`${code} ${stderr}`).toMatch(/^1 .*FailedCreate: .*maximum memory usage per Container is 300Mi/)
     expect(stderr).toMatch(/hint: .*change `resources`/)
     await expectRestored(session.namespace.admin, session.was)
@@ -131,7 +155,10 @@ describe('a dev pod that does not start', () => {
   it('for want of its image: up fails, names it, and puts everything back', async () => {
     const dev = { image: 'podswap.test/none:1', imagePullPolicy: 'Never' }
     await using session = await DevSession.create({ purpose: 'no-image', dev })
-    const { code, stderr } = await session.laptop.podswap(['up', '--detach', ...session.target])
+    const stamps = await stampsOf(session)
+    const up = session.laptop.start(['up', '--detach', ...session.target])
+    await stamps.expectSoon('ErrImageNeverPull', await says(up, /waiting for \S+: ErrImageNeverPull: /))
+    const { code, stderr } = await up.finished()
     expect(`${code} ${stderr}`).toMatch(/^1 .*does not start: ErrImageNeverPull: app: .*podswap.test\/none:1/)
     await expectRestored(session.namespace.admin, session.was)
   })
@@ -149,8 +176,10 @@ describe('a dev pod that does not start', () => {
     const release = JSON.stringify({ spec: { template: { spec: { containers } } } })
     await admin.run(['patch', 'deployment', 'web', '--type=merge', '-p', release])
     await admin.rolledOut('deployment/web')
+    const stamps = await stampsOf(session)
     const up = session.laptop.start(['up', ...session.target])
-    await says(up, /web-podswap-\S+: CrashLoopBackOff: proxy: .*it ended with Error \(exit code 3\)/)
+    const seenMs = await says(up, /web-podswap-\S+: CrashLoopBackOff: proxy: .*it ended with Error \(exit code 3\)/)
+    await stamps.expectSoon('CrashLoopBackOff', seenMs)
     await says(up, /kubectl logs web-podswap-\S+ -c proxy --previous/)
     await session.laptop.untilState('ready', session.target)
     await session.down()

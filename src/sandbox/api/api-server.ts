@@ -17,6 +17,8 @@ export interface ApiServerParts extends RouteParts {
   tokens: ReadonlyMap<string, User>
   /** Told of each request as soon as its answer is known. */
   onRequest?: (request: SeenRequest) => void
+  /** More are closed at once; default: 1,000. */
+  connectionsMax?: number
 }
 
 export interface SeenRequest {
@@ -31,7 +33,9 @@ export interface SeenRequest {
 const execProtocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io']
 /** A message to a command's stdin; ours are at most a frame, kubectl's 32 KiB. */
 const stdinMessageBytesMax = 4 * 1024 * 1024
-const connectionsMax = 1_000
+const connectionsMaxDefault = 1_000
+/** As kube-apiserver's. */
+const idleConnectionMs = 90_000
 const acceptable = ['*/*', 'application/*', 'application/json']
 
 /** The Kubernetes API over HTTPS on the loopback interface. */
@@ -45,7 +49,8 @@ export class ApiServer {
     this.#parts = parts
     const { certificate, key } = parts.certificate
     this.#server = createServer({ cert: certificate, key, ALPNProtocols: ['http/1.1'] })
-    this.#server.maxConnections = connectionsMax
+    this.#server.keepAliveTimeout = idleConnectionMs
+    this.#server.maxConnections = parts.connectionsMax ?? connectionsMaxDefault
     this.#sockets = new WebSocketServer({
       noServer: true,
       perMessageDeflate: false,

@@ -1,0 +1,68 @@
+import { expect } from 'vitest'
+import type { KubeObject } from '../../../src/cluster/cluster.ts'
+import { connectCluster } from '../../../src/cluster/connect.ts'
+import type { Kubectl } from './kubectl.ts'
+import { until } from './until.ts'
+
+interface Condition {
+  type: string
+  status: string
+  reason?: string
+  lastTransitionTime?: string
+}
+interface ContainerStatus {
+  state?: { waiting?: { reason?: string } }
+  lastState?: { terminated?: { reason?: string; finishedAt?: string } }
+}
+
+/** 5 s are wanted, the cluster's stamps are cut to whole seconds, and the machine may be busy. */
+const soonMs = 10_000
+const conditionsOfTrouble = ['PodScheduled=False', 'DisruptionTarget=True', 'ReplicaFailure=True']
+
+const labelSelector = 'podswap.dev/clone'
+
+/** Since when the cluster has known of which trouble of a namespace's dev pods: by its own stamps where it has one, else by sight. */
+export class ClusterStamps implements AsyncDisposable {
+  readonly #stop = new AbortController()
+  readonly #atMs = new Map<string, number>()
+  #watching: Promise<unknown> = Promise.resolve()
+
+  static async watch({ kubeconfig, namespace }: Kubectl): Promise<ClusterStamps> {
+    const stamps = new ClusterStamps()
+    const cluster = await connectCluster({ kubeconfig, namespace, env: {} })
+    const { signal } = stamps.#stop
+    const see = ({ object }: { object: KubeObject }) => stamps.#see(object)
+    const watches = (['Pod', 'Deployment'] as const).map(kind => cluster.watch(kind, { labelSelector, signal }, see))
+    stamps.#watching = Promise.all(watches).finally(() => cluster.close())
+    return stamps
+  }
+
+  /** What was seen at `seenMs` (wall clock) is not older than a few seconds by then. */
+  async expectSoon(reason: string, seenMs: number): Promise<void> {
+    const sinceMs = await until(`the cluster says ${reason}`, () => this.#atMs.get(reason))
+    console.info(`${reason}: shown ${seenMs - sinceMs} ms after the cluster’s stamp`)
+    expect(seenMs - sinceMs, reason).toBeLessThan(soonMs)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#watching
+  }
+
+  #see({ status }: KubeObject): void {
+    for (const { type, status: is, reason = type, lastTransitionTime } of (status?.conditions ?? []) as Condition[]) {
+      if (conditionsOfTrouble.includes(`${type}=${is}`)) this.#note(reason, lastTransitionTime)
+    }
+    const { containerStatuses = [], initContainerStatuses = [] } = status ?? {}
+    for (const { state, lastState } of [...initContainerStatuses, ...containerStatuses] as ContainerStatus[]) {
+      const ended = lastState?.terminated
+      if (ended?.reason) this.#note(ended.reason, ended.finishedAt)
+      if (state?.waiting?.reason) this.#note(state.waiting.reason)
+    }
+  }
+
+  #note(reason: string, stamp?: string): void {
+    const atMs = stamp === undefined ? Date.now() : Date.parse(stamp)
+    if (!this.#atMs.has(reason)) this.#atMs.set(reason, atMs)
+  }
+}
