@@ -47,7 +47,7 @@ export interface CrowdReport {
   idle: CrowdFigures
 }
 
-const perNamespace = 50
+const perNamespace = 10
 const connectionsPerSession = 8
 const readyMs = 300_000
 const clock = { ...systemClock, ...systemTimers }

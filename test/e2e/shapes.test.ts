@@ -17,6 +17,26 @@ const stays = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
 const busybox = { image: 'podswap.test/busybox:1', imagePullPolicy: 'IfNotPresent' }
 const waits = { ...busybox, command: ['sh', '-c', stays] }
 
+/** As much of Argo Rollouts as is asked for here. */
+const rolloutKind = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'rollouts.argoproj.io' },
+  spec: {
+    group: 'argoproj.io',
+    names: { kind: 'Rollout', plural: 'rollouts' },
+    scope: 'Namespaced',
+    versions: [
+      {
+        name: 'v1alpha1',
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      },
+    ],
+  },
+}
+
 /** What the cluster makes of the shapes that workloads and manifests have, as a person with our Role. */
 describe.skipIf(!real)('shapes', () => {
   let namespace: RealNamespace
@@ -243,6 +263,38 @@ describe.skipIf(!real)('shapes', () => {
       const refused = new Trial(admin).up({ dev: dev({ name: 'no-rollout' }) })
       await expect(refused).rejects.toMatchObject({ code: 'not-found' })
       await expect(refused).rejects.not.toMatchObject({ hint: expect.stringContaining('no right') })
+    })
+
+    it('an Argo Rollout is known by its ReplicaSet, and to who may read it', { timeout: 2 * minutes }, async () => {
+      await namespace.apply(JSON.stringify(rolloutKind))
+      try {
+        await namespace.kubectl(['wait', '--for=condition=Established', `crd/${rolloutKind.metadata.name}`])
+        await apply({ apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout', metadata: { name: 'canary' }, spec: {} })
+        const { uid } = JSON.parse(await namespace.kubectl(['get', 'rollouts/canary', '-o', 'json'])).metadata
+        const owner = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout', name: 'canary', uid, controller: true }
+        const metadata = { name: 'canary-5d4f', ownerReferences: [owner] }
+        const labels = { of: 'canary' }
+        const template = { ...pod, metadata: { labels } }
+        await apply({
+          apiVersion: 'apps/v1',
+          kind: 'ReplicaSet',
+          metadata,
+          spec: { selector: { matchLabels: labels }, template },
+        })
+        const topic = { kind: 'Pod', labelSelector: 'of=canary' } as const
+        await until(cluster, [topic], { signal: AbortSignal.timeout(minutes), timeoutMs: minutes }, ([pods = []]) =>
+          pods.length > 0 ? true : undefined,
+        )
+        for (const each of [cluster, admin]) {
+          await expect(new Trial(each).up({ dev: dev({ name: 'canary' }) })).rejects.toMatchObject({
+            code: 'unsupported',
+            message: 'Rollout canary cannot be swapped: it is not a Deployment or StatefulSet',
+            hint: expect.stringContaining('develop in a Deployment'),
+          })
+        }
+      } finally {
+        await namespace.kubectl(['delete', 'crd', rolloutKind.metadata.name])
+      }
     })
   })
 })
