@@ -12,6 +12,7 @@ export async function buildStartScript() {
     init: { x64: pack(nativeProgram('amd64')), arm64: pack(nativeProgram('arm64')) },
     boot: pack(await buildPodProgram('boot')),
     attach: pack(await buildPodProgram('attach')),
+    fill: pack(await buildPodProgram('fill')),
   }
   const script = await bundle('syncer/pod/start.ts', { programs: JSON.stringify(programs) })
   // Kubernetes expands $(NAME) and $$ in a container's command

@@ -47,7 +47,10 @@ export class ForwardHosts {
     return (await this.#workloadAddress(host, signal)) ?? host
   }
 
-  /** Before anything is touched: fails where labels mean several Services, warns where nothing bears them. */
+  /**
+   * Before anything is touched: fails where labels mean several Services; warns where nothing bears them, or the person
+   * may not look.
+   */
   async check(
     forwards: Forward[],
     { signal, warn }: { signal: AbortSignal; warn: (warning: { message: string; hint: string }) => void },
@@ -57,9 +60,10 @@ export class ForwardHosts {
       try {
         await this.find(forward, signal)
       } catch (error) {
-        if (!(error instanceof UserError) || error.code !== 'unreachable') throw error
+        if (!(error instanceof UserError) || !['unreachable', 'forbidden'].includes(error.code)) throw error
         const { file, line, column } = forward.at
-        const hint = `${file}:${line}:${column}: what comes to bear them later is found then`
+        const rest = error.code === 'forbidden' ? error.hint : 'what comes to bear them later is found then'
+        const hint = `${file}:${line}:${column}: ${rest}`
         warn({ message: `the forward of ${forward.localPort} leads nowhere: ${error.message}`, hint })
       }
     }

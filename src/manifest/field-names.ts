@@ -48,7 +48,7 @@ export const devFields: Readonly<Record<string, FieldUse>> = {
   autocreate: 'read',
   replicas: 'read',
   services: 'read',
-  initFromImage: 'later',
+  initFromImage: 'read',
   args: 'void',
   subpath: 'void',
   remote: 'void',

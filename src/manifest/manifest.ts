@@ -58,6 +58,8 @@ export interface Dev {
   lifecycle?: ('postStart' | 'preStop')[]
   /** Empty folders at the first start; with `persistentVolume` they keep what they hold. */
   volumes?: VolumePath[]
+  /** What the image has at the volumes’ paths is copied into them at their first start. */
+  initFromImage?: true
   externalVolumes?: ExternalVolume[]
   secrets?: SecretFile[]
   /** absent: off. */

@@ -65,6 +65,11 @@ export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource):
   const secrets = readSecrets(reading, fields, folders.sync)
   const externalVolumes = readExternalVolumes(reading, fields)
   const persistentVolume = readPersistentVolume(reading, fields)
+  const initFromImage = readBoolean(reading, fields, 'initFromImage') || undefined
+  if (initFromImage && !persistentVolume && !folders.volumes) {
+    const hint = 'the image’s files are there without it; `volumes` and `persistentVolume` hide them'
+    reading.complaints.warn(fields.entry('initFromImage')!.keyAt, 'has no effect here: initFromImage', hint)
+  }
   fields.complainAboutRest(devFields)
   if (name === undefined || reading.complaints.errorCount > before) return undefined
   const at = key?.at ?? fields.entry('name')!.keyAt
@@ -88,6 +93,7 @@ export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource):
     probes,
     lifecycle,
     secrets,
+    initFromImage,
     externalVolumes,
     persistentVolume,
   })

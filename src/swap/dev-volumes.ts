@@ -1,5 +1,6 @@
 import { UserError } from '../../syncer/base/errors.ts'
-import { podLayout } from '../../syncer/base/pod-layout.ts'
+import { nodeCommand, podLayout } from '../../syncer/base/pod-layout.ts'
+import { agentPartName } from '../agent/pod-parts.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import type { Container, VolumeMount } from './dev-container.ts'
 
@@ -10,6 +11,8 @@ export interface DevVolumes {
   volumes: Volume[]
   mounts: VolumeMount[]
   warnings: string[]
+  /** Of the volume that is ours: each folder with the path at which the container has it. */
+  own: { path: string; subPath: string }[]
 }
 
 /** Names of the volumes of ours in the dev pod. */
@@ -24,15 +27,17 @@ const secretsName = 'podswap-secrets'
  */
 export function devVolumes(original: Container, dev: Dev, claim: string | undefined): DevVolumes {
   const taken = new Map((original.volumeMounts ?? []).map(({ mountPath, name }) => [withoutSlash(mountPath), name]))
-  const result: DevVolumes = { volumes: [], mounts: [], warnings: [] }
+  const result: DevVolumes = { volumes: [], mounts: [], warnings: [], own: [] }
   const wanted = [
     ...(claim === undefined ? [] : dev.sync.map(({ remote }) => ({ path: remote, subPath: `sync${remote}` }))),
     ...(dev.volumes ?? []).map(({ path }) => ({ path, subPath: `volumes${path}` })),
   ]
   for (const { path, subPath } of wanted) {
     const theirs = taken.get(path)
-    if (theirs === undefined) result.mounts.push({ name: volumesName, mountPath: path, subPath })
-    else result.warnings.push(`${path} stays what ${original.name} mounts there: the volume ${theirs}`)
+    if (theirs === undefined) {
+      result.mounts.push({ name: volumesName, mountPath: path, subPath })
+      result.own.push({ path, subPath })
+    } else result.warnings.push(`${path} stays what ${original.name} mounts there: the volume ${theirs}`)
   }
   if (result.mounts.length > 0) {
     const source = claim === undefined ? { emptyDir: {} } : { persistentVolumeClaim: { claimName: claim } }
@@ -44,6 +49,32 @@ export function devVolumes(original: Container, dev: Dev, claim: string | undefi
   }
   addExternal(original, dev, taken, result)
   return result
+}
+
+/**
+ * An init container of the dev image that copies what the image has at the paths of our volume into it
+ * (`syncer/pod/fill.ts`), as the container's own user; undefined where there is nothing to fill.
+ */
+export function fillContainer(dressed: Container, dev: Dev, own: DevVolumes['own']): Container | undefined {
+  if (!dev.initFromImage || own.length === 0) return undefined
+  const { image, imagePullPolicy, securityContext, resources } = dressed
+  const folders = own.map(({ path, subPath }) => ({ from: path, to: subPath }))
+  // Kubernetes expands $(NAME) and $$ in a command
+  const text = JSON.stringify(folders).replaceAll('$', '\\u0024')
+  return {
+    name: volumesName,
+    ...(image !== undefined && { image }),
+    ...(imagePullPolicy !== undefined && { imagePullPolicy }),
+    command: nodeCommand(podLayout.fill, podLayout.filled, text),
+    workingDir: '/',
+    ...(resources && { resources }),
+    ...(securityContext && { securityContext }),
+    volumeMounts: [
+      { name: agentPartName, mountPath: podLayout.home },
+      { name: volumesName, mountPath: podLayout.filled },
+    ],
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+  }
 }
 
 function addExternal(original: Container, dev: Dev, taken: Map<string, string>, { volumes, mounts }: DevVolumes): void {

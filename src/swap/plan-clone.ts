@@ -1,7 +1,7 @@
 import { agentParts, type KubeSecurityContext } from '../agent/pod-parts.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import { type Container, devContainer, withAgent } from './dev-container.ts'
-import { devVolumes } from './dev-volumes.ts'
+import { devVolumes, fillContainer } from './dev-volumes.ts'
 import type { PlanInput } from './plan.ts'
 import { firstPodName, type PodTemplate, sharesWithOld } from './pod-template.ts'
 import { marks } from './record.ts'
@@ -40,7 +40,8 @@ function cloneTemplate(
     ...(dev.initContainer?.resources && { resources: dev.initContainer.resources }),
     ...(input.assignsUsers && { assignsUsers: true }),
   })
-  const { mounts, volumes: devOwn } = devVolumes(original, dev, input.claim)
+  const { mounts, volumes: devOwn, own } = devVolumes(original, dev, input.claim)
+  const filling = fillContainer(container, dev, own)
   const mounted =
     mounts.length > 0 ? { ...container, volumeMounts: [...(container.volumeMounts ?? []), ...mounts] } : container
   // where both share something the original waits for its end
@@ -59,7 +60,11 @@ function cloneTemplate(
       ...identity?.spec,
       ...(Object.keys(podSecurity).length > 0 && { securityContext: podSecurity }),
       // ours first: where it cannot run, none of theirs (migrations, …) has had an effect
-      initContainers: [parts.initContainer as Container, ...(template.spec.initContainers ?? [])],
+      initContainers: [
+        parts.initContainer as Container,
+        ...(filling ? [filling] : []),
+        ...(template.spec.initContainers ?? []),
+      ],
       containers: template.spec.containers.map(dress),
       volumes: [...volumes, ...(identity?.volumes ?? []), ...devOwn, parts.volume],
     },

@@ -16,6 +16,10 @@ export const podLayout = {
   boot: '/podswap/boot.cjs',
   /** Run by each exec of ours: delivers the bundle where it is missing and hands its pipes to the agent. */
   attach: '/podswap/attach.cjs',
+  /** Run once by an init container of the dev image, where the manifest says `initFromImage`. */
+  fill: '/podswap/fill.cjs',
+  /** Where that one has the whole of the dev's volume. */
+  filled: '/podswap-volumes',
   private: '/podswap/agent',
   /** Unix socket (0600) on which the agent takes attachments. */
   socket: '/podswap/agent/sock',

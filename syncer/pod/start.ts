@@ -8,7 +8,7 @@ import { PodRoot } from './pod-root.ts'
 import { portableFiles } from './portable-files.ts'
 
 /** Each brotli and base64; `init` by `process.arch`. */
-declare const programs: { init: Record<string, string>; boot: string; attach: string }
+declare const programs: { init: Record<string, string>; boot: string; attach: string; fill: string }
 
 /** The bundles are built for this one. */
 const nodeVersionMin = [20, 19] as const
@@ -44,6 +44,7 @@ function fill(): void {
   else fillFromImage()
   place(podLayout.boot, path => writeFileSync(path, unpack(programs.boot)))
   place(podLayout.attach, path => writeFileSync(path, unpack(programs.attach)))
+  place(podLayout.fill, path => writeFileSync(path, unpack(programs.fill)))
 }
 
 /** A pod without an image has the machine's own Node, and needs no loader. */

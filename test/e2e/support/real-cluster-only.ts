@@ -15,5 +15,6 @@ export const realClusterOnly: Record<string, string> = {
   'startup.test.ts': 'asks no cluster at all: once is enough',
   'swap.test.ts': 'quota, LimitRange, Pod Security; images of other libcs',
   'troubles.test.ts': 'evictions, budgets, admission, images that cannot be pulled, memory limits',
+  'volumes.test.ts': 'takes rights away; what the files of an image are; what a container isolates',
   'walkthrough.test.ts': 'kubectl apply of a file; a client whose image is busybox',
 }

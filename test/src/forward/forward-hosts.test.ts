@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { KubeObject } from '../../../src/cluster/cluster.ts'
 import { ForwardHosts } from '../../../src/forward/forward-hosts.ts'
 import type { Forward } from '../../../src/manifest/manifest.ts'
+import { UserError } from '../../../syncer/base/errors.ts'
 import { MemoryCluster } from '../cluster/memory-cluster.ts'
+import { FaultyCluster } from '../swap/faulty-cluster.ts'
 import { webDeployment } from '../swap/shapes.ts'
 
 const at = { file: '/code/dev.yml', line: 7, column: 9 }
@@ -68,6 +70,21 @@ describe('labels', () => {
         '/code/dev.yml:7:9: what comes to bear them later is found then',
     ])
   })
+})
+
+test('without the right to Services the forward by labels is left out, with the rules', async () => {
+  const refusal = new UserError('forbidden', 'you may not list services', { hint: 'a Role must hold …' })
+  const refusing = new FaultyCluster(cluster, ({ kind }) => (kind === 'Service' ? { refuse: refusal } : undefined))
+  const warnings: string[] = []
+  await new ForwardHosts(refusing).check([to({ labels: { app: 'db' } })], {
+    signal,
+    warn: ({ message, hint }) => warnings.push(`${message}; ${hint}`),
+  })
+  expect(warnings).toEqual([
+    'the forward of 5432 leads nowhere: you may not list services; /code/dev.yml:7:9: a Role must hold …',
+  ])
+  // a name is the pod's to resolve
+  expect(await new ForwardHosts(refusing).find(to({ host: 'db' }), signal)).toBe('db')
 })
 
 describe('a name', () => {

@@ -106,11 +106,11 @@ describe('what is left alone', () => {
   })
 
   it('names each field of a dev that is not acted on, where it asks for something', () => {
-    const asking = ['initFromImage: true']
+    const asking = ['push: {image: a}', 'docker: {enabled: true}']
     const silent = ['persistentVolume: {enabled: false}', 'services: []', 'probes: false', 'lifecycle:', 'mode: sync']
     const more = ['sshServerPort: 2222', 'subpath: a']
     const warnings = (fields: string[]) => load(`dev:\n  web:\n    ${fields.join('\n    ')}\n`).warnings.map(short)
-    expect(warnings(asking)).toEqual(['3:5 not acted on yet: initFromImage'])
+    expect(warnings(asking)).toEqual(['3:5 has no effect here: push', '4:5 has no effect here: docker'])
     expect(warnings(silent)).toEqual([])
     expect(warnings(more)).toEqual(['3:5 has no effect here: sshServerPort', '4:5 has no effect here: subpath'])
   })

@@ -96,3 +96,16 @@ describe('persistentVolume', () => {
     expect(devErrors(fields)).toEqual(expected)
   })
 })
+
+describe('initFromImage', () => {
+  it('is read where there are volumes to fill', () => {
+    expect(loadDev('initFromImage: true\nvolumes: [/cache]')).toMatchObject({ initFromImage: true, warnings: [] })
+    expect(loadDev('initFromImage: true\npersistentVolume: true')).toMatchObject({ initFromImage: true, warnings: [] })
+    expect(loadDev('initFromImage: false\nvolumes: [/cache]')).not.toHaveProperty('initFromImage')
+  })
+
+  it('is warned of where there is none, and refused where it is no boolean', () => {
+    expect(loadDev('initFromImage: true').warnings).toEqual(['3:5 has no effect here: initFromImage'])
+    expect(devErrors('initFromImage: [a]')).toEqual(['3:20 `initFromImage` must be a single value, not a list'])
+  })
+})

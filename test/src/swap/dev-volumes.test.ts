@@ -66,6 +66,46 @@ describe('volumes', () => {
   })
 })
 
+describe('initFromImage', () => {
+  const filled = (fields: Partial<Dev>, claim?: string) => {
+    const input = { workload: webDeployment(), options: planOptions, ...(claim && { claim }) }
+    const { clone } = planSwap({ ...input, dev: dev({ sync: [folder], initFromImage: true, ...fields }) })
+    return podTemplate(clone).spec.initContainers
+  }
+
+  it('fills our volume in a container of the dev image, before the original’s own init containers', () => {
+    const security = { runAsUser: 1000, privileged: true }
+    const containers = filled({ volumes, image: 'node:22', securityContext: security }, 'web-podswap-1234')
+    expect(containers?.map(({ name }) => name)).toEqual(['podswap-agent', 'podswap-volumes', 'migrate'])
+    expect(containers?.[1]).toMatchObject({
+      image: 'node:22',
+      securityContext: security,
+      volumeMounts: [
+        { name: 'podswap-agent', mountPath: '/podswap' },
+        { name: 'podswap-volumes', mountPath: '/podswap-volumes' },
+      ],
+    })
+    const [folders, into, script] = [...(containers?.[1]?.command ?? [])].reverse()
+    expect([script, into]).toEqual(['/podswap/fill.cjs', '/podswap-volumes'])
+    expect(JSON.parse(folders ?? '')).toEqual([
+      { from: '/app', to: 'sync/app' },
+      { from: '/root/.cache', to: 'volumes/root/.cache' },
+      { from: '/app/node_modules', to: 'volumes/app/node_modules' },
+    ])
+  })
+
+  it('says paths so that Kubernetes leaves them as they are', () => {
+    const containers = filled({ volumes: [{ path: '/a$(HOME)$$b', at }] })
+    const folders = containers?.[1]?.command?.at(-1) ?? ''
+    expect(folders).not.toContain('$')
+    expect(JSON.parse(folders)).toEqual([{ from: '/a$(HOME)$$b', to: 'volumes/a$(HOME)$$b' }])
+  })
+
+  it('does nothing where there is no volume of ours', () => {
+    expect(filled({})?.map(({ name }) => name)).toEqual(['podswap-agent', 'migrate'])
+  })
+})
+
 describe('externalVolumes', () => {
   it('are mounted, each claim once', () => {
     const externalVolumes = [
