@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { realClusterOnly } from './test/e2e/support/real-cluster-only.ts'
 
@@ -18,6 +19,8 @@ if (missing.length > 0) {
 
 export default defineConfig({
   test: {
+    // vitest leaves one core free; of two, which wait most of the time, both are used
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         test: {
