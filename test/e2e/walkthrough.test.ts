@@ -1,8 +1,10 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { join } from 'node:path'
+import { loadAll } from 'js-yaml'
 import { Client, Pool } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { localPortsOf, withPorts } from '../../demo/local-ports.ts'
 import { CleanUp } from './support/clean-up.ts'
 import type { RunningCommand } from './support/command.ts'
 import { Debugger } from './support/debugger.ts'
@@ -10,12 +12,15 @@ import { environment, repository } from './support/environment.ts'
 import { Hand } from './support/hand.ts'
 import { Kubectl } from './support/kubectl.ts'
 import { Laptop } from './support/laptop.ts'
-import { isListening } from './support/ports.ts'
+import { freePorts } from './support/ports.ts'
 import { handInDevPod, ServiceClient } from './support/service-client.ts'
 import { type Before, before, expectLaptopClean, expectRestored } from './support/traces.ts'
 import { eventually, until } from './support/until.ts'
 
-/** The first `up` of a reader of the README: the manifest as it is in the repository, in the developers' namespace. */
+/**
+ * The first `up` of a reader of the README: the manifest as it is in the repository, but for ports of this machine that
+ * may be taken, in the developers' namespace.
+ */
 const release = /release 41 on web-/
 
 describe('from up to down with manifests/dev.node.yml', () => {
@@ -32,18 +37,25 @@ describe('from up to down with manifests/dev.node.yml', () => {
   let up: RunningCommand
   let inPod: Hand
   let onLaptop: Hand
+  /** Of this machine: for the app, the debugger and PostgreSQL. */
+  let ports: [number, number, number]
+  let app: string
+  let database: { host: string; port: number; user: string; password: string; database: string }
 
   beforeAll(async () => {
-    for (const port of [8080, 9229, 5432]) {
-      if (await isListening(port)) throw new Error(`something listens on ${port}, which dev.node.yml forwards`)
-    }
     laptop = stack.use(new Laptop())
     cpSync(join(repository, 'manifests'), join(laptop.root, 'manifests'), { recursive: true })
     manifest = join(laptop.root, 'manifests/dev.node.yml')
     folder = join(laptop.root, 'manifests/demo/app')
+    const text = readFileSync(manifest, 'utf8')
+    ports = (await freePorts(3)) as typeof ports
+    app = `http://localhost:${ports[0]}`
+    database = { host: 'localhost', port: ports[2], user: 'postgres', password: 'kiosk', database: 'postgres' }
+    const moved = localPortsOf(text).map((from, index) => ({ from, to: ports[index]! }))
+    writeFileSync(manifest, withPorts(text, moved))
     const objects = join(repository, 'manifests/demo/k8s.yml')
     stack.defer(() => admin.run(['delete', '-f', objects, '--ignore-not-found', '--wait=true']))
-    await admin.run(['apply', '-f', objects])
+    await admin.apply(...(loadAll(readFileSync(objects, 'utf8')) as object[]))
     for (const name of ['web', 'worker', 'postgres']) await admin.rolledOut(`deployment/${name}`)
     client = stack.use(await ServiceClient.start(admin))
     onLaptop = stack.use(Hand.onLaptop())
@@ -160,17 +172,17 @@ describe('from up to down with manifests/dev.node.yml', () => {
 
   describe('forwards', () => {
     it('serve real queries of PostgreSQL', async () => {
-      const database = new Client({ host: 'localhost', port: 5432, user: 'postgres', database: 'postgres' })
-      await database.connect()
-      await database.query('create table numbers as select n, md5(n::text) as hash from generate_series(1, 50000) n')
-      const { rows } = await database.query('select n, hash from numbers order by n')
+      const client = new Client(database)
+      await client.connect()
+      await client.query('create table numbers as select n, md5(n::text) as hash from generate_series(1, 50000) n')
+      const { rows } = await client.query('select n, hash from numbers order by n')
       expect(rows).toHaveLength(50_000)
       expect(rows[41]).toEqual({ n: 42, hash: 'a1d0c6e83f027327d8461063f4ac58a6' })
-      await database.end()
+      await client.end()
     })
 
     it('serve twenty clients at once', async () => {
-      const pool = new Pool({ host: 'localhost', port: 5432, user: 'postgres', database: 'postgres', max: 20 })
+      const pool = new Pool({ ...database, max: 20 })
       const sums = await Promise.all(
         Array.from({ length: 100 }, (_, i) => pool.query('select $1::int as n, pg_sleep(0.02)', [i])),
       )
@@ -179,20 +191,20 @@ describe('from up to down with manifests/dev.node.yml', () => {
     })
 
     it('serve the app: an order goes into the database, and the cluster’s worker packs it by the Service', async () => {
-      const placed = await fetch('http://localhost:8080/orders', { method: 'POST', body: 'tea' })
+      const placed = await fetch(`${app}/orders`, { method: 'POST', body: 'tea' })
       expect([placed.status, await placed.json()]).toEqual([201, { id: 1, item: 'tea', packed_at: null }])
-      const database = new Client({ host: 'localhost', port: 5432, user: 'postgres', database: 'postgres' })
-      await database.connect()
+      const client = new Client(database)
+      await client.connect()
       await eventually(async () => {
-        const { rows } = await database.query('select item from orders where packed_at is not null')
+        const { rows } = await client.query('select item from orders where packed_at is not null')
         expect(rows).toEqual([{ item: 'tea' }])
       })
-      await database.end()
+      await client.end()
     })
 
     it('tell the page at once that it has changed', async () => {
       const stop = new AbortController()
-      const { body } = await fetch('http://localhost:8080/live', { signal: stop.signal })
+      const { body } = await fetch(`${app}/live`, { signal: stop.signal })
       const versions = versionsIn(body!.pipeThrough(new TextDecoderStream()))
       const first = (await versions.next()).value
       const file = join(folder, 'public/index.html')
@@ -201,14 +213,14 @@ describe('from up to down with manifests/dev.node.yml', () => {
       expect(first).toBeTruthy()
       expect(second).toBeTruthy()
       expect(second).not.toBe(first)
-      expect(await (await fetch('http://localhost:8080/')).text()).toContain('Another edit.')
+      expect(await (await fetch(`${app}/`)).text()).toContain('Another edit.')
       stop.abort()
     })
 
     it('pass on the end of what the client sends', async () => {
       const answer = await new Promise<string>((resolve, reject) => {
         let text = ''
-        const socket = createConnection({ port: 8080, host: 'localhost', allowHalfOpen: true })
+        const socket = createConnection({ port: ports[0], host: 'localhost', allowHalfOpen: true })
         socket.setEncoding('utf8').on('data', part => {
           text += part
         })
@@ -219,14 +231,14 @@ describe('from up to down with manifests/dev.node.yml', () => {
     })
 
     it('let a debugger stop at a breakpoint in a synced file', async () => {
-      using inspector = await until('the inspector answers', () => Debugger.attach(9229))
+      using inspector = await until('the inspector answers', () => Debugger.attach(ports[1]))
       await inspector.send('Debugger.enable')
       const source = readFileSync(join(folder, 'lib/greeting.js'), 'utf8').split('\n')
       const lineNumber = source.findIndex(line => line.includes('return `'))
       const urlRegex = '/app/lib/greeting\\.js$'
       const { locations } = await inspector.send('Debugger.setBreakpointByUrl', { lineNumber, urlRegex })
       expect(locations).toHaveLength(1)
-      const response = fetch('http://localhost:8080/')
+      const response = fetch(`${app}/`)
       const paused = (await inspector.event('Debugger.paused')) as {
         callFrames: { callFrameId: string; functionName: string; location: { lineNumber: number } }[]
       }
@@ -265,9 +277,10 @@ describe('from up to down with manifests/dev.node.yml', () => {
     })
 
     it('exec runs in the dev container, in its folder, with its environment', async () => {
-      const script = 'pwd; echo $RELEASE $GREETING; test -e /podswap/init && hostname'
+      const name = 'process.stdout.write(require("os").hostname())'
+      const script = `pwd; echo $RELEASE $GREETING; test -e "$PODSWAP_ROOT/podswap/init" && node -e '${name}'`
       const { stdout } = await laptop.ok(['exec', '-f', manifest, '--', 'sh', '-c', script])
-      expect(stdout).toMatch(/^\/app\n41 Hello from your laptop\nweb-podswap-/)
+      expect(stdout).toMatch(/\/app\n41 Hello from your laptop\nweb-podswap-/)
     })
 
     it('status is for people without --json, and plain without a terminal', async () => {
@@ -328,7 +341,7 @@ describe('from up to down with manifests/dev.node.yml', () => {
       expect(done.stdout + done.stderr).not.toContain('\x1b')
       const [status] = await laptop.devs(['-f', manifest])
       expect(status!.state).toBe('ready')
-      expect(JSON.parse(await (await fetch('http://localhost:8080/whoami')).text()).pid).toBe(pid)
+      expect(JSON.parse(await (await fetch(`${app}/whoami`)).text()).pid).toBe(pid)
     })
 
     it('attach shows what the program printed and prints', async () => {
@@ -353,7 +366,7 @@ describe('from up to down with manifests/dev.node.yml', () => {
     })
 
     it('leaves nothing on the laptop: no process, no port, no temp file', async () => {
-      await expectLaptopClean(laptop, [8080, 9229, 5432], [folder])
+      await expectLaptopClean(laptop, ports, [folder])
     })
 
     it('says that there is nothing to do when there is nothing', async () => {

@@ -30,8 +30,9 @@ const server = createServer(async (request, response) => {
     const { status = 200, type, body } = route ? await route(request) : await pageFile(pathname)
     response.writeHead(status, { 'cache-control': 'no-store', ...(type && { 'content-type': type }) }).end(body)
   } catch (error) {
-    console.error(error)
     const message = error.message || error.code || 'failed'
+    // what the system or the database says needs no stack
+    console.error(error.code ? `${request.method} ${pathname}: ${message}` : error)
     response.writeHead(error.status ?? 500, { 'content-type': 'text/plain; charset=utf-8' }).end(`${message}\n`)
   }
 })

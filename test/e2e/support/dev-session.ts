@@ -4,12 +4,12 @@ import { expect } from 'vitest'
 import { CleanUp } from './clean-up.ts'
 import { Hand } from './hand.ts'
 import { Laptop, type LaptopOptions } from './laptop.ts'
-import { TestNamespace } from './namespace.ts'
+import { type NamespaceOptions, TestNamespace } from './namespace.ts'
 import { handInDevPod } from './service-client.ts'
 import { type Before, before } from './traces.ts'
 import { deploy, type WorkloadOptions } from './workloads.ts'
 
-export interface DevSessionOptions extends LaptopOptions {
+export interface DevSessionOptions extends LaptopOptions, Pick<NamespaceOptions, 'hasLeases'> {
   purpose: string
   files?: Record<string, string | Buffer>
   workload?: WorkloadOptions
@@ -40,8 +40,9 @@ export class DevSession implements AsyncDisposable {
   }
 
   static async create(options: DevSessionOptions): Promise<DevSession> {
+    const { purpose, namespaceLabels, hasLeases } = options
     const cleanUp = new CleanUp()
-    const namespace = cleanUp.use(await TestNamespace.create(options.purpose, options.namespaceLabels))
+    const namespace = cleanUp.use(await TestNamespace.create(purpose, { labels: namespaceLabels, hasLeases }))
     const laptop = cleanUp.use(new Laptop(options))
     await deploy(namespace.admin, options.workload)
     const session = new DevSession(cleanUp, namespace, laptop, await before(namespace.admin))

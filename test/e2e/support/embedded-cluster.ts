@@ -7,9 +7,13 @@ import { startProcessRuntime } from '../../../src/sandbox/runtime/process-runtim
 import { readRuntimePrograms } from '../../../src/sandbox/runtime/runtime-programs.ts'
 import { Sandbox } from '../../../src/sandbox/sandbox.ts'
 import { repository } from './environment.ts'
+import { withoutLeases } from './without-leases.ts'
 
 /** Its rights are fixed when it starts: each test's namespace is one of these. */
 const namespaces = Array.from({ length: 8 }, (_, index) => `e2e-${index + 1}`)
+const withoutLeasesName = 'e2e-without-leases'
+/** As the manifests of the repository name it. */
+export const team = 'team'
 /** Besides `admin`. */
 const people = [
   { name: 'ann', groups: ['developers'] },
@@ -32,10 +36,13 @@ export class EmbeddedCluster implements AsyncDisposable {
   static async start(): Promise<EmbeddedCluster> {
     const runtime = await startProcessRuntime({ programs: await readRuntimePrograms() })
     const roles = loadAll(readFileSync(join(repository, 'manifests/rbac.yml'), 'utf8')) as KubeObject[]
-    const rbac = namespaces.flatMap(namespace =>
-      roles.map(role => ({ ...role, metadata: { ...role.metadata, namespace } })),
+    const all = [team, ...namespaces, withoutLeasesName]
+    const rbac = all.flatMap(namespace =>
+      roles
+        .map(role => (namespace === withoutLeasesName ? withoutLeases(role) : role))
+        .map(role => ({ ...role, metadata: { ...role.metadata, namespace } })),
     )
-    const sandbox = await Sandbox.start({ runtime, namespaces, people, rbac })
+    const sandbox = await Sandbox.start({ runtime, namespaces: all, people, rbac })
     const folder = mkdtempSync(join(tmpdir(), 'podswap-e2e-cluster-'))
     const cluster = new EmbeddedCluster(sandbox, folder)
     for (const [name, text] of Object.entries(sandbox.kubeconfigs)) writeFileSync(cluster.kubeconfig(name), text)
@@ -47,8 +54,8 @@ export class EmbeddedCluster implements AsyncDisposable {
   }
 
   /** One that no test had yet, with the developers' roles. */
-  takeNamespace(): string {
-    const name = this.#free.shift()
+  takeNamespace(hasLeases: boolean): string {
+    const name = hasLeases ? this.#free.shift() : withoutLeasesName
     if (name === undefined)
       throw new Error('a test file has more namespaces than the embedded cluster was started with')
     return name

@@ -2,6 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { embeddedCluster } from './embedded-cluster.ts'
 import { environment } from './environment.ts'
 import { Kubectl } from './kubectl.ts'
+import { withoutLeases } from './without-leases.ts'
+
+export interface NamespaceOptions {
+  labels?: Record<string, string>
+  /** Whether the developers have the rights to Leases there; default: true. */
+  hasLeases?: boolean
+}
 
 /** A namespace of a test's own, in which the developers hold the same roles as in theirs. */
 export class TestNamespace implements AsyncDisposable {
@@ -14,15 +21,16 @@ export class TestNamespace implements AsyncDisposable {
     this.admin = new Kubectl(environment().admin, name)
   }
 
-  static async create(purpose: string, labels: Record<string, string> = {}): Promise<TestNamespace> {
+  static async create(purpose: string, options: NamespaceOptions = {}): Promise<TestNamespace> {
+    const { labels = {}, hasLeases = true } = options
     const embedded = embeddedCluster()
-    if (embedded) return new TestNamespace(embedded.takeNamespace())
+    if (embedded) return new TestNamespace(embedded.takeNamespace(hasLeases))
     const { admin, namespace } = environment()
     const created = new TestNamespace(`e2e-${purpose}-${randomBytes(3).toString('hex')}`)
     const theirs = await new Kubectl(admin, namespace).list('roles,rolebindings')
     const roles = theirs.map(role => ({ ...role, metadata: { name: role.metadata.name } }))
     await created.admin.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: created.name, labels } })
-    await created.admin.apply(...roles)
+    await created.admin.apply(...(hasLeases ? roles : roles.map(withoutLeases)))
     // pods are refused until the namespace has its service account
     await created.admin.run(['wait', '--for=create', 'serviceaccount/default', '--timeout=30s'])
     return created

@@ -1,5 +1,5 @@
 import { afterAll } from 'vitest'
-import { EmbeddedCluster, useEmbeddedCluster } from './embedded-cluster.ts'
+import { EmbeddedCluster, team, useEmbeddedCluster } from './embedded-cluster.ts'
 
 /** Set-up of each test file of the vitest project `embedded`: what scripts/cluster-env.sh says of a real cluster. */
 const cluster = await EmbeddedCluster.start()
@@ -9,6 +9,7 @@ Object.assign(process.env, {
   PODSWAP_E2E_COLLEAGUE_KUBECONFIG: cluster.kubeconfig('ben'),
   PODSWAP_E2E_ADMIN_KUBECONFIG: cluster.kubeconfig('admin'),
   PODSWAP_E2E_EVE_KUBECONFIG: cluster.kubeconfig('eve'),
+  PODSWAP_E2E_NAMESPACE: team,
   PODSWAP_AGENT_IMAGE: 'podswap.test/node:1',
   KUBECACHEDIR: cluster.folder,
 })

@@ -1,21 +1,36 @@
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { randomInt } from 'node:crypto'
+import { connect, createServer } from 'node:net'
+
+/**
+ * Below those that systems give to whoever does not ask for one (Linux 32768, macOS 49152) and below Kubernetes' node
+ * ports: between the look and the use nobody gets it by chance.
+ */
+const ports = { from: 10_000, to: 29_999 }
+const triesMax = 1_000
 
 /** A port of this machine that nobody listens on just now. */
 export async function freePort(): Promise<number> {
-  const [port] = await freePorts(1)
-  return port!
+  for (let tries = 0; tries < triesMax; tries += 1) {
+    const port = randomInt(ports.from, ports.to)
+    if (await canListen(port)) return port
+  }
+  throw new Error(`none of ${triesMax} ports is free`)
 }
 
-/** Different ones: a port that was just let go may be the next that is given. */
+/** Different ones. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  const ports: number[] = []
-  for (const server of servers) {
-    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
-    ports.push((server.address() as AddressInfo).port)
-  }
-  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
-  return ports
+  const found = new Set<number>()
+  while (found.size < count) found.add(await freePort())
+  return [...found]
+}
+
+async function canListen(port: number): Promise<boolean> {
+  const server = createServer()
+  const listens = await new Promise<boolean>(resolve => {
+    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true))
+  })
+  await new Promise(resolve => server.close(resolve))
+  return listens
 }
 
 export async function isListening(port: number): Promise<boolean> {

@@ -11,10 +11,8 @@ export const realClusterOnly: Record<string, string> = {
   'network.test.ts': 'its transfers over a slow line take minutes there',
   'refusals.test.ts': 'kinds that the embedded cluster does not serve; admission',
   'shapes.test.ts': 'images of other libcs; what a container isolates',
-  'sharing.test.ts': 'takes rights away, which are fixed when the embedded cluster starts',
   'startup.test.ts': 'asks no cluster at all: once is enough',
   'swap.test.ts': 'quota, LimitRange, Pod Security; images of other libcs',
   'troubles.test.ts': 'evictions, budgets, admission, images that cannot be pulled, memory limits',
   'volumes.test.ts': 'takes rights away; what the files of an image are; what a container isolates',
-  'walkthrough.test.ts': 'kubectl apply of a file; a client whose image is busybox',
 }

@@ -1,6 +1,14 @@
 import { Hand } from './hand.ts'
 import type { Kubectl } from './kubectl.ts'
 
+/** Prints the body of an answer from its argument. */
+const ask = `
+fetch(process.argv[1], { signal: AbortSignal.timeout(3_000) }).then(async answer => {
+  const body = await answer.text()
+  if (!answer.ok) throw new Error(answer.status + ' ' + body)
+  process.stdout.write(body)
+})`
+
 /** Another pod of the namespace, from which Services are asked as any workload would. */
 export class ServiceClient implements AsyncDisposable {
   readonly #kubectl: Kubectl
@@ -22,7 +30,7 @@ export class ServiceClient implements AsyncDisposable {
         containers: [
           {
             name: 'client',
-            image: 'podswap.test/busybox:1',
+            image: 'podswap.test/node:1',
             imagePullPolicy: 'IfNotPresent',
             command: ['sleep', '86400'],
             securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
@@ -36,8 +44,7 @@ export class ServiceClient implements AsyncDisposable {
 
   /** Body of the answer; fails where nothing or an error answers within 3 seconds. */
   async get(url: string): Promise<string> {
-    // wget's own -T ends busybox's static build with a segmentation fault
-    return await this.#kubectl.run(['exec', this.#name, '--', 'timeout', '3', 'wget', '-q', '-O', '-', url])
+    return await this.#kubectl.run(['exec', this.#name, '--', 'node', '-e', ask, url])
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -8,6 +8,11 @@ const listMax = 20
 const pool = new pg.Pool({ max: 4, connectionTimeoutMillis: 5000 })
 pool.on('error', error => console.error(`database: ${error.message}`))
 
+// no PostgreSQL answered, or it said cannot_connect_now
+const isStarting = error => error.severity === undefined || error.code === '57P03'
+const retryMs = 250
+const triesMax = 120
+
 let schema
 
 /** The newest first. */
@@ -34,12 +39,7 @@ export async function packNext() {
 }
 
 async function query(text, values) {
-  schema ??= pool.query(`
-    create table if not exists orders (
-      id integer generated always as identity primary key,
-      item text not null,
-      packed_at timestamptz
-    )`)
+  schema ??= makeSchema()
   try {
     await schema
   } catch (error) {
@@ -47,4 +47,22 @@ async function query(text, values) {
     throw error
   }
   return await pool.query(text, values)
+}
+
+/** A database that is just starting is waited for. */
+async function makeSchema() {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await pool.query(`
+        create table if not exists orders (
+          id integer generated always as identity primary key,
+          item text not null,
+          packed_at timestamptz
+        )`)
+    } catch (error) {
+      if (!isStarting(error) || tries === triesMax) throw error
+      if (tries === 1) console.log('waiting for the database')
+      await new Promise(resolve => setTimeout(resolve, retryMs))
+    }
+  }
 }
