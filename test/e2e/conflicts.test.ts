@@ -59,7 +59,7 @@ describe('both ends edit one file', () => {
   })
 
   it('while they are apart: the laptop’s keeps the name, the pod’s is kept beside it, and status tells', async () => {
-    for (const pid of session.laptop.processes()) process.kill(pid, 'SIGKILL')
+    await session.laptop.killAll()
     session.save('offline.txt', 'the laptop’s text\n')
     await inPod.write('/app/offline.txt', 'the pod’s text\n')
     await session.up()
@@ -82,7 +82,7 @@ describe('both ends edit one file', () => {
     session.save('kept-1.txt', 'base')
     session.save('kept-2.txt', 'base')
     await session.flush()
-    for (const pid of session.laptop.processes()) process.kill(pid, 'SIGKILL')
+    await session.laptop.killAll()
     await session.onLaptop.remove(join(session.folder, 'kept-1.txt'))
     await inPod.write('/app/kept-1.txt', 'edited in the pod')
     session.save('kept-2.txt', 'edited on the laptop')

@@ -25,10 +25,7 @@ describe('doctor', () => {
     const longAgo = /last seen ([4-9]|\d\d) s ago/
     await until('it lapsed', async () => (await leftovers()).some(({ message }) => longAgo.test(message)))
   }
-  const killAll = async () => {
-    for (const pid of session.laptop.processes()) process.kill(pid, 'SIGKILL')
-    await until('they are gone', () => session.laptop.processes().length === 0)
-  }
+  const killAll = () => session.laptop.killAll()
 
   it('finds nothing where nothing is left, and nothing while somebody is at it', async () => {
     expect(await doctor()).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing is left over') })

@@ -51,10 +51,7 @@ describe.skipIf(environment().colleague === undefined)('whatever befalls a call 
   })
   afterAll(() => session[Symbol.asyncDispose]())
 
-  const killAll = async () => {
-    for (const pid of session.laptop.processes()) process.kill(pid, 'SIGKILL')
-    await until('they are gone', () => session.laptop.processes().length === 0)
-  }
+  const killAll = () => session.laptop.killAll()
 
   /** By another person, from another folder. */
   const comesBack = async () => {

@@ -64,7 +64,7 @@ describe.skipIf(colleague === undefined)('one workload and several people', () =
   })
 
   it('of one who is gone is taken with a line that says so', async () => {
-    for (const pid of other.processes()) process.kill(pid, 'SIGKILL')
+    await other.killAll()
     // as if 45 s had passed
     const soon = JSON.stringify({ spec: { leaseDurationSeconds: 1 } })
     await session.namespace.admin.run(['patch', 'lease', 'podswap.deployment.web', '--type=merge', '-p', soon])

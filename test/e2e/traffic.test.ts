@@ -24,7 +24,7 @@ const answered = () => {
 const ask = () => new Promise(resolve => {
   const { answers, failures } = seen
   const fail = error => (count(failures, error.code), setTimeout(resolve, 20))
-  const request = http.get({ host: 'web', port: 80, agent, timeout: 2000 }, response => {
+  const request = http.get({ host: 'web', port: 80, agent, timeout: 10_000 }, response => {
     let body = ''
     response.on('data', data => (body += data)).on('end', () => {
       answered()
@@ -121,10 +121,10 @@ describe('requests through the Service', () => {
     const { answers, failures, silentMs } = await thousand()
     tell('down', Math.max(meanwhile.silentMs, silentMs))
     // a connection to the dev pod that was kept open breaks once, when that pod goes
-    const broken = Object.values(meanwhile.failures).reduce((sum, count) => sum + count, 0)
-    expect(broken, JSON.stringify(meanwhile.failures)).toBeLessThanOrEqual(connections)
+    const all = [meanwhile.failures, failures]
+    const broken = all.flatMap(each => Object.values(each)).reduce((sum, count) => sum + count, 0)
+    expect(broken, JSON.stringify(all)).toBeLessThanOrEqual(connections)
     expect(Object.keys(answers)).toEqual(['original'])
-    expect(failures).toEqual({})
     await expectRestored(session.namespace.admin, session.was)
   })
 })

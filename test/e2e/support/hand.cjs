@@ -45,10 +45,23 @@ const hands = {
     return { at }
   },
 
-  /** Saves the file with a line more than it has. */
+  /** Saves the file with a line more than it has; begins again where it has changed before that is done. */
   addLine({ file, line, how }) {
-    const text = how === 'append' ? '' : fs.readFileSync(file, 'utf8')
-    return hands.write({ file, data: Buffer.from(`${text}${line}\n`).toString('base64'), how })
+    if (how === 'append') {
+      fs.appendFileSync(file, `${line}\n`)
+      return {}
+    }
+    const temp = path.join(path.dirname(file), `.#${path.basename(file)}`)
+    for (;;) {
+      const before = version(file)
+      const text = `${fs.readFileSync(file, 'utf8')}${line}\n`
+      if (how !== 'in-place') fs.writeFileSync(temp, text)
+      // what comes between this look and the next call is lost, as with any editor
+      if (version(file) !== before) continue
+      if (how === 'in-place') fs.writeFileSync(file, text)
+      else fs.renameSync(temp, file)
+      return {}
+    }
   },
 
   read({ file }) {
@@ -173,6 +186,11 @@ const hands = {
         .listen(port, '127.0.0.1', () => resolve({}))
     })
   },
+}
+
+function version(file) {
+  const { ino, size, mtimeNs, ctimeNs } = fs.statSync(file, { bigint: true })
+  return [ino, size, mtimeNs, ctimeNs].join()
 }
 
 function walk(dir, visit, options = {}) {

@@ -145,8 +145,8 @@ export class Laptop implements AsyncDisposable {
       .map(Number)
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const started of this.#started) await started.kill()
+  /** SIGKILL to all of them; waits until they are gone. */
+  async killAll(): Promise<void> {
     for (const pid of this.processes()) {
       try {
         process.kill(pid, 'SIGKILL')
@@ -155,6 +155,11 @@ export class Laptop implements AsyncDisposable {
       }
     }
     await until('no process of this laptop is left', () => this.processes().length === 0)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const started of this.#started) await started.kill()
+    await this.killAll()
     rmSync(this.root, { recursive: true, force: true })
   }
 
