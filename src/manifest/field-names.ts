@@ -62,7 +62,7 @@ export const rootFields: Readonly<Record<string, FieldUse>> = {
   dev: 'read',
   namespace: 'read',
   context: 'read',
-  devs: 'later',
+  devs: 'read',
   variables: 'read',
   forward: 'read',
   build: 'later',

@@ -7,6 +7,7 @@ import { quoteText } from './quote-text.ts'
 import { type DevSource, readDev } from './read-dev.ts'
 import { readVariables } from './read-environment.ts'
 import { readForwards } from './read-forward.ts'
+import { type ReadText, readListed } from './read-listed.ts'
 import { readVital } from './read-scalar.ts'
 import { refuseTwins } from './read-services.ts'
 import { Reading, type Surroundings } from './reading.ts'
@@ -22,6 +23,11 @@ const devsMax = 100
  * is asked only about local folders and `envFiles`.
  */
 export function readManifest(text: string, around: Surroundings): Manifest {
+  return readText(text, around, (text, around) => readText(text, around, null))
+}
+
+/** `readOther` reads a manifest that this one lists; null where it is such a one itself. */
+function readText(text: string, around: Surroundings, readOther: ReadText | null): Manifest {
   const root = rootOf(text, around.file)
   const reading = new Reading(text, around)
   const fields = new Fields(reading, root)
@@ -33,7 +39,7 @@ export function readManifest(text: string, around: Surroundings): Manifest {
   if (form === 'v2') readVariables(reading, fields)
   const scope = readScope(reading, fields)
   const leftOut: LeftOut[] = []
-  const devs = form === 'v2' ? readV2(reading, fields, scope, leftOut) : readV1(reading, fields, leftOut)
+  const devs = form === 'v2' ? readV2(reading, fields, { scope, leftOut, readOther }) : readV1(reading, fields, leftOut)
   refuseTwins(reading, devs)
   for (const { complaint, name } of leftOut) {
     const { at, message, hint } = complaint
@@ -70,15 +76,25 @@ function readV1(reading: Reading, fields: Fields, leftOut: LeftOut[]): Dev[] {
   return dev === undefined ? [] : [dev]
 }
 
-function readV2(reading: Reading, fields: Fields, scope: Scope, leftOut: LeftOut[]): Dev[] {
+function readV2(
+  reading: Reading,
+  fields: Fields,
+  { scope, leftOut, readOther }: { scope: Scope; leftOut: LeftOut[]; readOther: ReadText | null },
+): Dev[] {
   fields.complainAboutRest(rootFields, '', Object.keys(devFields))
   const devs: Dev[] = []
-  for (const entry of devEntries(reading, fields)) {
+  const isListing = fields.value('devs') !== undefined
+  for (const entry of devEntries(reading, fields, isListing)) {
     const source = devSource(reading, entry, leftOut)
     if (source === undefined) continue
     readOwnScope(reading, source.fields, scope, fields)
     const dev = readDev(reading, source)
     if (dev !== undefined) devs.push(dev)
+  }
+  if (readOther) devs.push(...readListed(reading, fields, { read: readOther, scope }))
+  else if (isListing) {
+    const hint = 'list it in the first manifest too'
+    reading.complaints.error(fields.entry('devs')!.keyAt, 'a manifest that is listed cannot list others', hint)
   }
   addRootForwards(reading, fields, devs)
   return devs
@@ -101,7 +117,7 @@ function addRootForwards(reading: Reading, fields: Fields, devs: Dev[]): void {
   reading.complaints.warn(fields.entry('forward')!.keyAt, `the root’s \`forward\` is opened with ${first.name} alone`)
 }
 
-function devEntries(reading: Reading, fields: Fields): Entry[] {
+function devEntries(reading: Reading, fields: Fields, isListing: boolean): Entry[] {
   const section = fields.value('dev')
   if (section !== undefined && section.kind !== 'map') {
     const message = `\`dev\` must be a map, not ${describeNode(section)}`
@@ -112,7 +128,7 @@ function devEntries(reading: Reading, fields: Fields): Entry[] {
   const extra = entries[devsMax]
   if (extra !== undefined) reading.complaints.error(extra.keyAt, `more than ${devsMax} devs`)
   // A `dev` that is misspelt has been complained about already.
-  if (entries.length === 0 && reading.complaints.errorCount === 0) {
+  if (entries.length === 0 && !isListing && reading.complaints.errorCount === 0) {
     const at = fields.entry('dev')?.keyAt ?? fields.at
     reading.complaints.error(at, 'there is no dev in this manifest', `such as ${example}`)
   }

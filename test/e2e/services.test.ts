@@ -90,14 +90,16 @@ describe('a dev with a service', () => {
     await expectRestored(session.namespace.admin, worker, 'worker')
   })
 
-  it('goes up in the background and down by its manifest as one', async () => {
-    await session.up()
-    const devs = await session.laptop.devs(session.target)
+  it('goes up in the background and down as one, by a manifest that lists its own', async () => {
+    session.laptop.folder('deploy', { 'all.yml': { namespace: session.namespace.name, devs: ['../dev.yml'] } })
+    const target = ['-f', join(session.laptop.root, 'deploy/all.yml')]
+    await session.laptop.ok(['up', '--detach', ...target])
+    const devs = await session.laptop.devs(target)
     expect(devs.map(({ name, state }) => [name, state]).sort()).toEqual([
       ['web', 'ready'],
       ['worker', 'ready'],
     ])
-    await session.down()
+    await session.laptop.ok(['down', ...target])
     await expectRestored(session.namespace.admin, session.was)
     await expectRestored(session.namespace.admin, worker, 'worker')
   })

@@ -96,6 +96,11 @@ const fixtures: [file: string, devs: string[], warnings: string[]][] = [
     ['laravel | example/laravel:8 | bash | ./src:/var/www/html | 8080:8080 | 5433:postgres:5432 | 6380:redis:6379'],
     ['8:1 has no effect here: sshServerPort'],
   ],
+  [
+    'listed.v2.yml',
+    ['web | node:22 | sh -c npm start | .:/app', 'api | node:22 | sh -c npm test | ./src:/api | 5432:5432'],
+    [],
+  ],
   ['compact.v2.json', ['web | node:22 | sh | .:/app | 8080:web:80'], []],
 ]
 

@@ -94,14 +94,75 @@ describe('the root of a v2 file', () => {
   })
 })
 
+describe('devs', () => {
+  const beside = {
+    '/work/app/api/dev.yml': 'dev:\n  api:\n    sync: [.:/api]\n    envFiles: .env\n',
+    '/work/app/api/.env': 'A=1',
+    '/work/app/old.yml': 'name: worker\nimage: node:22\nsync: [lib:/app]\n',
+  }
+
+  it('are those of the manifests that are listed, each with its own folders', () => {
+    const manifest = load('devs: [api/dev.yml, "${OLD:-old.yml}"]\ndev:\n  web:\n', { beside })
+    expect(manifest.file).toBe('/work/app/dev.yml')
+    expect(manifest.devs.map(({ name, at }) => `${name} ${at.file}`)).toEqual([
+      'web /work/app/dev.yml',
+      'api /work/app/api/dev.yml',
+      'worker /work/app/old.yml',
+    ])
+    expect(manifest.devs[1]).toMatchObject({
+      sync: [{ local: '/work/app/api', remote: '/api' }],
+      environment: [{ name: 'A', value: '1' }],
+    })
+    expect(load('devs: [old.yml]\n', { beside }).devs.map(({ name }) => name)).toEqual(['worker'])
+  })
+
+  it('say what is wrong with each in its own file', () => {
+    const wrong = { ...beside, '/work/app/api/dev.yml': 'dev:\n  api:\n    forward: [99999:1]\n' }
+    expect(() => load('devs: [api/dev.yml]\n', { beside: wrong })).toThrow(
+      expect.objectContaining({
+        complaints: [
+          expect.objectContaining({
+            at: { file: '/work/app/api/dev.yml', line: 3, column: 15 },
+            message: '"99999" is not a port',
+          }),
+        ],
+      }),
+    )
+    const warned = { '/work/app/a.yml': 'name: a\nremote: 2200\n' }
+    expect(load('devs: [a.yml]\n', { beside: warned }).warnings).toMatchObject([
+      { at: { file: '/work/app/a.yml', line: 2, column: 1 }, message: 'has no effect here: remote' },
+    ])
+  })
+
+  it.each<[string, Record<string, string>, string[]]>([
+    ['devs: api/dev.yml\n', beside, ['1:7 `devs` must be a list, not a single value']],
+    ['devs: [none.yml]\n', {}, ['1:8 there is no file "none.yml"']],
+    ['devs: [src]\n', {}, ['1:8 "src" is not a file']],
+    ['devs: [old.yml, ./old.yml]\n', beside, ['1:17 "./old.yml" is read already']],
+    ['devs: [dev.yml]\n', {}, ['1:8 "dev.yml" is read already']],
+    [
+      'devs: [a.yml]\n',
+      { '/work/app/a.yml': 'devs: [old.yml]\n' },
+      ['1:1 a manifest that is listed cannot list others'],
+    ],
+    ['devs: [a.yml]\n', { '/work/app/a.yml': 'name: a\nnamespace: x\n' }, ['1:8 "a.yml" is for another `namespace`']],
+    [
+      'devs: [a.yml]\ndev:\n  a:\n',
+      { '/work/app/a.yml': 'name: a\n' },
+      ['1:1 two devs are named a, the first in line 3'],
+    ],
+  ])('%j is refused', (text, more, expected) => {
+    expect(errorsOf(text, { beside: more })).toEqual(expected)
+  })
+})
+
 describe('what is left alone', () => {
   it('names each field of the root that is not acted on', () => {
-    const text = 'build: {a: {}}\ndeploy:\n  - rm -rf /\ntest: {}\nname: shop\ndev:\n  web:\ndevs: [a.yml]\n'
+    const text = 'build: {a: {}}\ndeploy:\n  - rm -rf /\ntest: {}\nname: shop\ndev:\n  web:\n'
     expect(load(text).warnings.map(short)).toEqual([
       '1:1 not acted on yet: build',
       '2:1 not acted on yet: deploy',
       '5:1 has no effect here: name',
-      '8:1 not acted on yet: devs',
     ])
   })
 
