@@ -117,6 +117,12 @@ export function buildProgram(io: Io, rest: string[] | null, call: Call): Command
     .option('--timeout <seconds>', 'give up after this time', parseSeconds, 60)
     .action(calls(async () => (await import('./flush.ts')).flush))
 
+  add('logs', 'print what a background process said; with --sync, what happened to the files', LOGS_EXAMPLES)
+    .argument('[dev]', 'a dev of the manifest, or the name of a workload')
+    .option('--sync', 'changes, conflicts, problems and connections, of earlier runs too')
+    .option('--follow', 'go on as more comes, until Ctrl-C')
+    .action(calls(async () => (await import('./logs.ts')).logs))
+
   add('restore', 'list what sync replaced or deleted on this laptop, and put it back', RESTORE_EXAMPLES)
     .argument('[path...]', 'files or folders; without one, and without a time, the trash is listed')
     .option('--at <when>', 'as it was then: 10m, 2h, 18:30, 2026-11-21T18:30; default: the newest version')
@@ -225,6 +231,12 @@ const ATTACH_EXAMPLES = `
 const FLUSH_EXAMPLES = `
   podswap flush && podswap exec -- npm test
   podswap flush --timeout 10`
+
+const LOGS_EXAMPLES = `
+  podswap logs                     what podswap up --detach wrote
+  podswap logs --sync              which files changed, when and which way; conflicts, problems
+  podswap logs --sync --follow
+  podswap logs --sync --json | jq 'select(.event.type == "conflict")'`
 
 const RESTORE_EXAMPLES = `
   podswap restore                        what is in the trash: when, how large, why

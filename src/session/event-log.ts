@@ -25,5 +25,6 @@ export class EventLog {
 
 /** Means something only while it happens. */
 function isMomentary(event: UiEvent): boolean {
+  if (event.type === 'sync') return event.event.type === 'changes'
   return event.type === 'transfer' || event.type === 'output'
 }

@@ -5,8 +5,11 @@ import type { HolderRecord } from '../home/holder-record.ts'
 import type { Home } from '../home/home.ts'
 import { processStart } from '../home/process-identity.ts'
 import { socketPlace } from '../home/socket-path.ts'
+import { SyncHistory } from '../home/sync-history.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import type { UiEvent } from '../ui/events.ts'
+import { isHistoric } from '../ui/history-text.ts'
+import { eventJson } from '../ui/json-reporter.ts'
 import { clusterParts } from './cluster-parts.ts'
 import { EventLog } from './event-log.ts'
 import { findHolder, sessionId, stopHolder, swapSessionId } from './find-holder.ts'
@@ -55,8 +58,10 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenedSe
     keepCommand: config.keepCommand,
     env: options.system.env,
   })
+  const history = new SyncHistory(home, id)
   const session = new Session(config, parts, event => {
     log.push(event)
+    if (isHistoric(event)) history.append(eventJson(event, parts.clock.now()))
     options.report(event)
   })
   const held = await HeldSession.open({ home, record, socketFolder: folder, log, session, now: parts.clock.now })

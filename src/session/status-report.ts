@@ -42,8 +42,17 @@ export interface SyncSummary {
   /** ISO 8601 */
   last_change_at: string | null
   first_sync_seconds: number | null
+  /** What the rules leave out; null until it was counted. */
+  ignored: IgnoredStatus | null
   /** ISO 8601: when a question last went through both engines and came back. */
   last_probe_at: string | null
+}
+
+export interface IgnoredStatus {
+  files: number
+  folders: number
+  largest: { folder: string; files: number; rule: string; source: string; line: number | null }[]
+  partial: boolean
 }
 
 export interface FolderStatus extends SyncSummary {
@@ -120,7 +129,22 @@ export function summarize(folders: FolderSource[]): SyncSummary {
     bytes_received: sum(status => status.bytesReceived),
     last_change_at: iso(latest(statuses.map(status => status.lastChangeAtMs))),
     first_sync_seconds: longest(statuses.map(status => status.firstSyncSeconds)),
+    ignored: ignoredOf(statuses),
     last_probe_at: iso(oldest(statuses.map(status => status.lastProbeAtMs))),
+  }
+}
+
+function ignoredOf(statuses: SyncStatus[]): IgnoredStatus | null {
+  const known = statuses.map(status => status.ignored).filter(ignored => ignored !== undefined)
+  if (known.length < statuses.length) return null
+  const largest = known.flatMap(ignored => ignored.largest).sort((a, b) => b.files - a.files)
+  return {
+    files: known.reduce((sum, { files }) => sum + files, 0),
+    folders: known.reduce((sum, { folders }) => sum + folders, 0),
+    largest: largest
+      .slice(0, 10)
+      .map(({ folder, files, rule, source, line }) => ({ folder, files, rule, source, line: line ?? null })),
+    partial: known.some(({ isPartial }) => isPartial),
   }
 }
 
@@ -139,6 +163,7 @@ export function emptySummary(state: 'unknown' | 'none'): SyncSummary {
     bytes_received: figure,
     last_change_at: null,
     first_sync_seconds: null,
+    ignored: null,
     last_probe_at: null,
   }
 }

@@ -6,6 +6,7 @@ import type { Transfer, UiEvent } from '../ui/events.ts'
 import type { Link } from './link.ts'
 import type { AppliedSwap, SessionParts } from './parts.ts'
 import type { FolderSource } from './status-report.ts'
+import { TransferRate } from './transfer-rate.ts'
 
 const PROGRESS_INTERVAL_MS = 200
 const COUNTED_PATIENCE_MS = 2_000
@@ -137,16 +138,12 @@ export class SyncFolders {
 
   #showTransfer(report: (event: UiEvent) => void): () => void {
     let cancel = () => {}
-    let before = { doneBytes: 0, atMs: this.#clock.monotonic() }
+    const rate = new TransferRate(this.#clock.monotonic())
     const beat = () => {
       cancel = this.#timers.after(PROGRESS_INTERVAL_MS, () => {
         const transfer = this.#transfer()
-        const atMs = this.#clock.monotonic()
-        if (transfer.totalFiles > 0) {
-          const bytes = Math.max(0, transfer.doneBytes - before.doneBytes)
-          report({ type: 'transfer', transfer: { ...transfer, bytesPerSecond: (bytes * 1000) / (atMs - before.atMs) } })
-        }
-        before = { doneBytes: transfer.doneBytes, atMs }
+        const measured = rate.measure(transfer, this.#clock.monotonic())
+        if (transfer.totalFiles > 0) report({ type: 'transfer', transfer: { ...transfer, ...measured } })
         beat()
       })
     }
@@ -154,15 +151,21 @@ export class SyncFolders {
     return () => cancel()
   }
 
-  #transfer(): Omit<Transfer, 'bytesPerSecond'> {
-    const total = { doneBytes: 0, totalBytes: 0, doneFiles: 0, totalFiles: 0 }
-    for (const { session } of this.#open) {
+  #transfer(): Omit<Transfer, 'bytesPerSecond' | 'secondsLeft'> {
+    const total: Omit<Transfer, 'bytesPerSecond' | 'secondsLeft'> = {
+      doneBytes: 0,
+      totalBytes: 0,
+      doneFiles: 0,
+      totalFiles: 0,
+    }
+    for (const { folder, session } of this.#open) {
       const { transfer } = session.status()
       if (!transfer) continue
       total.doneBytes += transfer.doneBytes
       total.totalBytes += transfer.totalBytes
       total.doneFiles += transfer.doneFiles
       total.totalFiles += transfer.totalFiles
+      if (transfer.path !== undefined) total.path ??= `${folder.remote}/${transfer.path}`
     }
     return total
   }

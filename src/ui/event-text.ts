@@ -1,4 +1,5 @@
-import type { SyncEvent } from '../../syncer/session/sync-port.ts'
+import type { IgnoreReason } from '../../syncer/core/ignore.ts'
+import type { SyncEvent, SyncProblem } from '../../syncer/session/sync-port.ts'
 import type { Outcome } from '../session/session-state.ts'
 import type { Scaler } from '../swap/field-owners.ts'
 import type { SwapEvent } from '../swap/swap-event.ts'
@@ -173,25 +174,47 @@ function syncLines(folder: string, event: SyncEvent): Line[] {
           text: `${folder}: ${event.conflict.path} was changed on both sides; the other version is ${event.conflict.copy}`,
         },
       ]
-    case 'problem': {
-      const { side, path, code, message } = event.problem
-      return [{ tone: 'warn', text: `${folder}: ${path || 'the folder'} on the ${side}: ${message} (${code})` }]
-    }
+    case 'problem':
+      return [{ tone: 'warn', text: `${folder}: ${problemText(event.problem)}` }]
+    case 'problem-solved':
+      return [{ tone: 'good', text: `${folder}: no more: ${problemText(event.problem)}` }]
     case 'halted':
       return withHint({ tone: 'bad', text: `${folder}: sync stopped: ${event.reason}` }, event.hint)
+    case 'resumed':
+      return [{ tone: 'good', text: `${folder}: sync goes on` }]
     case 'mirror': {
       const places = event.largest.map(({ folder: path, files }) => `${path || '.'} ${formatCount(files)}`).join(', ')
       const removed = plural(event.removed, 'file')
       return [{ tone: 'note', text: `${folder}: removing ${removed} that only the pod has (${places})` }]
     }
-    case 'ignored': {
-      const { folders } = event
-      if (folders.length === 0) return []
-      const shown = folders.slice(0, 10).map(entry => entry.folder || '.')
-      const more = folders.length > shown.length ? `, and ${formatCount(folders.length - shown.length)} more` : ''
-      return [{ tone: 'note', text: `${folder}: left out by ${event.source}: ${shown.join(', ')}${more}` }]
-    }
+    case 'ignored':
+      return ignoredLines(folder, event)
+    case 'changes':
+      return []
   }
+}
+
+function problemText({ side, path, code, message }: SyncProblem): string {
+  return `${path || 'the folder'} on the ${side}: ${message} (${code})`
+}
+
+/** How much is left out, then the largest folders and the rules that say so. */
+function ignoredLines(folder: string, event: Extract<SyncEvent, { type: 'ignored' }>): Line[] {
+  const { files, folders, largest, rules, isPartial } = event
+  if (folders === 0 && rules.length === 0) return []
+  const places = folders === 0 ? '' : `, in ${plural(folders, 'folder')} and beside`
+  const more = isPartial ? ' so far' : ''
+  const head = `${folder}: left out: ${plural(files, 'file')}${more}${places}`
+  const because = ({ rule, source, line }: IgnoreReason) =>
+    `${line === undefined ? source : `${source}:${line}`} ${rule}`
+  const counted = (count: number) => formatCount(count).padStart(10)
+  return [
+    head,
+    ...largest.map(each => `${counted(each.files)}  ${each.folder}/  by ${because(each)}`),
+    ...rules.map(
+      each => `${counted(each.files)}  ${plural(each.files, 'file').replace(/^\S+ /, '')} by ${because(each)}`,
+    ),
+  ].map(text => ({ tone: 'note', text }))
 }
 
 function inStepText(event: { files: number; bytes: number; seconds: number }): string {
@@ -203,7 +226,9 @@ export function transferText(transfer: Transfer): string {
   const files = `${formatCount(transfer.doneFiles)} of ${plural(transfer.totalFiles, 'file')}`
   const bytes = `${formatBytes(transfer.doneBytes)} of ${formatBytes(transfer.totalBytes)}`
   const rate = transfer.bytesPerSecond > 0 ? `, ${formatBytes(transfer.bytesPerSecond)}/s` : ''
-  return `syncing ${files}, ${bytes}${rate}`
+  const left = transfer.secondsLeft === undefined ? '' : `, ${formatDuration(transfer.secondsLeft * 1000)} left`
+  const path = transfer.path === undefined ? '' : `: ${transfer.path}`
+  return `syncing ${files}, ${bytes}${rate}${left}${path}`
 }
 
 export function forwardText(forward: ForwardLine): string {

@@ -19,8 +19,12 @@ export interface Transfer {
   totalBytes: number
   doneFiles: number
   totalFiles: number
-  /** Since the last report. */
+  /** As measured lately. */
   bytesPerSecond: number
+  /** How long it still takes at that rate; absent while that cannot be told. */
+  secondsLeft?: number
+  /** What is on its way just now, in the container: `/app/src/a.ts`. */
+  path?: string
 }
 
 /** What a session tells a person; the renderers in this folder turn it into text, a screen, or lines of JSON. */

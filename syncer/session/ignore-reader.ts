@@ -5,9 +5,9 @@ import { parseIgnoreSpec, serializeIgnoreSpec } from '../core/ignore-spec.ts'
 import { decodePath, joinPath, type Path } from '../core/path.ts'
 import type { SyncPolicy } from '../core/sync-policy.ts'
 import { type Disk, type EntryKind, inTree } from '../disk/disk.ts'
+import { IgnoredSurvey } from './ignored-survey.ts'
 
 const ruleFileBytesMax = 1024 * 1024
-const summaryFoldersMax = 20
 /** Folders that are looked through for ignore files in one that appeared; a larger one is met folder by folder. */
 const foldersBelowMax = 1_000
 
@@ -82,14 +82,14 @@ export class IgnoreReader {
     this.texts = textsOf(this.collected)
   }
 
-  /** Folders at the top that are left out, and by which rule. */
-  summary(): { source: string; folders: { folder: Path; rule: string }[] } {
-    const folders: { folder: Path; rule: string }[] = []
-    for (const folder of list(this.disk, '').folders) {
-      const reason = this.rules.explain(folder, true)
-      if (reason !== null && folders.length < summaryFoldersMax) folders.push({ folder, rule: reason.rule })
-    }
-    return { source: this.collected.found ?? 'defaults', folders }
+  /** The kind of ignore file that counts; `defaults` without one. */
+  get source(): string {
+    return this.collected.found ?? 'defaults'
+  }
+
+  /** Counts what the rules of now leave out. */
+  survey(): IgnoredSurvey {
+    return new IgnoredSurvey(this.disk, this.rules)
   }
 
   private isFile(path: Path): boolean {

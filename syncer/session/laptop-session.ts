@@ -5,10 +5,12 @@ import { UserError } from '../base/errors.ts'
 import { absent } from '../core/content.ts'
 import { joinPath, type Path } from '../core/path.ts'
 import type { WatchEvents } from '../disk/watcher.ts'
+import { ChangeLog } from './change-log.ts'
 import { SyncEngine } from './engine.ts'
 import type { EngineEvent } from './exchange.ts'
 import { FlushWaits } from './flush-waits.ts'
 import { compileRules, type IgnoreReaderOptions } from './ignore-reader.ts'
+import { IgnoredWatch } from './ignored-watch.ts'
 import { LaptopFolder } from './laptop-folder.ts'
 import { LiveRules } from './live-rules.ts'
 import { haltedError, SessionProblems } from './session-problems.ts'
@@ -19,6 +21,7 @@ import { watchLimitCode, watchLimitMessage } from './watch-limit.ts'
 
 const checkpointMs = 30_000
 const probeMs = 5_000
+const changesMs = 1_000
 
 export interface LaptopSessionOptions {
   /** Absolute folder on the laptop. */
@@ -46,6 +49,8 @@ export class LaptopSession implements SyncSession {
   private readonly problems: SessionProblems
   private readonly progress: SessionProgress
   private readonly flushes = new FlushWaits()
+  private readonly changes = new ChangeLog()
+  private readonly ignored: IgnoredWatch
   private readonly timers: NodeJS.Timeout[] = []
   private lastChangeAtMs: number | undefined
   /** The change after which the epoch was raised last. */
@@ -61,10 +66,16 @@ export class LaptopSession implements SyncSession {
     this.folder = new LaptopFolder({ ...options, clock: this.clock, events: this.watchEvents() })
     this.rules = new LiveRules(this.folder.ignore, text => {
       this.engine.setRules(text)
+      this.ignored.begin()
       this.loop.wake()
     })
+    this.ignored = new IgnoredWatch(this.clock, this.folder.ignore, () => this.isBusy(), options.onEvent)
     this.problems = new SessionProblems(options.onEvent)
-    this.progress = new SessionProgress(this.clock, this.folder.replica.tree, options.onEvent)
+    this.progress = new SessionProgress(this.clock, this.folder.replica.tree, event => {
+      // Said before it, and complete if there was time to count.
+      if (event.type === 'first-sync-done') this.ignored.tell()
+      options.onEvent(event)
+    })
     this.loop = new SyncLoop(this.clock, {
       failed: reason => this.failed(reason),
       turned: () => this.turned(),
@@ -74,6 +85,7 @@ export class LaptopSession implements SyncSession {
     this.timers.push(
       setInterval(() => this.checkpoint(), checkpointMs),
       setInterval(() => this.probe(), probeMs),
+      setInterval(() => this.tellChanges(), changesMs),
     )
   }
 
@@ -92,7 +104,7 @@ export class LaptopSession implements SyncSession {
 
   status(): SyncStatus {
     const { bytes, files } = this.engine.transfers.pending
-    const { doneBytes, doneFiles } = this.engine.transfers
+    const { doneBytes, sentBytes, doneFiles, current: path } = this.engine.transfers
     const { state, firstSyncSeconds } = this.progress
     return {
       state,
@@ -103,8 +115,17 @@ export class LaptopSession implements SyncSession {
       bytesSent: this.loop.bytesSent,
       bytesReceived: this.loop.bytesReceived,
       ...(files > 0
-        ? { transfer: { doneBytes, totalBytes: doneBytes + bytes, doneFiles, totalFiles: doneFiles + files } }
+        ? {
+            transfer: {
+              doneBytes: sentBytes,
+              totalBytes: doneBytes + bytes,
+              doneFiles,
+              totalFiles: doneFiles + files,
+              path,
+            },
+          }
         : {}),
+      ...(this.ignored.summary === undefined ? {} : { ignored: this.ignored.summary }),
       ...(this.lastChangeAtMs === undefined ? {} : { lastChangeAtMs: this.lastChangeAtMs }),
       ...(firstSyncSeconds === undefined ? {} : { firstSyncSeconds }),
       ...(this.lastProbeAtMs === undefined ? {} : { lastProbeAtMs: this.lastProbeAtMs }),
@@ -134,6 +155,8 @@ export class LaptopSession implements SyncSession {
 
   close(): void {
     for (const timer of this.timers) clearInterval(timer)
+    this.tellChanges()
+    this.ignored.close()
     this.rules.close()
     this.folder.watcher.close()
     this.loop.close()
@@ -154,7 +177,6 @@ export class LaptopSession implements SyncSession {
 
   private makeEngine(): SyncEngine {
     const { replica, ignore, watcher, log } = this.folder
-    this.options.onEvent({ type: 'ignored', ...ignore.summary() })
     return new SyncEngine({
       role: 'laptop',
       replica,
@@ -239,6 +261,7 @@ export class LaptopSession implements SyncSession {
         break
       case 'changed':
         this.lastChangeAtMs = this.clock.now()
+        if (this.progress.firstSyncSeconds !== undefined) this.changes.add(event.path, event.direction)
         break
       case 'live':
         this.lastProbeAtMs = this.clock.now()
@@ -269,6 +292,16 @@ export class LaptopSession implements SyncSession {
       })
     }
     this.turned()
+  }
+
+  private tellChanges(): void {
+    const changes = this.changes.take()
+    if (changes !== undefined) this.options.onEvent({ type: 'changes', ...changes })
+  }
+
+  /** There is something to do that somebody waits for. */
+  private isBusy(): boolean {
+    return this.loop.attached && this.progress.firstSyncSeconds === undefined
   }
 
   private turned(): void {

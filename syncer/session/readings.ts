@@ -13,6 +13,8 @@ export const partBytes = limits.framePayloadBytesMax - 4096
 /** A transfer whose content is being read and sent, in steps of one message. */
 export interface Reading {
   readonly transfer: Transfer
+  /** Bytes of its content that were sent; 0 where that is not counted. */
+  readonly sentBytes: number
   /**
    * - `more`  there is more to send
    * - `done`  everything was sent
@@ -49,6 +51,10 @@ export class FileReading implements Reading {
     this.stat = file.opened
   }
 
+  get sentBytes(): number {
+    return this.offset
+  }
+
   step(): 'more' | 'done' | 'gone' {
     const { offset, stat, transfer } = this
     let bytes: Buffer
@@ -73,6 +79,7 @@ export class FileReading implements Reading {
 
 /** A subtree, path by path. What changed meanwhile is left out; the other end finds files that do so just now. */
 export class GraftReading implements Reading {
+  readonly sentBytes = 0
   readonly transfer: Transfer
   private readonly x: Exchange
   private readonly members: readonly Member[]

@@ -37,7 +37,7 @@ export class SessionProblems {
   /** Takes a problem of either end; one without a code is over. */
   take({ side, path, code, message }: SyncProblem): void {
     if (code === watchLimitCode) this.takeLimit(side, message)
-    else if (code === '') this.problems.delete(`${side} ${path}`)
+    else if (code === '') this.solve(`${side} ${path}`)
     else if (this.problems.size < problemsKept) this.tell(`${side} ${path}`, { side, path, code, message })
   }
 
@@ -61,6 +61,7 @@ export class SessionProblems {
   }
 
   resume(): void {
+    if (this.halted) this.onEvent({ type: 'resumed' })
     this.halted = false
     this.problems.delete(haltKey)
   }
@@ -69,10 +70,17 @@ export class SessionProblems {
   private takeLimit(side: SyncProblem['side'], message: string): void {
     const key = `${side} ${watchLimitCode}`
     const problem = { side, path: '', code: watchLimitCode, message }
-    if (message === '') this.problems.delete(key)
+    if (message === '') this.solve(key)
     else if (side === 'pod' && this.podLimitTold === message) this.problems.set(key, problem)
     else this.tell(key, problem)
     if (side === 'pod') this.podLimitTold = message
+  }
+
+  private solve(key: string): void {
+    const problem = this.problems.get(key)
+    if (problem === undefined) return
+    this.problems.delete(key)
+    this.onEvent({ type: 'problem-solved', problem })
   }
 
   private tell(key: string, problem: SyncProblem): void {

@@ -1,5 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Path } from '../core/path.ts'
+import type { Changes } from './change-log.ts'
+import type { IgnoredSummary } from './ignored-survey.ts'
 
 /**
  * The laptop's end of one synced folder, as the rest of the program sees it. It lives as long as `podswap up`;
@@ -28,8 +30,10 @@ export interface SyncStatus {
   problems: SyncProblem[]
   bytesSent: number
   bytesReceived: number
-  /** Content of the running transfer: done and planned bytes. */
-  transfer?: { doneBytes: number; totalBytes: number; doneFiles: number; totalFiles: number }
+  /** Content of the running transfer: bytes that were sent, files that are there, and all that is planned. */
+  transfer?: { doneBytes: number; totalBytes: number; doneFiles: number; totalFiles: number; path?: Path }
+  /** What the rules leave out; absent until it was counted for the first time. */
+  ignored?: IgnoredSummary
   /** Wall clock, milliseconds. */
   lastChangeAtMs?: number
   firstSyncSeconds?: number
@@ -51,12 +55,22 @@ export interface SyncProblem {
   message: string
 }
 
-/** Typed events for the reporter. */
+/** What happens to a synced folder, for reporters and for the history (`docs/events.md`). */
 export type SyncEvent =
   | { type: 'state'; state: SyncStatus['state'] }
+  /** Nothing differs for the first time in this session. `bytes` were sent. */
   | { type: 'first-sync-done'; files: number; bytes: number; seconds: number }
+  /** Both ends changed `path`; the pod's version is at `copy` now, at both ends. */
   | { type: 'conflict'; conflict: SyncConflict }
+  /** Something cannot be synced. It lasts until `problem-solved` with the same side and path. */
   | { type: 'problem'; problem: SyncProblem }
+  | { type: 'problem-solved'; problem: SyncProblem }
+  /** Stopped before many files were deleted on the laptop; `resumed` when the cause is gone. */
   | { type: 'halted'; reason: string; hint: string }
+  | { type: 'resumed' }
+  /** A first contact: what only the pod has is removed there. */
   | { type: 'mirror'; removed: number; largest: { folder: Path; files: number }[] }
-  | { type: 'ignored'; source: string; folders: { folder: Path; rule: string }[] }
+  /** What the rules leave out, and why: at the first sync, and when the rules change. */
+  | ({ type: 'ignored'; source: string } & IgnoredSummary)
+  /** After the first sync: paths that came into step, at most once a second. */
+  | { type: 'changes'; sent: Changes; received: Changes }

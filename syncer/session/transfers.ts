@@ -45,6 +45,9 @@ export class Transfers {
   private readonly byId = new Map<number, Transfer>()
   private readonly insisting = new Set<Entry>()
   private reading: Reading | undefined
+  /** All of these went out, and no answer came yet. */
+  private readonly sent = new Set<Transfer>()
+  private unansweredBytes = 0
   private outstandingBytes = 0
   private outstandingGrafts = 0
   private pendingBytes = 0
@@ -57,6 +60,16 @@ export class Transfers {
   /** Bytes and files that are waiting or under way. */
   get pending(): { bytes: number; files: number } {
     return { bytes: this.pendingBytes, files: this.byEntry.size }
+  }
+
+  /** Bytes that were sent, those that are not answered yet included. */
+  get sentBytes(): number {
+    return this.doneBytes + this.unansweredBytes + (this.reading?.sentBytes ?? 0)
+  }
+
+  /** What is being read and sent, or comes next. */
+  get current(): Path | undefined {
+    return (this.reading?.transfer ?? this.queue[this.queueAt])?.entry.path
   }
 
   entries(): Iterable<Entry> {
@@ -82,6 +95,8 @@ export class Transfers {
     this.queueAt = 0
     this.byEntry.clear()
     this.byId.clear()
+    this.sent.clear()
+    this.unansweredBytes = 0
     this.insisting.clear()
     this.outstandingBytes = 0
     this.outstandingGrafts = 0
@@ -128,6 +143,7 @@ export class Transfers {
       if (result === 'more') continue
       this.stopReading()
       if (result === 'gone') this.drop(reading!.transfer)
+      else this.isSent(reading!.transfer)
     }
   }
 
@@ -175,6 +191,7 @@ export class Transfers {
     this.byEntry.delete(transfer.entry)
     for (const { entry } of transfer.members ?? []) this.byEntry.delete(entry)
     this.insisting.delete(transfer.entry)
+    if (this.sent.delete(transfer)) this.unansweredBytes -= transfer.size
     this.countOutstanding(transfer, -1)
     this.pendingBytes -= transfer.size
   }
@@ -199,6 +216,11 @@ export class Transfers {
     if (file !== undefined) return new FileReading(this.x, transfer, file)
     this.drop(transfer)
     return undefined
+  }
+
+  private isSent(transfer: Transfer): void {
+    this.sent.add(transfer)
+    this.unansweredBytes += transfer.size
   }
 
   /** It is not what was to be sent any more. */

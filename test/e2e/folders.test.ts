@@ -107,3 +107,20 @@ it('pull: the laptop’s changes stay here, the pod’s come over them, and what
   await session.laptop.ok(['restore', on('pull', 'a.txt'), ...session.target])
   expect(here('pull', 'a.txt')).toBe('of the laptop')
 })
+
+it('status counts what is left out; the history names what changed, which way, and outlives the session', async () => {
+  const { stdout } = await session.laptop.ok(['status', '--json', ...session.target])
+  const { ignored } = JSON.parse(stdout).devs[0].folders[1]
+  expect(ignored).toEqual({ files: 0, folders: 0, largest: [], partial: false })
+  writeFileSync(on('app', 'in-history'), 'new')
+  await inPod('echo pod > ../pull/in-history')
+  await session.flush()
+  await session.down()
+  const history = (await session.laptop.ok(['logs', '--sync', ...session.target])).stdout
+  expect(history).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}\/app → pod: .*in-history/m)
+  expect(history).toMatch(/ {2}\/pull ← pod: .*in-history/)
+  expect(history).toMatch(/ {2}\/app: in step \(/)
+  const lines = (await session.laptop.ok(['logs', '--sync', '--json', ...session.target])).stdout.trim().split('\n')
+  expect(lines.map(line => JSON.parse(line).type)).toEqual(lines.map(() => 'sync'))
+  expect((await session.laptop.ok(['logs', ...session.target])).stdout).toContain('ready')
+})

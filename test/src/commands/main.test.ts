@@ -83,7 +83,7 @@ describe('the built command line', () => {
     return Math.max(1, (await podswap(['--version'])).elapsedMs / 100)
   }
 
-  const commands = ['up', 'down', 'status', 'exec', 'attach', 'flush', 'restore', 'completion']
+  const commands = ['up', 'down', 'status', 'exec', 'attach', 'flush', 'logs', 'restore', 'completion']
 
   describe('help', () => {
     test('names every command, with examples, on stdout', async () => {

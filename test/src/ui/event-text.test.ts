@@ -64,10 +64,31 @@ test.each<[UiEvent, string[]]>([
     ['/app: removing 1,200 files that only the pod has (lib 1,100)'],
   ],
   [
-    sync({ type: 'ignored', source: '.gitignore', folders: [{ folder: 'node_modules', rule: 'node_modules/' }] }),
-    ['/app: left out by .gitignore: node_modules'],
+    sync({
+      type: 'ignored',
+      source: '.gitignore',
+      files: 41_215,
+      folders: 1,
+      largest: [{ folder: 'node_modules', rule: 'node_modules/', source: '.gitignore', line: 3, files: 41_203 }],
+      rules: [{ rule: '*.log', source: 'web/.gitignore', line: 1, files: 12 }],
+      isPartial: false,
+    }),
+    [
+      '/app: left out: 41,215 files, in 1 folder and beside',
+      '    41,203  node_modules/  by .gitignore:3 node_modules/',
+      '        12  files by web/.gitignore:1 *.log',
+    ],
   ],
-  [sync({ type: 'ignored', source: '.gitignore', folders: [] }), []],
+  [
+    sync({
+      type: 'problem-solved',
+      problem: { side: 'pod', path: 'x', code: 'EACCES', message: 'may not be written' },
+    }),
+    ['/app: no more: x on the pod: may not be written (EACCES)'],
+  ],
+  [sync({ type: 'resumed' }), ['/app: sync goes on']],
+  [sync({ type: 'changes', sent: { count: 1, paths: ['a'] }, received: { count: 0, paths: [] } }), []],
+  [sync({ type: 'ignored', source: 'defaults', files: 0, folders: 0, largest: [], rules: [], isPartial: false }), []],
   [
     {
       type: 'transfer',

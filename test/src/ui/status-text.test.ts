@@ -62,6 +62,7 @@ test('folders add up', () => {
     bytes_received: 2_000,
     last_change_at: '2026-01-01T11:59:57.000Z',
     first_sync_seconds: 1.5,
+    ignored: null,
     last_probe_at: '2026-01-01T11:59:51.000Z',
   })
   expect(summarize([folder(), folder({ lastProbeAtMs: undefined })]).last_probe_at).toBeNull()
