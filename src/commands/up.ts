@@ -146,7 +146,7 @@ function isUrgent(event: UiEvent): boolean {
     case 'pod':
       return event.state === 'failed'
     case 'sync':
-      return ['conflict', 'halted', 'resumed', 'problem'].includes(event.event.type)
+      return ['conflict', 'halted', 'resumed', 'problem', 'problem-solved'].includes(event.event.type)
     default:
       return false
   }
