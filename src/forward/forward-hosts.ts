@@ -1,7 +1,13 @@
+import { type Clock, systemClock } from '../../syncer/base/clock.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import type { Forward } from '../manifest/manifest.ts'
 import { selectorText } from '../swap/follow.ts'
+
+/** A pod's address may be another's soon. */
+const podMs = 2_000
+/** A name that is neither a Service's nor a workload's. */
+const strangerMs = 30_000
 
 /** Bears what a forward's `labels` say: `app=db,tier=back`. */
 export function labelsText(labels: Record<string, string>): string {
@@ -12,15 +18,17 @@ export function labelsText(labels: Record<string, string>): string {
 
 /**
  * What a forward's `labels`, or a bare name, mean in the namespace: a Service, which the pod's DNS knows, or pods that no
- * Service names: then the address of one that is Ready. Asked anew for each connection, for pods come and go.
+ * Service names: then the address of one that is Ready. A pod's address is asked for anew, for pods come and go.
  */
 export class ForwardHosts {
   readonly #cluster: Cluster
-  /** Services that were found once, by what they were asked for with. */
-  readonly #services = new Map<string, string>()
+  readonly #clock: Clock
+  /** What was found, by what it was asked for with: a client may make many connections at once. */
+  readonly #found = new Map<string, { host: string; untilMs: number }>()
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, clock: Clock = systemClock) {
     this.#cluster = cluster
+    this.#clock = clock
   }
 
   /**
@@ -29,22 +37,23 @@ export class ForwardHosts {
    */
   async find({ host = '', labels, at }: Forward, signal: AbortSignal): Promise<string> {
     const key = labels ? labelsText(labels) : host
-    const known = this.#services.get(key)
-    if (known !== undefined) return known
+    const known = this.#found.get(key)
+    if (known && this.#clock.monotonic() < known.untilMs) return known.host
+    const keep = (host: string, forMs: number) => {
+      this.#found.set(key, { host, untilMs: this.#clock.monotonic() + forMs })
+      return host
+    }
     const service = labels ? await this.#byLabels(labels, at, signal) : await this.#named('Service', host, signal)
     if (service === 'unknown') return host
-    if (service) {
-      const name = service.metadata.name ?? ''
-      this.#services.set(key, name)
-      return name
-    }
+    if (service) return keep(service.metadata.name ?? '', Number.POSITIVE_INFINITY)
     if (labels) {
       const address = await this.#podAddress(key, signal)
-      if (address !== undefined) return address
+      if (address !== undefined) return keep(address, podMs)
       throw new UserError('unreachable', `no Service and no ready pod bears ${key}`, { at })
     }
     // what is neither a Service nor a workload may still be a name that the pod resolves
-    return (await this.#workloadAddress(host, signal)) ?? host
+    const address = await this.#workloadAddress(host, signal)
+    return address === undefined ? keep(host, strangerMs) : keep(address, podMs)
   }
 
   /**

@@ -1,6 +1,5 @@
 import type { Duplex } from 'node:stream'
 import type { Clock, Timers } from '../../syncer/base/clock.ts'
-import { errnoOf } from '../../syncer/base/errors.ts'
 import type { Lane } from '../../syncer/session/peer.ts'
 import { AgentClient } from '../../syncer/wire/client.ts'
 import { Priority } from '../../syncer/wire/frame-payload.ts'
@@ -53,11 +52,17 @@ export async function openLink(options: LinkOptions): Promise<Link> {
 async function tryPort(options: LinkOptions, agent: AgentClient): Promise<Duplex | null> {
   const { openPort, timers, signal, ports } = options
   using late = deadline(timers, portTimeoutMs, signal)
+  let isAsked = false
+  const open = (port: number, signal: AbortSignal) => {
+    // the agent has answered: from here on it is the port-forward that is slow
+    isAsked = true
+    return openPort(port, signal)
+  }
   try {
-    return await openAgentPort({ agent, openPort }, late.signal)
-  } catch (error) {
+    return await openAgentPort({ agent, openPort: open }, late.signal)
+  } catch {
     signal.throwIfAborted()
-    if (late.signal.aborted || isRefused(error)) ports.failed()
+    if (isAsked && late.signal.aborted) ports.failed()
     return null
   }
 }
@@ -146,12 +151,6 @@ export class Link {
       return false
     }
   }
-}
-
-/** No right to it, or an API server that has no such thing. */
-function isRefused(error: unknown): boolean {
-  const code = errnoOf(error)
-  return code === 'forbidden' || code === 'rejected'
 }
 
 function endText(end: MuxEnd): string {

@@ -18,7 +18,7 @@ export class PortTrust {
     return this.#isUsable
   }
 
-  /** There is no right to it, or it was opened and nothing came through. */
+  /** It was opened, and nothing came through. */
   failed(): void {
     this.#isUsable = false
   }

@@ -31,7 +31,7 @@ export interface Fill {
 const marksFolder = '.podswap-filled'
 
 /**
- * Copies what the image has at a path into the volume that will be mounted there, once in the volume's life. A folder that
+ * Copies what the image has and this user may read at a path into the volume that will be mounted there, once in the volume's life. A folder that
  * holds something already is left as it is: what was deleted there does not come back. May be cut off at any point: the
  * next call goes on, and no file is ever there in part.
  */
@@ -63,7 +63,8 @@ function makeOpen(folder: string, volume: string): void {
 }
 
 function copyInto(from: string, to: string, part: string): void {
-  const folder = opendirSync(from)
+  const folder = readable(() => opendirSync(from))
+  if (!folder) return
   try {
     for (let entry = folder.readSync(); entry; entry = folder.readSync()) {
       copy(join(from, entry.name), join(to, entry.name), part)
@@ -86,11 +87,25 @@ function copy(from: string, to: string, part: string): void {
   if (stat.isSymbolicLink()) symlinkSync(readlinkSync(from), to)
   else if (stat.isFile()) {
     rmSync(part, { force: true })
-    copyFileSync(from, part)
+    const isRead = readable(() => {
+      copyFileSync(from, part)
+      return true
+    })
+    if (!isRead) return
     dress(part, stat)
     linkOrRename(part, to)
   }
   // sockets, pipes and devices are nothing to keep
+}
+
+/** What this user may not read in the image is nothing that it had. */
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (errnoOf(error) !== 'EACCES') throw error
+    return undefined
+  }
 }
 
 /** As far as this user may: one that is not root owns what it copies. */

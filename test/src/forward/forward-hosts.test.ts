@@ -3,6 +3,7 @@ import type { KubeObject } from '../../../src/cluster/cluster.ts'
 import { ForwardHosts } from '../../../src/forward/forward-hosts.ts'
 import type { Forward } from '../../../src/manifest/manifest.ts'
 import { UserError } from '../../../syncer/base/errors.ts'
+import { FakeTime } from '../../syncer/wire/fake-time.ts'
 import { MemoryCluster } from '../cluster/memory-cluster.ts'
 import { FaultyCluster } from '../swap/faulty-cluster.ts'
 import { webDeployment } from '../swap/shapes.ts'
@@ -13,10 +14,12 @@ const signal = AbortSignal.timeout(60_000)
 
 let cluster: MemoryCluster
 let hosts: ForwardHosts
+let time: FakeTime
 beforeEach(() => {
   cluster = new MemoryCluster()
   cluster.controllers.behave = pod => pod.status
-  hosts = new ForwardHosts(cluster)
+  time = new FakeTime()
+  hosts = new ForwardHosts(cluster, time)
 })
 afterEach(() => cluster.close())
 
@@ -54,6 +57,7 @@ describe('labels', () => {
     const forward = to({ labels: { app: 'db' } })
     expect(await hosts.find(forward, signal)).toBe('10.0.0.3')
     cluster.remove('Pod', 'db-3')
+    await time.advance(2_000)
     await expect(hosts.find(forward, signal)).rejects.toMatchObject({ code: 'unreachable' })
     pod('db-4', '10.0.0.4')
     expect(await hosts.find(forward, signal)).toBe('10.0.0.4')

@@ -45,6 +45,8 @@ export class FakePod {
   readonly portCarriers = new Set<Duplex>()
   /** Calls stay without an answer, but for those that ask for a port. */
   silent = false
+  /** Likewise those. */
+  isStill = false
   readonly #time: Clock & Timers
   readonly #carriers = new Set<Duplex>()
   readonly #viewers = new Set<MessageStream>()
@@ -135,6 +137,7 @@ export class FakePod {
     switch (request.kind) {
       case 'call':
         if (request.call.method !== 'open-port') this.calls.push(request.call.method)
+        if (this.isStill) break
         if (!this.silent || request.call.method === 'open-port')
           stream.end(JSON.stringify({ result: this.#answer(request.call) }))
         stream.resume()

@@ -65,6 +65,24 @@ describe('bulk content', () => {
     expect(asked).toBe(false)
   })
 
+  test('is tried by port again where it was the agent that did not answer', async () => {
+    const openPort = pod.openPort.bind(pod)
+    pod.openPort = async () => {
+      throw new Error('never asked')
+    }
+    pod.isStill = true
+    const opening = open()
+    await expect.poll(() => pod.execCarriers()).toHaveLength(1)
+    await time.advance(3_000)
+    ;(await opening).close()
+    expect(attached).toEqual(['control', 'bulk'])
+    pod.isStill = false
+    pod.openPort = openPort
+    attached = []
+    ;(await open()).close()
+    expect(attached).toEqual(['control'])
+  })
+
   test('is tried by port again where that could not be reached once', async () => {
     pod.portRefusal = new UserError('unreachable', 'no')
     ;(await open()).close()

@@ -85,6 +85,14 @@ describe('a volume', () => {
     expect(fs.readdirSync(marks)).toEqual(['volumes%2Froot%2F.cache.done'])
   })
 
+  test.skipIf(process.getuid?.() === 0)('goes without what this user may not read (root may read all)', () => {
+    fs.chmodSync(join(image, 'a.txt'), 0o000)
+    fs.chmodSync(join(image, 'bin'), 0o000)
+    fill()
+    expect(fs.existsSync(inVolume('a.txt'))).toBe(false)
+    expect(fs.readlinkSync(inVolume('link'))).toBe('bin/tool')
+  })
+
   test('gets folders that may not be written to, with what is in them', () => {
     fs.chmodSync(join(image, 'bin'), 0o555)
     fill()
