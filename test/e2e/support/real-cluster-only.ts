@@ -8,7 +8,6 @@ export const realClusterOnly: Record<string, string> = {
   'autoscaled.test.ts': 'the embedded cluster has no autoscalers',
   'cost.test.ts': 'compares times, which are a kubelet’s',
   'images.test.ts': 'images of other libcs and without a shell',
-  'network.test.ts': 'its transfers over a slow line take minutes there',
   'shapes.test.ts': 'images of other libcs; what a container isolates',
   'startup.test.ts': 'asks no cluster at all: once is enough',
   'swap.test.ts': 'quota, LimitRange, Pod Security; images of other libcs',
