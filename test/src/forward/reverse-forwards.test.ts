@@ -39,8 +39,8 @@ async function serve(onConnection: (socket: Socket) => void): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-async function listening(server: Server, port = 0): Promise<void> {
-  server.listen(port, '127.0.0.1')
+async function listening(server: Server): Promise<void> {
+  server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   cleanups.push(() => server.close())
 }
@@ -163,9 +163,9 @@ describe('a port of the pod', () => {
 
   test('that a program of the pod has is said once, and taken when it comes free', async () => {
     const local = await serve(socket => socket.end('here'))
-    const remote = await freePort()
     const program = createServer()
-    await listening(program, remote)
+    await listening(program)
+    const { port: remote } = program.address() as AddressInfo
     const forwards = reverse(remote, local)
     link(forwards)
     await expect.poll(() => state(forwards)).toBe('failed')
