@@ -43,6 +43,8 @@ export class Pair {
   ignored: (path: Path, isDir: boolean) => boolean = () => false
   initial: 'mirror' | 'keep' = 'mirror'
   readonly policy: SyncPolicy
+  /** How long the trash keeps what was replaced, for an end that starts from now on. */
+  keepMs = 60_000
   /** Programs in the pod that watch a file. */
   isWatched: (inode: bigint) => boolean = () => false
   sent: SyncMessage[] = []
@@ -129,7 +131,11 @@ export class Pair {
       clock: this.clock,
       newId: () => `${role[0]}${(this.ids++).toString(36)}`,
       owner: role,
-      trash: { keepMs: 60_000, bytesMax: 1e9, isWatched: inode => role === 'pod' && this.isWatched(inode) },
+      trash: {
+        keepMs: this.keepMs,
+        bytesMax: 1e9,
+        isWatched: inode => role === 'pod' && this.isWatched(inode),
+      },
     })
     return {
       role,
