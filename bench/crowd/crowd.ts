@@ -49,6 +49,8 @@ export interface CrowdReport {
 
 const perNamespace = 10
 const connectionsPerSession = 8
+/** Events for the most part. */
+const objectsPerSession = 60
 const readyMs = 300_000
 const clock = { ...systemClock, ...systemTimers }
 
@@ -120,8 +122,8 @@ class CrowdServer {
     cleanUp.defer(() => child.kill())
     const namespaces = Array.from({ length: Math.ceil(sessions / perNamespace) }, (_, index) => `team-${index}`)
     const server = new CrowdServer(child, cleanUp, namespaces)
-    const connectionsMax = sessions * connectionsPerSession
-    const started = await server.#ask({ type: 'start', namespaces, connectionsMax }, 'started')
+    const limits = { connectionsMax: sessions * connectionsPerSession, objectsMax: sessions * objectsPerSession }
+    const started = await server.#ask({ type: 'start', namespaces, ...limits }, 'started')
     server.#meter = cleanUp.use(await Meter.before(Number(new URL(started.url).port)))
     const folder = mkdtempSync(join(tmpdir(), 'podswap-crowd-'))
     cleanUp.defer(() => rmSync(folder, { recursive: true }))

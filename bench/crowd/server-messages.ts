@@ -1,5 +1,5 @@
 export type ServerRequest =
-  | { type: 'start'; namespaces: string[]; connectionsMax: number }
+  | { type: 'start'; namespaces: string[]; connectionsMax: number; objectsMax: number }
   | { type: 'deploy'; namespace: string; names: string[] }
   | { type: 'figures' }
 

@@ -16,12 +16,13 @@ process.once('disconnect', () => process.exit(0))
 async function serve(request: ServerRequest): Promise<void> {
   switch (request.type) {
     case 'start': {
-      const { namespaces, connectionsMax } = request
+      const { namespaces, connectionsMax, objectsMax } = request
       const onRequest = ({ method, url }: { method: string; url: string }) => {
         const kind = /[?&]watch=true/.test(url) ? 'watch' : method === 'PUT' ? 'renewal' : 'other'
         requests[kind] = (requests[kind] ?? 0) + 1
       }
-      sandbox = await Sandbox.start({ runtime: new ScriptedRuntime(), namespaces, connectionsMax, onRequest })
+      const runtime = new ScriptedRuntime()
+      sandbox = await Sandbox.start({ runtime, namespaces, connectionsMax, objectsMax, onRequest })
       answer({ type: 'started', url: sandbox.url, kubeconfig: sandbox.kubeconfigs.admin ?? '' })
       break
     }

@@ -41,6 +41,8 @@ export interface SandboxOptions {
   onRequest?: (request: SeenRequest) => void
   /** Of the API; more are closed at once. Default: 1,000. */
   connectionsMax?: number
+  /** Of all kinds, Events too; more are refused. Default: 20,000. */
+  objectsMax?: number
   onControllerError?: (work: Work, error: unknown) => void
 }
 
@@ -83,7 +85,7 @@ export class Sandbox {
     const { clock = systemClock, timers = systemTimers, port = 0, times = {} } = options
     const now = () => clock.now()
     const namespace = namespaces[0] ?? 'default'
-    const store = new ObjectStore()
+    const store = new ObjectStore(options)
     const unsupported = (spec: ApiObject['spec']) => [...unsupportedByKubelet(spec), ...runtime.unsupported(spec)]
     const registry = new Registry({ store, now, random, uuid: randomUUID, unsupported })
     const events = new EventRecorder(registry, now)

@@ -1,38 +1,18 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type ApiFault, ApiProxy } from './support/api-proxy.ts'
+import { ApiProxy } from './support/api-proxy.ts'
 import type { Finished } from './support/command.ts'
 import { DevSession } from './support/dev-session.ts'
 import { environment } from './support/environment.ts'
+import { allFaults, type FaultScenario, scenariosOf, textOf } from './support/fault-scenarios.ts'
 import { Laptop } from './support/laptop.ts'
 import { expectRestored } from './support/traces.ts'
 import { until } from './support/until.ts'
 
-/** `all`: every fault at every call, which takes most of an hour. A number: which share of them; default: today's. */
-const wanted = process.env.PODSWAP_E2E_FAULTS
-const allKinds: ApiFault[] = [
-  'kill',
-  { refuse: 409 },
-  { refuse: 429 },
-  { refuse: 500 },
-  'drop-before',
-  'drop-after',
-  'silence',
-]
-/** As named by PODSWAP_E2E_FAULT_KINDS, a list of `kill`, `409`, `silence`, … */
-const kinds = kindsNamed(process.env.PODSWAP_E2E_FAULT_KINDS)
-/** Of each kind, in one run of the tests. */
+/** In one run of the tests. */
 const sampleSize = { kill: 3, others: 3 }
-const dayMs = 86_400_000
 /** What they may ask of the API server; a conflict with a controller's write costs two more. */
 const callsMax = { up: 25, down: 34 }
-
-interface Scenario {
-  fault: ApiFault
-  during: 'up' | 'down'
-  /** The how manieth call of it. */
-  at: number
-}
 
 describe.skipIf(environment().colleague === undefined)('whatever befalls a call of the CLI', () => {
   let session: DevSession
@@ -85,7 +65,7 @@ describe.skipIf(environment().colleague === undefined)('whatever befalls a call 
     return await running.finished()
   }
 
-  const play = async ({ fault, during, at }: Scenario) => {
+  const play = async ({ fault, during, at }: FaultScenario) => {
     if (during === 'down') await session.up().then(killAll)
     proxy.arm({ at, fault, kill: killAll })
     const done = await endOf([during, ...session.target])
@@ -99,7 +79,7 @@ describe.skipIf(environment().colleague === undefined)('whatever befalls a call 
   }
 
   it('the workload comes back by a down of somebody else', { timeout: 6 * 3_600_000 }, async () => {
-    const played = scenariosOf(calls)
+    const played = scenariosOf(calls, sampleSize)
     const failures: string[] = []
     let sprung = 0
     for (const scenario of played) {
@@ -109,7 +89,7 @@ describe.skipIf(environment().colleague === undefined)('whatever befalls a call 
         console.info(failures.at(-1))
       })
       if (isSprung) sprung += 1
-      if (wanted === 'all') console.info(textOf(scenario), isSprung, Math.round(performance.now() - started), 'ms')
+      if (allFaults) console.info(textOf(scenario), isSprung, Math.round(performance.now() - started), 'ms')
     }
     console.info(`faults: ${sprung} sprung of ${played.length}, in ${calls.up} calls of up and ${calls.down} of down`)
     expect(failures).toEqual([])
@@ -117,33 +97,3 @@ describe.skipIf(environment().colleague === undefined)('whatever befalls a call 
     expect(sprung).toBeGreaterThan(played.length / 2)
   })
 })
-
-/** All, or a share that wanders over them from day to day. */
-function scenariosOf(calls: Record<'up' | 'down', number>): Scenario[] {
-  return kinds.flatMap(fault => {
-    const all = (['up', 'down'] as const).flatMap(during =>
-      Array.from({ length: calls[during] }, (_, index) => ({ fault, during, at: index + 1 })),
-    )
-    if (wanted === 'all') return all
-    const share = wanted === undefined ? Math.floor(Date.now() / dayMs) : Number(wanted)
-    const size = fault === 'kill' ? sampleSize.kill : sampleSize.others
-    // kinds that are not `kill` share what they have
-    const count = fault === 'kill' ? size : Math.ceil(size / (kinds.length - 1))
-    const first = share * count + kinds.indexOf(fault) * 7
-    // 5 apart: both commands, and early and late ones
-    return Array.from({ length: count }, (_, index) => all[((first + index * (all.length / count)) % all.length) | 0]!)
-  })
-}
-
-function textOf({ fault, during, at }: Scenario): string {
-  return `${typeof fault === 'object' ? fault.refuse : fault} at call ${at} of ${during}`
-}
-
-function kindsNamed(names: string | undefined): ApiFault[] {
-  if (names === undefined) return allKinds
-  return names.split(',').map(name => {
-    const kind = allKinds.find(each => String(typeof each === 'object' ? each.refuse : each) === name)
-    if (!kind) throw new Error(`PODSWAP_E2E_FAULT_KINDS: no ${name}`)
-    return kind
-  })
-}

@@ -14,7 +14,7 @@ export interface Change {
 
 /** So many changes can be watched from the past; older versions answer 410. */
 const historyLengthMax = 2_000
-const objectsMax = 20_000
+const objectsMaxDefault = 20_000
 
 /**
  * All objects, in memory. Each change has a version of one sequence; listeners are called in that order, after the
@@ -28,6 +28,11 @@ export class ObjectStore {
   /** Versions up to this one are forgotten. */
   #forgotten = 1_000
   #count = 0
+  readonly #objectsMax: number
+
+  constructor(options: { objectsMax?: number } = {}) {
+    this.#objectsMax = options.objectsMax ?? objectsMaxDefault
+  }
 
   get version(): number {
     return this.#version
@@ -39,8 +44,10 @@ export class ObjectStore {
 
   /** By namespace and name; an empty namespace means all of them. */
   list(type: ResourceType, namespace = ''): ApiObject[] {
-    const all = [...(this.#objects.get(type.kind)?.values() ?? [])]
-    const found = namespace === '' ? all : all.filter(({ metadata }) => metadata.namespace === namespace)
+    const found: ApiObject[] = []
+    for (const object of this.#objects.get(type.kind)?.values() ?? []) {
+      if (namespace === '' || object.metadata.namespace === namespace) found.push(object)
+    }
     return found.sort((a, b) => (idOf(keyOf(a)) < idOf(keyOf(b)) ? -1 : 1))
   }
 
@@ -49,8 +56,8 @@ export class ObjectStore {
     this.#objects.set(type.kind, objects)
     const id = idOf(keyOf(object))
     const before = objects.get(id)
-    if (!before && this.#count >= objectsMax) {
-      throw new ApiError(507, 'InsufficientStorage', `the podswap sandbox holds at most ${objectsMax} objects`)
+    if (!before && this.#count >= this.#objectsMax) {
+      throw new ApiError(507, 'InsufficientStorage', `the podswap sandbox holds at most ${this.#objectsMax} objects`)
     }
     this.#count += before ? 0 : 1
     this.#version += 1

@@ -82,11 +82,12 @@ export class FakePod {
     const [laptop, agent] = this.#carrierPair()
     this.portCarriers.add(laptop)
     laptop.once('close', () => this.portCarriers.delete(laptop))
-    void readLine(agent, 100, signal).then(token => {
+    const serve = (token: string) => {
       if (token !== openedPort.token) return agent.destroy()
       agent.write(`${openedPort.answer}\n`)
       this.#run(agent)
-    })
+    }
+    readLine(agent, 100, signal).then(serve, () => agent.destroy())
     return laptop
   }
 

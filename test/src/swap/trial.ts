@@ -32,17 +32,12 @@ export class Trial {
   }
 
   down(
-    target: { kind?: WorkloadKind; name?: string; readyMs?: number } = {},
+    target: { kind?: WorkloadKind; name?: string; readyMs?: number; signal?: AbortSignal } = {},
     cluster = this.cluster,
   ): Promise<Reverted> {
-    const { kind = 'Deployment', name = 'web', readyMs = 20_000 } = target
+    const { kind = 'Deployment', name = 'web', readyMs = 20_000, signal = AbortSignal.timeout(60_000) } = target
     const by = { owner: 'cara@desk', session: undoSession('1') }
-    const options = {
-      by,
-      signal: AbortSignal.timeout(60_000),
-      on: (event: SwapEvent) => this.events.push(event),
-      readyMs,
-    }
+    const options = { by, signal, on: (event: SwapEvent) => this.events.push(event), readyMs }
     return revertSwap(cluster, { kind, name }, options)
   }
 
