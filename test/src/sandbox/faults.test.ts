@@ -12,8 +12,8 @@ import { SandboxWorld } from './sandbox-world.ts'
 
 /** In one run of the tests. */
 const sampleSize = { kill: 3, others: 7 }
-/** For an answer; a call that nobody answers takes as long. */
-const deadlineMs = 1_500
+/** For an answer. A call that nobody answers takes as long: there it is short. */
+const deadlineMs = { silence: 1_500, others: 30_000 }
 
 describe('whatever befalls a call of a swap or of its undoing', { timeout: 3_600_000 }, () => {
   let world: SandboxWorld
@@ -41,8 +41,14 @@ describe('whatever befalls a call of a swap or of its undoing', { timeout: 3_600
   }
 
   /** Up to the clone, or the undoing, as another process each time. */
-  const run = async (during: 'up' | 'down', name: string, arm: (kill: () => Promise<void>) => void) => {
-    const cluster = await connectCluster({ kubeconfig: proxied, namespace: world.namespace, env: {}, deadlineMs })
+  const run = async (
+    during: 'up' | 'down',
+    name: string,
+    arm: (kill: () => Promise<void>) => void,
+    isSilent = false,
+  ) => {
+    const limits = { deadlineMs: isSilent ? deadlineMs.silence : deadlineMs.others }
+    const cluster = await connectCluster({ kubeconfig: proxied, namespace: world.namespace, env: {}, ...limits })
     const death = new AbortController()
     const trial = new Trial(cluster)
     arm(async () => death.abort(new Error('killed')))
@@ -76,7 +82,7 @@ describe('whatever befalls a call of a swap or of its undoing', { timeout: 3_600
   const play = async ({ fault, during, at }: FaultScenario): Promise<boolean> => {
     const { name, before } = await fresh()
     if (during === 'down') await run('up', name, () => proxy.arm())
-    await run(during, name, kill => proxy.arm({ at, fault, kill })).catch(error => {
+    await run(during, name, kill => proxy.arm({ at, fault, kill }), fault === 'silence').catch(error => {
       if (fault !== 'kill') expect(error).toBeInstanceOf(UserError)
     })
     const { isSprung } = proxy
