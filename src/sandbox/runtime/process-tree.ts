@@ -24,10 +24,16 @@ const roundIntervalMs = 10
  * What runs and carries a mark that begins with `mark`, what descends from that or is of its process groups, and the
  * same of `roots`. Marks can be read on Linux only: elsewhere a process that left its parents and its group is not found.
  */
-export function findProcesses(mark: string, roots: Iterable<number> = []): number[] {
-  const running = listProcesses().filter(({ state, pid }) => state !== 'Z' && state !== 'X' && pid !== process.pid)
+export function findProcesses(
+  mark: string,
+  roots: Iterable<number> = [],
+  platform: NodeJS.Platform = process.platform,
+): number[] {
+  const running = listProcesses(platform).filter(
+    ({ state, pid }) => state !== 'Z' && state !== 'X' && pid !== process.pid,
+  )
   const found = new Set<number>(roots)
-  for (const { pid } of running) if (hasMark(pid, mark)) found.add(pid)
+  for (const { pid } of running) if (platform === 'linux' && hasMark(pid, mark)) found.add(pid)
   for (let before = -1; before !== found.size; ) {
     before = found.size
     for (const { pid, parent, group } of running) if (found.has(parent) || found.has(group)) found.add(pid)
@@ -57,8 +63,8 @@ function kill(pid: number): void {
   }
 }
 
-function listProcesses(): ProcessEntry[] {
-  return process.platform === 'linux' ? listFromProc() : listFromPs()
+function listProcesses(platform: NodeJS.Platform): ProcessEntry[] {
+  return platform === 'linux' ? listFromProc() : listFromPs()
 }
 
 function listFromProc(): ProcessEntry[] {
@@ -84,7 +90,6 @@ function listFromPs(): ProcessEntry[] {
 }
 
 function hasMark(pid: number, mark: string): boolean {
-  if (process.platform !== 'linux') return false
   return `\0${readText(`/proc/${pid}/environ`)}`.includes(`\0${markVariable}=${mark}`)
 }
 
