@@ -11,6 +11,8 @@ export interface ScanEvents {
   folder(path: Path): void
   /** What the folder holds. */
   listed(path: Path, listed: ListedStat[]): void
+  /** Everything directly in the folder is known. */
+  read(entry: Entry): void
   /** What stands there was learnt anew, or vanished. */
   looked(entry: Entry, path: Path): void
   /** It is being written, or a large file is still being hashed: look again soon. */
@@ -38,6 +40,8 @@ export class Scanner {
   private readonly rules: () => IgnoreRules
   private readonly readsLater: () => boolean
   private readonly waiting = new Map<Entry, boolean>()
+  /** Of a first read, last to be read first: what is below a folder comes before what is beside it. */
+  private readonly first: Entry[] = []
   private reading: Reading | undefined
   /** Milliseconds spent in reading since the start; the sweep's interval follows from it. */
   spentMs = 0
@@ -61,6 +65,7 @@ export class Scanner {
 
   /** Wants a folder read; with `deep` everything below it too. */
   add(entry: Entry, deep: boolean): void {
+    if (this.readsLater() && !this.waiting.has(entry)) this.first.push(entry)
     this.waiting.set(entry, deep || this.waiting.get(entry) === true)
   }
 
@@ -88,9 +93,9 @@ export class Scanner {
   }
 
   private next(): void {
-    const first = this.waiting.entries().next().value
-    if (first === undefined) return
-    const [entry, deep] = first
+    const entry = this.takeNext()
+    if (entry === undefined) return
+    const deep = this.waiting.get(entry) === true
     this.waiting.delete(entry)
     const path = entry.path
     this.events.folder(path)
@@ -106,6 +111,13 @@ export class Scanner {
       if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') this.vanished(entry, path)
       else this.events.barred(path, code)
     }
+  }
+
+  private takeNext(): Entry | undefined {
+    for (let entry = this.first.pop(); entry !== undefined; entry = this.first.pop()) {
+      if (this.waiting.has(entry)) return entry
+    }
+    return this.waiting.keys().next().value
   }
 
   private visit(reading: Reading, listed: ListedStat): void {
@@ -137,6 +149,7 @@ export class Scanner {
   }
 
   private finish(reading: Reading): void {
+    this.events.read(reading.entry)
     if (reading.entry.children === null) return
     for (const [name, child] of reading.entry.children) {
       if (!reading.seen.has(name)) this.vanished(child, joinPath(reading.path, name))

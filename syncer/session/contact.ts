@@ -96,6 +96,11 @@ export class LaptopContact {
     this.complete = message.last
   }
 
+  /** The pod has something there. */
+  holds(path: Path): boolean {
+    return this.index.has(path)
+  }
+
   /** Settles every path. @returns the agreements that the pod must be told */
   settle(copy: ReturnType<typeof judgeMarker>): Bases['entries'] {
     if (copy === 'known') return this.settleKnown()

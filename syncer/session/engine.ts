@@ -6,6 +6,7 @@ import type { HintKind } from '../endpoint/holds.ts'
 import { type ScanEvents, Scanner } from '../endpoint/scanner.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { Content, GraftEnd, GraftMember, SyncMessage, Unstaged } from '../wire/sync-message.ts'
+import { Ahead } from './ahead.ts'
 import { Barriers } from './barriers.ts'
 import { Exchange, type ExchangeOptions } from './exchange.ts'
 import { Handshake, type HandshakeOptions, isContact } from './handshake.ts'
@@ -23,7 +24,10 @@ const sweepMsMin = 60_000
 const sweepCostFactor = 300
 const recoverRetryMs = 5_000
 
-export interface EngineOptions extends Omit<ExchangeOptions, 'record'>, Omit<HandshakeOptions, 'sweep'>, OffersOptions {
+export interface EngineOptions
+  extends Omit<ExchangeOptions, 'record'>,
+    Omit<HandshakeOptions, 'sweep' | 'ahead'>,
+    OffersOptions {
   /** Folders to watch as they are found. */
   watch(path: Path): void
   /** What a folder holds, as a scan found it. */
@@ -33,6 +37,8 @@ export interface EngineOptions extends Omit<ExchangeOptions, 'record'>, Omit<Han
   watchAhead?(path: Path, own: string): void
   /** Laptop only. */
   journal?: Journal
+  /** Steps of one kind of work in one turn, where its time is not up before. */
+  stepsMax?: number
 }
 
 /**
@@ -47,6 +53,7 @@ export class SyncEngine implements Peer<SyncMessage> {
   private readonly hints: Hints
   private readonly offers: Offers
   private readonly intake: Intake
+  private readonly ahead: Ahead
   private readonly handshake: Handshake
   private readonly barriers: Barriers
   private scanned = false
@@ -64,6 +71,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     const scanEvents: ScanEvents = {
       folder: path => options.watch(path),
       listed: (path, listed) => options.listed?.(path, namesOf(listed)),
+      read: entry => this.ahead.read(entry),
       looked: entry => this.looked(entry),
       busy: entry => this.exchange.holds.later(entry, this.nowMs(), 5),
       barred: (path, code) => this.barred(path, code),
@@ -81,9 +89,11 @@ export class SyncEngine implements Peer<SyncMessage> {
       ahead: (path, own) => options.watchAhead?.(path, own),
       failed: path => options.unwatch(path),
     })
-    this.handshake = new Handshake(this.exchange, { ...options, sweep: () => this.sweep() })
+    this.ahead = new Ahead(this.exchange, this.scanner, this.offers)
+    this.handshake = new Handshake(this.exchange, { ...options, ahead: this.ahead, sweep: () => this.sweep() })
     this.barriers = new Barriers(this.exchange, this.transfers)
-    for (const part of [this.transfers, this.scanner, this.hints]) this.exchange.keepWhile(entry => part.has(entry))
+    for (const part of [this.transfers, this.scanner, this.hints, this.ahead])
+      this.exchange.keepWhile(entry => part.has(entry))
     if (journal !== undefined) this.load(journal)
     if (options.role === 'laptop') this.sweep()
   }
@@ -111,6 +121,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.exchange.reset()
     this.transfers.reset()
     this.offers.reset()
+    this.ahead.reset()
     this.intake.reset()
     this.options.replica.clearStaged()
     this.barriers.clear()
@@ -145,7 +156,7 @@ export class SyncEngine implements Peer<SyncMessage> {
   tick(): void {
     this.options.replica.disk.newTurn?.()
     const nowMs = this.nowMs()
-    const isOver = () => this.nowMs() >= nowMs + sliceMs
+    const isOver = this.slice()
     this.hints.tick(nowMs)
     this.handshake.tick(nowMs, this.scanned)
     this.exchange.takeRetries(nowMs)
@@ -155,7 +166,8 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.rescue(nowMs)
     this.intake.tick(nowMs)
     this.offers.step(isOver)
-    this.transfers.step(isOver)
+    // While it is still being read, reading does not leave anything of the slice.
+    this.transfers.step(this.exchange.ahead ? this.slice() : isOver)
     this.passBarriers()
     this.exchange.commit()
   }
@@ -227,6 +239,12 @@ export class SyncEngine implements Peer<SyncMessage> {
   close(): void {
     this.disconnect()
     this.options.replica.close()
+  }
+
+  private slice(): () => boolean {
+    const endMs = this.nowMs() + sliceMs
+    let steps = this.options.stepsMax ?? Number.POSITIVE_INFINITY
+    return () => steps-- <= 0 || this.nowMs() >= endMs
   }
 
   private nowMs(): number {
@@ -311,7 +329,8 @@ export class SyncEngine implements Peer<SyncMessage> {
   private onStaged(id: number): void {
     const transfer = this.transfers.staged(id)
     if (transfer === undefined) return
-    if (transfer.members === undefined) this.offers.staged(transfer.entry, transfer.token, id, transfer.urgent)
+    if (!this.exchange.live) this.ahead.hold(transfer)
+    else if (transfer.members === undefined) this.offers.staged(transfer.entry, transfer.token, id, transfer.urgent)
     else this.offers.graftStaged(transfer, transfer.members)
   }
 
@@ -327,6 +346,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     if (this.scanner.idle && this.scanned) return
     if (!this.scanner.step(isOver) || this.scanned) return
     this.scanned = true
+    this.ahead.grown()
     const cost = this.scanner.spentMs - this.scanSpentMs
     this.scanSpentMs = this.scanner.spentMs
     this.sweepDueMs = this.nowMs() + Math.max(sweepMsMin, cost * sweepCostFactor)

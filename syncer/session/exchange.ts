@@ -79,6 +79,8 @@ export class Exchange {
   rulesVersion = 0
   /** True between the exchange of agreements and the end of the connection: changes may be sent. */
   live = false
+  /** Laptop: nothing is agreed yet, but the pod has nothing, and subtrees may go ahead of their PUTs. */
+  ahead = false
   private readonly options: ExchangeOptions
   private readonly retryAt = new Map<Entry, { atMs: number; tries: number; refused: boolean }>()
   private readonly retries = new TimerQueue<Entry>()

@@ -1,7 +1,9 @@
 import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { absent, folder } from '../core/content.ts'
+import { isMuted } from '../core/sync-policy.ts'
 import type { IgnoreRules } from '../endpoint/replica.ts'
 import type { Bases, Marker, SyncMessage } from '../wire/sync-message.ts'
+import type { Ahead } from './ahead.ts'
 import { type Incarnation, judgeMarker, LaptopContact, PodContact } from './contact.ts'
 import type { Exchange } from './exchange.ts'
 import type { JournalRecord } from './journal.ts'
@@ -17,6 +19,7 @@ export interface HandshakeOptions {
   newMarkerId(): string
   /** The folder must be read (again) from top to bottom. */
   sweep(): void
+  ahead: Pick<Ahead, 'open' | 'has' | 'release'>
 }
 
 export type ContactMessage = Extract<
@@ -114,7 +117,12 @@ export class Handshake {
 
   /** Goes on where what was waited for is there: the own folder is read, the other's index is complete. */
   advance(scanned: boolean): void {
-    if (!scanned || this.x.live || this.greeted === undefined) return
+    if (this.x.live || this.greeted === undefined) return
+    if (!scanned) {
+      const isBlank = this.isNew && this.greeted.marker === null && !isMuted(this.x.policy, 'laptop')
+      if (isBlank && this.laptopContact.complete) this.options.ahead.open(path => !this.laptopContact.holds(path))
+      return
+    }
     if (this.x.role === 'pod') {
       if (this.indexSent) return
       this.indexSent = true
@@ -244,8 +252,9 @@ export class Handshake {
   private goLive(): void {
     this.x.live = true
     for (const entry of this.x.replica.tree.walk()) {
-      if (entry.current !== entry.agreed) this.x.queue(entry, false)
+      if (entry.current !== entry.agreed && !this.options.ahead.has(entry)) this.x.queue(entry, false)
     }
+    this.options.ahead.release()
     this.x.emit({ type: 'live' })
   }
 

@@ -230,22 +230,39 @@ export class Offers {
     if (x.role === 'pod' || entry.agreed !== absent || this.ungrafted.has(entry) || parent === null) return false
     // Its folder may be on its way in another subtree: then that one's PUT goes first.
     if (!transfers.has(parent) && !this.order.parentReady(entry)) return false
+    return this.sendGraft(entry, urgent, () => true).length > 0
+  }
+
+  /**
+   * Sends a folder with what is in it before anything is agreed, where the other end has nothing of it.
+   * @param isWanted of each path below it
+   * @returns what goes; nothing where it is not worth it
+   */
+  goAhead(root: Entry, isWanted: (entry: Entry) => boolean): Member[] {
+    const { x } = this
+    const mayGo = root.current === folder && root.agreed === absent && !this.ungrafted.has(root)
+    if (!mayGo || x.holds.has(root) || this.transfers.has(root) || x.rules.ignored(root.path, true)) return []
+    return this.sendGraft(root, false, isWanted)
+  }
+
+  private sendGraft(root: Entry, urgent: boolean, isWanted: (entry: Entry) => boolean): Member[] {
+    const { x, transfers } = this
     const nowMs = x.clock.monotonic()
     const mayGo = (each: Entry, path: Path) => {
       const isUnderWay = x.flights.has(each) || x.holds.has(each) || transfers.has(each)
       const isFree = !isUnderWay && each.sent === undefined && !x.isWaitingToRetry(each, nowMs)
       // What is known of a path may be older than the rule that forbids it.
-      return isFree && !x.rules.ignored(path, each.current === folder)
+      return isFree && isWanted(each) && !x.rules.ignored(path, each.current === folder)
     }
-    const { members, bytes } = collectGraft(entry, mayGo)
-    if (members.length < (urgent ? this.urgentGraftMin : 2)) return false
+    const { members, bytes } = collectGraft(root, mayGo)
+    if (members.length < (urgent ? this.urgentGraftMin : 2)) return []
     for (const member of members) {
       x.urgent.delete(member.entry)
       x.backlog.delete(member.entry)
       x.waiting.delete(member.entry)
     }
     transfers.addGraft(members, bytes, urgent)
-    return true
+    return members
   }
 
   /** Nothing to tell: what stands here is agreed. */

@@ -142,7 +142,7 @@ export class GraftReading implements Reading {
  * Paths and bytes of one subtree: what is seen at once, what a cut costs, and how long its PUT holds up the rest. No
  * folder is begun beyond the first pair; one that was begun may go on up to the second.
  */
-const soft = { members: 2_000, bytes: 8 * 1024 * 1024 }
+export const graftLimits = { members: 2_000, bytes: 8 * 1024 * 1024 } as const
 const hard = { members: 8_000, bytes: 32 * 1024 * 1024 }
 const memberBytesMax = 512 * 1024
 
@@ -159,7 +159,7 @@ export function collectGraft(
   const folders = [{ at: root, path: root.path }]
   let bytes = 0
   for (let next = folders.pop(); next !== undefined; next = folders.pop()) {
-    if (members.length >= soft.members || bytes >= soft.bytes) break
+    if (members.length >= graftLimits.members || bytes >= graftLimits.bytes) break
     members.push({ entry: next.at, token: folder })
     for (const entry of next.at.children?.values() ?? []) {
       const { current, key } = entry

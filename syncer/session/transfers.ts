@@ -131,7 +131,7 @@ export class Transfers {
     // What has begun is counted whole, so it must go on: only its last part is answered.
     const hasRoom = this.outstandingBytes < outstandingBytesMax && this.outstandingGrafts < outstandingGraftsMax
     const mayOpen = this.queueAt < this.queue.length && hasRoom
-    return this.x.live && this.x.writable('bulk') && (this.reading !== undefined || mayOpen)
+    return (this.x.live || this.x.ahead) && this.x.writable('bulk') && (this.reading !== undefined || mayOpen)
   }
 
   /** Reads and sends until `isOver`, or until the lane or the other end has enough. */

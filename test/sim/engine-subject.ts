@@ -131,6 +131,7 @@ function makeEngine(ports: EndPorts<SyncMessage>, role: Role): SyncEngine {
     session: 'sim',
     newMarkerId: newId,
     urgentGraftMin: 2,
+    stepsMax: ports.stepsMax,
   })
 }
 

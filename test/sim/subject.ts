@@ -13,6 +13,8 @@ export interface EndPorts<M> {
   send(lane: Lane, message: M): void
   /** Paths that do not travel, in neither direction. */
   ignored(path: Path): boolean
+  /** Of one kind of work in one turn. */
+  stepsMax: number
 }
 
 export interface LaptopPorts<M> extends EndPorts<M> {

@@ -28,6 +28,8 @@ export interface Weather {
   timesAllowed: boolean
   /** Names can be exchanged. */
   exchangeWorks: boolean
+  /** Of one kind of work in one turn: with few, things happen while a folder is being read. */
+  stepsMax: number
   /** The laptop's people only write, and its power cuts may take nothing that was written in the pod. */
   gentle: boolean
   /** A path of people's that does not travel. */
@@ -82,6 +84,7 @@ function drawAny(random: Random, steps: number): Weather {
     timesAllowed: random.chance(0.8),
     // not drawn: each seed goes on giving the run that it gave
     exchangeWorks: paths.length % 2 === 0,
+    stepsMax: paths.length % 3 === 0 ? 3 : Number.POSITIVE_INFINITY,
     gentle: random.chance(0.2),
   }
 }

@@ -111,6 +111,7 @@ export class World<M> {
       disk: end.disk,
       clock: end.clock,
       random: () => this.random.next(),
+      stepsMax: this.weather.stepsMax,
       ignored: this.ignored,
       send: (lane, message) => {
         this.tell(() => `${end.name} sends ${lane === 'bulk' ? 'in bulk ' : ''}${this.#subject.tell(message)}`)

@@ -50,9 +50,11 @@ export class Pair {
   sent: SyncMessage[] = []
   /** Messages whose content does not arrive as it was. */
   damage: ((message: SyncMessage) => boolean) | undefined
+  private readonly stepsMax: number | undefined
 
-  constructor(policy: SyncPolicy = twoWay) {
+  constructor(policy: SyncPolicy = twoWay, options: Pick<EngineOptions, 'stepsMax'> = {}) {
     this.policy = policy
+    this.stepsMax = options.stepsMax
     const { clock } = this
     this.disks = { laptop: new MemoryDisk({ clock }), pod: new MemoryDisk({ clock }) }
     this.start('laptop')
@@ -141,6 +143,7 @@ export class Pair {
       role,
       replica,
       rules,
+      ...(this.stepsMax !== undefined && { stepsMax: this.stepsMax }),
       send: (lane, message) => {
         this.sent.push(message)
         this.queue.push({ to: other, lane, message: this.damage?.(message) ? damaged(message) : message })

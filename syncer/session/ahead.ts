@@ -1,0 +1,102 @@
+import type { Path } from '../core/path.ts'
+import type { Scanner } from '../endpoint/scanner.ts'
+import type { Entry } from '../endpoint/tree.ts'
+import type { Exchange } from './exchange.ts'
+import type { Offers } from './offers.ts'
+import { graftLimits } from './readings.ts'
+import type { Transfer } from './transfers.ts'
+
+/** Subtrees that wait at the other end until something is agreed, and paths in them: fewer than it would hold. */
+const subtreesMax = 400
+const pathsMax = 200_000
+
+/**
+ * The laptop's first sync with a pod that knows nothing: while the folder is still being read, what was read goes ahead
+ * in subtrees. That changes nothing at the other end but its private folder; the PUTs follow when the two have agreed.
+ */
+export class Ahead {
+  private readonly x: Exchange
+  private readonly scanner: Scanner
+  private readonly offers: Offers
+  private podLacks: (path: Path) => boolean = () => false
+  /** Everything that went ahead since it was opened. */
+  private readonly gone = new Set<Entry>()
+  private subtrees = 0
+  /** What the other end has staged. */
+  private staged: Transfer[] = []
+  /** The folder below which is being read. */
+  private growing: { root: Entry; members: number; bytes: number } | undefined
+
+  constructor(exchange: Exchange, scanner: Scanner, offers: Offers) {
+    this.x = exchange
+    this.scanner = scanner
+    this.offers = offers
+  }
+
+  reset(): void {
+    this.x.ahead = false
+    this.gone.clear()
+    this.subtrees = 0
+    this.staged = []
+    this.growing = undefined
+  }
+
+  has(entry: Entry): boolean {
+    return this.gone.has(entry)
+  }
+
+  /** Begins, with what was read before. */
+  open(podLacks: (path: Path) => boolean): void {
+    if (this.x.ahead) return
+    this.x.ahead = true
+    this.podLacks = podLacks
+    for (const entry of this.x.replica.tree.walk()) {
+      if (entry.children !== null && !this.gone.has(entry) && !this.scanner.has(entry)) this.go(entry)
+    }
+  }
+
+  /** What is in this folder is known now. Folders come in the order of the tree, each after the one that it is in. */
+  read(entry: Entry): void {
+    if (!this.x.ahead || entry.parent === null || this.gone.has(entry)) return
+    if (this.growing !== undefined && !isIn(entry, this.growing.root)) this.grown()
+    this.growing ??= { root: entry, members: 0, bytes: 0 }
+    const { growing } = this
+    growing.members += entry.children?.size ?? 0
+    for (const { key } of entry.children?.values() ?? []) growing.bytes += key?.size ?? 0
+    if (growing.members >= graftLimits.members || growing.bytes >= graftLimits.bytes) this.grown()
+  }
+
+  /** Nothing more is being read. */
+  grown(): void {
+    const { growing } = this
+    this.growing = undefined
+    if (growing !== undefined) this.go(growing.root)
+  }
+
+  /** It is at the other end; its PUT waits. */
+  hold(transfer: Transfer): void {
+    this.staged.push(transfer)
+  }
+
+  /** The two have agreed: the PUTs follow, folders before what is in them. */
+  release(): void {
+    const { staged } = this
+    this.reset()
+    for (const transfer of staged) this.offers.graftStaged(transfer, transfer.members!)
+  }
+
+  private go(root: Entry): void {
+    const { parent } = root
+    // Its folder goes by itself, later.
+    if (parent === null || (parent.parent !== null && !this.gone.has(parent))) return
+    if (this.subtrees >= subtreesMax || this.gone.size >= pathsMax || !this.podLacks(root.path)) return
+    const members = this.offers.goAhead(root, entry => !this.gone.has(entry) && !this.scanner.has(entry))
+    if (members.length > 0) this.subtrees += 1
+    for (const { entry } of members) this.gone.add(entry)
+  }
+}
+
+function isIn(entry: Entry, folder: Entry): boolean {
+  for (let at: Entry | null = entry; at !== null; at = at.parent) if (at === folder) return true
+  return false
+}
