@@ -50,7 +50,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
 
 /** Null where it cannot be had: no right to it, a proxy or a sandbox in between. */
 async function tryPort(options: LinkOptions, agent: AgentClient): Promise<Duplex | null> {
-  const { openPort, timers, signal, ports } = options
+  const { openPort, clock, timers, signal, ports } = options
   using late = deadline(timers, portTimeoutMs, signal)
   let isAsked = false
   const open = (port: number, signal: AbortSignal) => {
@@ -59,7 +59,7 @@ async function tryPort(options: LinkOptions, agent: AgentClient): Promise<Duplex
     return openPort(port, signal)
   }
   try {
-    return await openAgentPort({ agent, openPort: open }, late.signal)
+    return await openAgentPort({ agent, openPort: open, packed: { clock } }, late.signal)
   } catch {
     signal.throwIfAborted()
     if (isAsked && late.signal.aborted) ports.failed()

@@ -7,6 +7,7 @@ import { makePrivateFolder, writeWhole } from '../pod/pod-files.ts'
 import type { PodRoot } from '../pod/pod-root.ts'
 import { Priority } from '../wire/frame-payload.ts'
 import { Mux } from '../wire/mux.ts'
+import { PackedStream } from '../wire/packed-stream.ts'
 import type { ReverseRequest } from '../wire/services.ts'
 import type { AgentContext, AgentFiles } from './agent-context.ts'
 import { AgentLog } from './agent-log.ts'
@@ -63,12 +64,12 @@ export class Daemon {
     }
     this.entrance = new PortEntrance({
       timers,
-      onConnection: socket => this.enter(socket),
+      onConnection: (socket, isPacked) => this.enter(socket, isPacked),
       log: text => this.log(text),
     })
     this.services = new Services(this.context, identity, {
       syncHost: options.syncHost(text => this.log(text)),
-      openPort: () => this.entrance.open(),
+      openPort: isPacked => this.entrance.open(isPacked),
     })
     this.server = createServer(socket => void this.take(socket))
   }
@@ -146,7 +147,7 @@ export class Daemon {
   }
 
   /** By {@link PortEntrance}. */
-  private enter(socket: Socket): void {
+  private enter(socket: Socket, isPacked: boolean): void {
     if (this.sockets.size >= attachmentsMax || this.isClosing) {
       socket.destroy()
       return
@@ -154,7 +155,8 @@ export class Daemon {
     this.sockets.add(socket)
     socket.once('close', () => this.sockets.delete(socket))
     this.log('attached: by port')
-    this.serve(socket, 'by port', () => {})
+    const { clock } = this.options
+    this.serve(isPacked ? new PackedStream(socket, { clock }) : socket, 'by port', () => {})
   }
 
   private serve(carrier: Duplex, name: string, ended: () => void): void {

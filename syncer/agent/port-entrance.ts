@@ -8,7 +8,7 @@ import { isSameToken, readFirstLine } from './handshake.ts'
 export interface PortEntranceOptions {
   timers: Timers
   /** A connection that showed the token, and was answered. */
-  onConnection: (socket: Socket) => void
+  onConnection: (socket: Socket, isPacked: boolean) => void
   log: (text: string) => void
 }
 
@@ -30,10 +30,14 @@ export class PortEntrance {
     this.options = options
   }
 
-  async open(): Promise<OpenedPort> {
+  /** @param isPacked handed on to whoever takes the connection */
+  async open(isPacked: boolean): Promise<OpenedPort> {
     if (this.waiting.size >= waitingMax) throw new StreamError('too-many-streams', `${waitingMax} ports wait already`)
     const [token, answer] = [randomBytes(32).toString('hex'), randomBytes(32).toString('hex')]
-    const server = createServer({ noDelay: true }, socket => void this.take(server, socket, { token, answer }))
+    const server = createServer(
+      { noDelay: true },
+      socket => void this.take(server, socket, { token, answer, isPacked }),
+    )
     server.maxConnections = strangersMax
     this.waiting.set(
       server,
@@ -58,19 +62,23 @@ export class PortEntrance {
     server.close()
   }
 
-  private async take(server: Server, socket: Socket, { token, answer }: Omit<OpenedPort, 'port'>): Promise<void> {
+  private async take(server: Server, socket: Socket, { token, answer, isPacked }: Expected): Promise<void> {
     socket.on('error', () => {})
     try {
       const shown = await readFirstLine(socket, this.options.timers)
       if (!this.waiting.has(server) || !isSameToken(shown, token)) throw new Error('the token is not the right one')
       this.shut(server)
       socket.write(`${answer}\n`)
-      this.options.onConnection(socket)
+      this.options.onConnection(socket, isPacked)
     } catch (error) {
       this.options.log(`connection refused: ${error instanceof Error ? error.message : error}`)
       socket.destroy()
     }
   }
+}
+
+interface Expected extends Omit<OpenedPort, 'port'> {
+  isPacked: boolean
 }
 
 function listen(server: Server): Promise<number> {

@@ -14,6 +14,14 @@ export class ByteQueue {
     this.total += piece.length
   }
 
+  /** Puts back what was taken out last. */
+  unshift(piece: Buffer): void {
+    if (piece.length === 0) return
+    if (this.head > 0) this.pieces[--this.head] = piece
+    else this.pieces.unshift(piece)
+    this.total += piece.length
+  }
+
   /** Takes out the first piece. */
   shift(): Buffer | undefined {
     const piece = this.pieces[this.head]

@@ -99,8 +99,9 @@ function parseCall(fields: Fields): AgentCall {
     case 'command-state':
     case 'stop-command':
     case 'agent-state':
-    case 'open-port':
       return { method: fields.method }
+    case 'open-port':
+      return { method: 'open-port', packed: fields.packed === true }
     case 'probe-tcp':
       return {
         method: 'probe-tcp',

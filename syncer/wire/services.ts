@@ -119,7 +119,8 @@ export type AgentCall =
   | { method: 'probe-tcp'; host: string; port: number; timeoutMs: number }
   | { method: 'agent-state' }
   /** Makes ready to take one connection on a port of the pod; see {@link OpenedPort}. */
-  | { method: 'open-port' }
+  /** `packed`: what goes over it is a `PackedStream`. */
+  | { method: 'open-port'; packed: boolean }
 
 /** What each call answers. */
 export interface CallResults {

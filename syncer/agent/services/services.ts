@@ -25,14 +25,14 @@ export class Services {
   private readonly syncHost: SyncHost
   private readonly devCommand: DevCommand
   private readonly reverse: ReverseListeners
-  private readonly openPort: () => Promise<OpenedPort>
+  private readonly openPort: (isPacked: boolean) => Promise<OpenedPort>
   private commands = 0
   private commandName = 0
 
   constructor(
     context: AgentContext,
     identity: AgentIdentity,
-    parts: { syncHost: SyncHost; openPort: () => Promise<OpenedPort> },
+    parts: { syncHost: SyncHost; openPort: (isPacked: boolean) => Promise<OpenedPort> },
   ) {
     this.context = context
     this.identity = identity
@@ -138,7 +138,7 @@ export class Services {
       case 'probe-tcp':
         return probeTcp(this.context, call, signal)
       case 'open-port':
-        return this.openPort()
+        return this.openPort(call.packed)
       case 'agent-state':
         return { ...this.identity, rssBytes: process.memoryUsage.rss() } satisfies AgentState
     }

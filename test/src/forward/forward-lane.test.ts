@@ -84,7 +84,7 @@ class Pod {
       void serveTcp(context, request, stream)
     } else {
       stream.resume()
-      void this.#entrance.open().then(opened => stream.end(JSON.stringify({ result: { ...opened, ...this.lie } })))
+      void this.#entrance.open(false).then(opened => stream.end(JSON.stringify({ result: { ...opened, ...this.lie } })))
     }
   }
 }

@@ -39,7 +39,7 @@ describe.skipIf(initProgram === null)('attachment', () => {
 
   it('carries a connection over a port that it opened for it', async () => {
     const { client } = await agent.attach()
-    const { port, token, answer } = await client.call({ method: 'open-port' }, soon())
+    const { port, token, answer } = await client.call({ method: 'open-port', packed: false }, soon())
     const socket = connect({ port, host: '127.0.0.1' })
     socket.write(`${token}\n`)
     const [said] = await once(socket, 'data')

@@ -39,7 +39,7 @@ describe('a port entrance', () => {
 
   it('takes whoever shows the token, answers, and is shut', async () => {
     const { entrance: it, taken } = entrance()
-    const { port, token, answer } = await it.open()
+    const { port, token, answer } = await it.open(false)
     const socket = await dial(port)
     socket.write(`${token}\n`)
     const [said] = await once(socket, 'data')
@@ -53,8 +53,8 @@ describe('a port entrance', () => {
 
   it('sends everybody else away, and stays open', async () => {
     const { entrance: it, taken, log } = entrance()
-    const { port, token } = await it.open()
-    const { token: another } = await it.open()
+    const { port, token } = await it.open(false)
+    const { token: another } = await it.open(false)
     for (const line of [another, '', `${token}x`, token.slice(1)]) {
       const socket = await dial(port)
       const gone = isGone(socket)
@@ -71,7 +71,7 @@ describe('a port entrance', () => {
 
   it('takes one of two that know the token', async () => {
     const { entrance: it, taken } = entrance()
-    const { port, token } = await it.open()
+    const { port, token } = await it.open(false)
     const [first, second] = [await dial(port), await dial(port)]
     // both connections are accepted before either speaks
     await expect.poll(() => first.readyState === 'open' && second.readyState === 'open').toBe(true)
@@ -85,7 +85,7 @@ describe('a port entrance', () => {
   it('is open for a moment only', async () => {
     const time = new FakeTime()
     const { entrance: it } = entrance(time)
-    const { port } = await it.open()
+    const { port } = await it.open(false)
     await dial(port)
     await time.advance(openPortMs)
     await refusesConnections(port)
@@ -95,15 +95,15 @@ describe('a port entrance', () => {
   it('opens eight at once, and another when one of them is shut', async () => {
     const time = new FakeTime()
     const { entrance: it } = entrance(time)
-    for (let count = 0; count < 8; count++) await it.open()
-    await expect(it.open()).rejects.toMatchObject({ code: 'too-many-streams' })
+    for (let count = 0; count < 8; count++) await it.open(false)
+    await expect(it.open(false)).rejects.toMatchObject({ code: 'too-many-streams' })
     await time.advance(openPortMs)
-    await it.open()
+    await it.open(false)
   })
 
   it('is shut when the agent ends', async () => {
     const { entrance: it } = entrance()
-    const { port } = await it.open()
+    const { port } = await it.open(false)
     it.close()
     await refusesConnections(port)
   })

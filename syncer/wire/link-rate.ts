@@ -1,0 +1,28 @@
+/** Bytes after which a rate says something: what the kernels on the way hold is gone by then. */
+const windowBytes = 512 * 1024
+/** … or time, in ms: a slow link must not first be filled. */
+const windowMs = 100
+/** Weight of what was before. */
+const memory = 0.5
+
+/** How fast a link takes bytes, from how long it took for them. */
+export class LinkRate {
+  private bytes = 0
+  private busyMs = 0
+  private known: number | undefined
+
+  /** Bytes in a second; undefined until it has been seen. */
+  get bytesPerSecond(): number | undefined {
+    return this.known
+  }
+
+  /** @param ms from handing the bytes over until they were taken */
+  took(bytes: number, ms: number): void {
+    this.bytes += bytes
+    this.busyMs += ms
+    if (this.bytes < windowBytes && this.busyMs < windowMs) return
+    const rate = (this.bytes / Math.max(this.busyMs, 0.001)) * 1_000
+    this.known = this.known === undefined ? rate : memory * this.known + (1 - memory) * rate
+    this.bytes = this.busyMs = 0
+  }
+}

@@ -1,0 +1,203 @@
+import { Duplex } from 'node:stream'
+import type { Clock } from '../base/clock.ts'
+import { ProtocolError } from '../base/errors.ts'
+import { type BlockCodec, brotliBlocks, type Effort } from './block-codec.ts'
+import { ByteQueue } from './byte-queue.ts'
+import { LinkRate } from './link-rate.ts'
+
+/** Bytes of one block before it is packed. */
+const blockBytesMax = 256 * 1024
+/** What is smaller travels as it is: nobody gains by waiting for it. */
+const packedBytesMin = 4 * 1024
+/** A block that shrinks to more than this share of itself travels as it is, and so do the next ones. */
+const worthShare = 0.9
+const unworthyBlocks = 16
+/** A link that takes more bytes in a second is faster than packing, and one that takes fewer is worth much effort. */
+const fastBytesPerSecond = 24 * 1024 * 1024
+const slowBytesPerSecond = 4 * 1024 * 1024
+/** Blocks that are unpacked at once, ahead of the reader. */
+const aheadMax = 4
+/** Length of what follows, and in the highest bit whether it is packed; big-endian. */
+const headerBytes = 4
+const packedBit = 0x8000_0000
+
+export interface PackedStreamOptions {
+  clock: Clock
+  codec?: BlockCodec
+}
+
+/**
+ * A byte stream over one that may be slow: what is written travels in blocks, packed where the link takes longer for
+ * them than packing does, and the other end's `PackedStream` unpacks them. Flushes by itself: nothing waits for a block
+ * to be full.
+ */
+export class PackedStream extends Duplex {
+  private readonly carrier: Duplex
+  private readonly codec: BlockCodec
+  private readonly clock: Clock
+  private readonly rate = new LinkRate()
+  private readonly arrived = new ByteQueue()
+  private readonly ahead: Promise<Buffer>[] = []
+  private isDelivering = false
+  private isWanted = false
+  private hasEnded = false
+  /** Blocks that are not worth a try, after one that was not. */
+  private unworthy = 0
+
+  /** Owns the carrier from now on. */
+  constructor(carrier: Duplex, { clock, codec = brotliBlocks }: PackedStreamOptions) {
+    const { allowHalfOpen } = carrier
+    super({ writableHighWaterMark: 2 * blockBytesMax, readableHighWaterMark: 2 * blockBytesMax, allowHalfOpen })
+    this.carrier = carrier
+    this.codec = codec
+    this.clock = clock
+    carrier.on('data', (chunk: Buffer) => {
+      this.arrived.push(chunk)
+      this.cut()
+    })
+    carrier.on('end', () => {
+      this.hasEnded = true
+      this.cut()
+    })
+    carrier.on('error', error => this.destroy(error))
+    carrier.on('close', () => {
+      // After its end what arrived is still to be read.
+      if (!this.hasEnded) this.destroy()
+    })
+    // Whoever read its first line has left it paused.
+    carrier.resume()
+  }
+
+  override _read(): void {
+    this.isWanted = true
+    void this.deliver()
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this._writev([{ chunk }], callback)
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], callback: (error?: Error | null) => void): void {
+    const waiting = new ByteQueue()
+    for (const { chunk } of chunks) waiting.push(chunk)
+    const blocks: Promise<Buffer[]>[] = []
+    while (waiting.bytes > 0) blocks.push(this.block(waiting.join(Math.min(blockBytesMax, waiting.bytes))))
+    this.send(blocks).then(() => callback(), callback)
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.carrier.end(() => callback())
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.carrier.destroy(error ?? undefined)
+    this.arrived.clear()
+    callback(error)
+  }
+
+  /** Header and body. */
+  private async block(bytes: Buffer): Promise<Buffer[]> {
+    const effort = this.effort()
+    if (effort === 'none' || bytes.length < packedBytesMin || this.unworthy > 0) {
+      this.unworthy = Math.max(0, this.unworthy - 1)
+      return [headerOf(bytes.length), bytes]
+    }
+    const packed = await this.codec.pack(bytes, effort)
+    if (packed.length <= bytes.length * worthShare) return [headerOf(packed.length | packedBit), packed]
+    this.unworthy = unworthyBlocks
+    return [headerOf(bytes.length), bytes]
+  }
+
+  /** Before anything is known of the link a little packing costs nothing that anybody would notice. */
+  private effort(): Effort | 'none' {
+    const rate = this.rate.bytesPerSecond
+    if (rate === undefined) return 'little'
+    if (rate > fastBytesPerSecond) return 'none'
+    return rate < slowBytesPerSecond ? 'much' : 'little'
+  }
+
+  /** Resolves when the carrier has passed all of it on: what was written may change from then on. */
+  private async send(blocks: Promise<Buffer[]>[]): Promise<void> {
+    const pieces = (await Promise.all(blocks)).flat()
+    if (this.carrier.destroyed || pieces.length === 0) return
+    const sinceMs = this.clock.monotonic()
+    await new Promise<void>((resolve, reject) => {
+      this.carrier.cork()
+      for (const [index, piece] of pieces.entries()) {
+        this.carrier.write(piece, error => {
+          if (error) reject(error)
+          else if (index === pieces.length - 1) resolve()
+        })
+      }
+      this.carrier.uncork()
+    })
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0)
+    this.rate.took(bytes, this.clock.monotonic() - sinceMs)
+  }
+
+  /** Takes whole blocks out of what arrived, as many as may be ahead of the reader. */
+  private cut(): void {
+    while (this.ahead.length < aheadMax) {
+      const block = this.nextBlock()
+      if (block === undefined) break
+      this.ahead.push(block)
+      // It is awaited in its turn.
+      block.catch(() => {})
+    }
+    if (this.ahead.length >= aheadMax) this.carrier.pause()
+    else this.carrier.resume()
+    void this.deliver()
+  }
+
+  private nextBlock(): Promise<Buffer> | undefined {
+    const { arrived } = this
+    if (arrived.bytes < headerBytes) return undefined
+    const header = arrived.join(headerBytes)
+    const word = header.readUInt32BE()
+    const length = word & ~packedBit
+    if (length > blockBytesMax) {
+      return Promise.reject(new ProtocolError(`a block of ${length} bytes`))
+    }
+    if (arrived.bytes < length) {
+      arrived.unshift(header)
+      return undefined
+    }
+    const body = arrived.join(length)
+    return (word & packedBit) === 0 ? Promise.resolve(body) : this.codec.unpack(body, blockBytesMax)
+  }
+
+  private async deliver(): Promise<void> {
+    if (this.isDelivering) return
+    this.isDelivering = true
+    try {
+      while (this.isWanted && !this.destroyed) {
+        const next = this.ahead[0]
+        if (next === undefined) {
+          if (this.hasEnded) this.finishReading()
+          break
+        }
+        const bytes = await next
+        this.ahead.shift()
+        // A reader may ask for more while it takes these.
+        this.isWanted = false
+        if (bytes.length === 0 || this.push(bytes)) this.isWanted = true
+        this.cut()
+      }
+    } catch (error) {
+      this.destroy(error instanceof ProtocolError ? error : new ProtocolError('a block that cannot be unpacked'))
+    } finally {
+      this.isDelivering = false
+    }
+  }
+
+  private finishReading(): void {
+    if (this.arrived.bytes > 0) this.destroy(new ProtocolError('the stream ends inside a block'))
+    else this.push(null)
+  }
+}
+
+function headerOf(word: number): Buffer {
+  const header = Buffer.allocUnsafe(headerBytes)
+  header.writeUInt32BE(word >>> 0)
+  return header
+}
