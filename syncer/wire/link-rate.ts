@@ -1,11 +1,11 @@
-/** Bytes after which a rate says something: what the kernels on the way hold is gone by then. */
+/** Bytes after which a rate says something. */
 const windowBytes = 512 * 1024
 /** … or time, in ms: a slow link must not first be filled. */
 const windowMs = 100
 /** Weight of what was before. */
 const memory = 0.5
 
-/** How fast a link takes bytes, from how long it took for them. */
+/** How fast a link carries bytes, from how long it took for them. */
 export class LinkRate {
   private bytes = 0
   private busyMs = 0
@@ -16,7 +16,7 @@ export class LinkRate {
     return this.known
   }
 
-  /** @param ms from handing the bytes over until they were taken */
+  /** @param ms for which the link had these to carry */
   took(bytes: number, ms: number): void {
     this.bytes += bytes
     this.busyMs += ms

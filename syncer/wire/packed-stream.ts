@@ -12,14 +12,23 @@ const packedBytesMin = 4 * 1024
 /** A block that shrinks to more than this share of itself travels as it is, and so do the next ones. */
 const worthShare = 0.9
 const unworthyBlocks = 16
-/** A link that takes more bytes in a second is faster than packing, and one that takes fewer is worth much effort. */
-const fastBytesPerSecond = 24 * 1024 * 1024
-const slowBytesPerSecond = 4 * 1024 * 1024
+/** A link that carries more bytes in a second is faster than packing, and one that carries fewer is worth much effort. */
+const fastBytesPerSecond = 12 * 1024 * 1024
+const slowBytesPerSecond = 3 * 1024 * 1024
+/** What arrived is told after so many bytes. */
+const toldBytes = 64 * 1024
+/** What may be under way: a second of the link, and within these. More would hide what the link is like. */
+const underWayBytesMin = 2 * 1024 * 1024
+const underWayBytesMax = 16 * 1024 * 1024
 /** Blocks that are unpacked at once, ahead of the reader. */
 const aheadMax = 4
-/** Length of what follows, and in the highest bit whether it is packed; big-endian. */
+/**
+ * Length of the block that follows, big-endian. The highest bit: it is packed. The second: no block follows, so many bytes
+ * of blocks and their headers have arrived here since this was said last.
+ */
 const headerBytes = 4
 const packedBit = 0x8000_0000
+const arrivedBit = 0x4000_0000
 
 export interface PackedStreamOptions {
   clock: Clock
@@ -36,6 +45,13 @@ export class PackedStream extends Duplex {
   private readonly codec: BlockCodec
   private readonly clock: Clock
   private readonly rate = new LinkRate()
+  /** Sent, and not said to have arrived. */
+  private underWay = 0
+  /** When the oldest of that was sent, or when the other end was heard last. */
+  private underWaySinceMs = 0
+  private roomMade: (() => void) | undefined
+  /** Arrived, and not told yet. */
+  private untold = 0
   private readonly arrived = new ByteQueue()
   private readonly ahead: Promise<Buffer>[] = []
   private isDelivering = false
@@ -57,6 +73,7 @@ export class PackedStream extends Duplex {
     })
     carrier.on('end', () => {
       this.hasEnded = true
+      this.roomMade?.()
       this.cut()
     })
     carrier.on('error', error => this.destroy(error))
@@ -92,6 +109,7 @@ export class PackedStream extends Duplex {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.carrier.destroy(error ?? undefined)
     this.arrived.clear()
+    this.roomMade?.()
     callback(error)
   }
 
@@ -119,8 +137,10 @@ export class PackedStream extends Duplex {
   /** Resolves when the carrier has passed all of it on: what was written may change from then on. */
   private async send(blocks: Promise<Buffer[]>[]): Promise<void> {
     const pieces = (await Promise.all(blocks)).flat()
+    await this.room()
     if (this.carrier.destroyed || pieces.length === 0) return
-    const sinceMs = this.clock.monotonic()
+    if (this.underWay === 0) this.underWaySinceMs = this.clock.monotonic()
+    this.underWay += pieces.reduce((sum, piece) => sum + piece.length, 0)
     await new Promise<void>((resolve, reject) => {
       this.carrier.cork()
       for (const [index, piece] of pieces.entries()) {
@@ -131,38 +151,74 @@ export class PackedStream extends Duplex {
       }
       this.carrier.uncork()
     })
-    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0)
-    this.rate.took(bytes, this.clock.monotonic() - sinceMs)
+  }
+
+  /** Resolves when so little is under way that more may follow. Nobody tells of anything after its end. */
+  private async room(): Promise<void> {
+    const aSecond = this.rate.bytesPerSecond ?? 0
+    const most = Math.min(Math.max(aSecond, underWayBytesMin), underWayBytesMax)
+    while (this.underWay > most && !this.hasEnded && !this.destroyed) {
+      await new Promise<void>(resolve => {
+        this.roomMade = resolve
+      })
+    }
+  }
+
+  /** The other end has these. @throws ProtocolError where they were never sent */
+  private told(bytes: number): void {
+    if (bytes > this.underWay) throw new ProtocolError('more has arrived than was sent')
+    this.underWay -= bytes
+    const nowMs = this.clock.monotonic()
+    this.rate.took(bytes, nowMs - this.underWaySinceMs)
+    this.underWaySinceMs = nowMs
+    this.roomMade?.()
+  }
+
+  private tell(bytes: number): void {
+    this.untold += bytes
+    if (this.untold < toldBytes || this.carrier.writableEnded || this.carrier.destroyed) return
+    this.carrier.write(headerOf(this.untold | arrivedBit))
+    this.untold = 0
   }
 
   /** Takes whole blocks out of what arrived, as many as may be ahead of the reader. */
   private cut(): void {
-    while (this.ahead.length < aheadMax) {
-      const block = this.nextBlock()
-      if (block === undefined) break
-      this.ahead.push(block)
-      // It is awaited in its turn.
-      block.catch(() => {})
+    try {
+      while (this.ahead.length < aheadMax) {
+        const block = this.nextBlock()
+        if (block === undefined) break
+        if (block === 'told') continue
+        this.ahead.push(block)
+        // It is awaited in its turn.
+        block.catch(() => {})
+      }
+    } catch (error) {
+      this.destroy(error as Error)
+      return
     }
     if (this.ahead.length >= aheadMax) this.carrier.pause()
     else this.carrier.resume()
     void this.deliver()
   }
 
-  private nextBlock(): Promise<Buffer> | undefined {
+  /** @throws ProtocolError */
+  private nextBlock(): Promise<Buffer> | 'told' | undefined {
     const { arrived } = this
     if (arrived.bytes < headerBytes) return undefined
     const header = arrived.join(headerBytes)
     const word = header.readUInt32BE()
-    const length = word & ~packedBit
-    if (length > blockBytesMax) {
-      return Promise.reject(new ProtocolError(`a block of ${length} bytes`))
+    const length = word & ~packedBit & ~arrivedBit
+    if ((word & arrivedBit) !== 0) {
+      this.told(length)
+      return 'told'
     }
+    if (length > blockBytesMax) throw new ProtocolError(`a block of ${length} bytes`)
     if (arrived.bytes < length) {
       arrived.unshift(header)
       return undefined
     }
     const body = arrived.join(length)
+    this.tell(headerBytes + length)
     return (word & packedBit) === 0 ? Promise.resolve(body) : this.codec.unpack(body, blockBytesMax)
   }
 
