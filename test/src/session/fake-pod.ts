@@ -6,6 +6,7 @@ import type { Lane } from '../../../syncer/session/peer.ts'
 import { MessageStream } from '../../../syncer/wire/message-stream.ts'
 import { Mux } from '../../../syncer/wire/mux.ts'
 import type { MuxStream } from '../../../syncer/wire/mux-stream.ts'
+import { PackedStream } from '../../../syncer/wire/packed-stream.ts'
 import {
   type AgentCall,
   type CommandState,
@@ -20,6 +21,8 @@ import { terminalMessage } from '../../../syncer/wire/terminal-message.ts'
 import { carrierPair } from '../../syncer/wire/carrier-pair.ts'
 
 const openedPort: OpenedPort = { port: 4711, token: 'shown', answer: 'answered' }
+/** Shown where what follows is packed. */
+const packedToken = 'shown for a packed stream'
 
 /** The agent's end, over real multiplexers: commands, a terminal with scrollback, ports, sync streams. */
 export class FakePod {
@@ -83,9 +86,9 @@ export class FakePod {
     this.portCarriers.add(laptop)
     laptop.once('close', () => this.portCarriers.delete(laptop))
     const serve = (token: string) => {
-      if (token !== openedPort.token) return agent.destroy()
+      if (token !== openedPort.token && token !== packedToken) return agent.destroy()
       agent.write(`${openedPort.answer}\n`)
-      this.#run(agent)
+      this.#run(token === packedToken ? new PackedStream(agent, { clock: this.#time }) : agent)
     }
     readLine(agent, 100, signal).then(serve, () => agent.destroy())
     return laptop
@@ -191,7 +194,7 @@ export class FakePod {
           ? { ok: true, elapsedMs: 1 }
           : { ok: false, error: 'ECONNREFUSED' }
       case 'open-port':
-        return openedPort
+        return call.packed ? { ...openedPort, token: packedToken } : openedPort
       default:
         return {}
     }
