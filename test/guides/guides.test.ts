@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CleanUp } from '../e2e/support/clean-up.ts'
 import { repository } from '../e2e/support/environment.ts'
 import { Laptop } from '../e2e/support/laptop.ts'
-import { freePort } from '../e2e/support/ports.ts'
+import { freePorts } from '../e2e/support/ports.ts'
 import { guidePaths } from './guide-paths.ts'
 import { GuideShell, hasPrograms } from './guide-shell.ts'
 import { cli, namespace, Shop } from './shop.ts'
@@ -33,8 +33,8 @@ describe.runIf(isRunnable)('the commands of', () => {
 
   it.each(guides)('$path', { timeout: 900_000 }, async ({ steps }) => {
     await using mine = new CleanUp()
-    const ports = new Map<number, number>()
-    for (const port of portsInGuides) ports.set(port, await freePort())
+    const free = await freePorts(portsInGuides.length)
+    const ports = new Map(portsInGuides.map((port, index) => [port, free[index]!]))
     const shells = new Map(
       people.map(name => {
         const kubeconfig = shop.kubeconfigs[name]

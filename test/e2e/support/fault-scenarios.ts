@@ -16,15 +16,19 @@ const allKinds: ApiFault[] = [
   'drop-after',
   'silence',
 ]
-/** `all`: every fault at every call, which takes most of an hour. A number: which share of them; default: today's. */
+/**
+ * `all`: every fault at every call, which takes most of an hour. A number: which share of them; `today`: that of the
+ * day. Default: always the same, so that what passed once passes tomorrow.
+ */
 const wanted = process.env.PODSWAP_E2E_FAULTS
 /** As named by PODSWAP_E2E_FAULT_KINDS, a list of `kill`, `409`, `silence`, … */
 const kinds = kindsNamed(process.env.PODSWAP_E2E_FAULT_KINDS)
 const dayMs = 86_400_000
+const share = wanted === 'today' ? Math.floor(Date.now() / dayMs) : Number(wanted ?? 0)
 
 export const allFaults = wanted === 'all'
 
-/** All, or a sample that wanders over them from day to day: so many of `kill`, and of all other kinds together. */
+/** All, or a sample of them, which wanders over them with the share: so many of `kill`, and of all other kinds together. */
 export function scenariosOf(
   calls: Record<'up' | 'down', number>,
   sampleSize: { kill: number; others: number },
@@ -42,7 +46,6 @@ export function scenariosOf(
 
 /** Far apart: early and late calls of both commands. */
 function sampleOf(all: FaultScenario[], size: number): FaultScenario[] {
-  const share = wanted === undefined ? Math.floor(Date.now() / dayMs) : Number(wanted)
   const count = Math.min(size, all.length)
   return Array.from(
     { length: count },

@@ -10,6 +10,7 @@ import { AgentClient } from '../../../syncer/wire/client.ts'
 import { Priority } from '../../../syncer/wire/frame-payload.ts'
 import { Mux } from '../../../syncer/wire/mux.ts'
 import type { ListenRequest, ReverseRequest } from '../../../syncer/wire/services.ts'
+import { freePort, freePorts } from '../../e2e/support/ports.ts'
 import { carrierPair } from '../../syncer/wire/carrier-pair.ts'
 
 const at = { file: '/code/dev.yml', line: 5, column: 9 }
@@ -43,14 +44,6 @@ async function listening(server: Server): Promise<void> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   cleanups.push(() => server.close())
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await listening(server)
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
 }
 
 /** A connection between the laptop and the agent, and how to end it. */
@@ -180,7 +173,7 @@ describe('a port of the pod', () => {
   })
 
   test('cuts off who comes while nothing listens on the laptop', async () => {
-    const [remote, local] = [await freePort(), await freePort()]
+    const [remote, local] = (await freePorts(2)) as [number, number]
     const forwards = reverse(remote, local)
     link(forwards)
     await expect.poll(() => state(forwards)).toBe('ready')

@@ -36,11 +36,14 @@ const codeOf = (call: () => void) => {
 }
 
 describe.skipIf(initProgram === null)('exchanging names', () => {
-  beforeEach(async () => {
+  beforeEach(async context => {
     begin(initProgram!)
     await expect.poll(() => codeOf(() => names.exchange(bytes('none'), bytes('neither')))).not.toBe('ENOSYS')
-    writeFileSync(at('a'), 'one')
-    writeFileSync(at('b'), 'two')
+    writeFileSync(at('a'), 'two')
+    writeFileSync(at('b'), 'one')
+    // renameat2(2): not every file system has it
+    const isMissing = codeOf(() => names.exchange(bytes('a'), bytes('b'))) === 'EINVAL'
+    context.skip(isMissing, `the file system of ${tmpdir()} exchanges no names`)
   })
 
   test('is one step, in both directions, many times', () => {

@@ -14,6 +14,8 @@ import { encodePath, nameOf, type Path, parentOf } from '../../../syncer/core/pa
 const hasGit = spawnSync('git', ['--version']).status === 0
 if (!hasGit) console.warn('SKIPPED, no git on the PATH: the comparison of ignore rules with git’s')
 let repository: string
+/** Nothing of the machine's or the person's settings, templates or repositories. */
+const gitEnvironment = { PATH: process.env.PATH, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' }
 
 /** Folders three deep with files in each, named to meet the patterns below. */
 const names = ['a', 'b', 'ab', 'abc', 'a.b', 'x y', 'é', '[a]', '#h', '!n', 'A', 'a-b', '\\', 'a ']
@@ -24,7 +26,7 @@ for (const name of names) files.push(`a/ab/${name}`, `b/${name === 'abc' ? 'abcd
 describe.runIf(hasGit)('git and we agree', () => {
   beforeAll(() => {
     repository = fs.mkdtempSync(path.join(os.tmpdir(), 'podswap-ignore-'))
-    execFileSync('git', ['init', '-q', repository])
+    execFileSync('git', ['init', '-q', '--template=', repository], { env: gitEnvironment })
     for (const folder of folders) fs.mkdirSync(path.join(repository, folder), { recursive: true })
     for (const file of files) fs.writeFileSync(path.join(repository, file), '')
   })
@@ -232,7 +234,12 @@ function askGit(paths: Path[], foldsCase: boolean): Path[] {
   const input = `${paths.join('\0')}\0`
   const settings = ['-c', 'core.excludesFile=', '-c', `core.ignoreCase=${foldsCase}`]
   const args = ['-C', repository, ...settings, 'check-ignore', '--no-index', '-z', '-v', '-n', '--stdin']
-  const { stdout, stderr } = spawnSync('git', args, { input, encoding: 'utf8', maxBuffer: 1024 ** 3 })
+  const { stdout, stderr } = spawnSync('git', args, {
+    input,
+    encoding: 'utf8',
+    maxBuffer: 1024 ** 3,
+    env: gitEnvironment,
+  })
   expect(stderr).toBe('')
   const fields = stdout.split('\0')
   const ignored: string[] = []

@@ -15,7 +15,9 @@ beforeEach(() => {
   fs.mkdirSync(join(image, 'bin'), { recursive: true })
   fs.mkdirSync(volume)
   fs.chmodSync(volume, 0o777)
-  fs.writeFileSync(join(image, 'bin/tool'), 'tool', { mode: 0o755 })
+  fs.writeFileSync(join(image, 'bin/tool'), 'tool')
+  // whatever the umask
+  fs.chmodSync(join(image, 'bin/tool'), 0o755)
   fs.writeFileSync(join(image, 'a.txt'), 'a')
   fs.utimesSync(join(image, 'a.txt'), 1_000_000, 1_000_000)
   fs.symlinkSync('bin/tool', join(image, 'link'))
