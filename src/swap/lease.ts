@@ -60,7 +60,8 @@ export function leaseName(kind: WorkloadKind, name: string): string {
 /** `nowMs` is the API server's time. */
 export function readLease(object: KubeObject, nowMs: number): LeaseState {
   const { holderIdentity = '', acquireTime = '', leaseDurationSeconds = leaseSeconds } = object.spec ?? {}
-  const [owner = '', session = ''] = String(holderIdentity).split(' ')
+  // a session has no blank, and a user's name may have some
+  const [, owner = '', session = ''] = /^(.*?)(?: ([^ ]*))?$/.exec(String(holderIdentity)) ?? []
   const ageMs = nowMs - renewedAtMs(object)
   return {
     object,

@@ -50,6 +50,16 @@ describe('a Lease', () => {
     await expectUntouched(cluster, before)
   })
 
+  it('of a user whose name has a blank is theirs all the same', async () => {
+    const john = { options: { owner: 'John Doe@box' } }
+    await trial.up(john)
+    expect(readLease(lease()!, cluster.serverTimeMs())).toMatchObject({ owner: 'John Doe@box', session: 'k3f9' })
+    expect(await trial.up(john)).toMatchObject({ resumed: true })
+    await trial.down()
+    expect(lease()).toBeUndefined()
+    await expectUntouched(cluster, before)
+  })
+
   it('decides, too, where somebody else swaps between the look and the try of the clone', async () => {
     const slow = new FaultyCluster(cluster, () => undefined)
     const create = slow.create.bind(slow)
