@@ -198,20 +198,38 @@ function isServiceOf(service: KubeObject, uid: string | undefined): boolean {
   return labels?.[marks.created] === 'true' && (ownerReferences ?? []).some(owner => owner.uid === uid)
 }
 
-/** What podswap made goes, the workload last: while it is there, the next call finds it. */
+/**
+ * What podswap made goes, the workload last: while it is there, the next call finds it. Returns the workload where somebody
+ * has taken it up meanwhile: then it stays.
+ */
 export async function removeMade(
   cluster: Cluster,
   workload: KubeObject,
   { signal, on }: { signal: AbortSignal; on: OnSwapEvent },
-): Promise<void> {
+): Promise<KubeObject | undefined> {
   const { name = '', uid = '' } = workload.metadata
+  const look = async () => {
+    const found = await cluster.find('Deployment', name, { signal })
+    return found?.metadata.uid === uid ? found : undefined
+  }
+  let now = await look()
+  if (!now || isMade(now)) await removeService(cluster, workload, signal)
+  await insist(signal, async () => {
+    now = await look()
+    const { resourceVersion } = now?.metadata ?? {}
+    if (now && isMade(now)) await cluster.delete('Deployment', name, { uid, resourceVersion }, { signal })
+  })
+  if (now && !isMade(now)) return now
+  on({ type: 'removed', object: titleOf(workload) })
+  return undefined
+}
+
+async function removeService(cluster: Cluster, workload: KubeObject, signal: AbortSignal): Promise<void> {
   const service = await serviceOf(cluster, workload, signal)
   if (service && !isTakenUp(service)) {
-    const { uid = '' } = service.metadata
+    const { uid = '', name = '' } = service.metadata
     await allowed(() => insist(signal, () => cluster.delete('Service', name, { uid }, { signal })))
   } else if (service) await letGo(cluster, service, workload, signal)
-  await insist(signal, () => cluster.delete('Deployment', name, { uid }, { signal }))
-  on({ type: 'removed', object: titleOf(workload) })
 }
 
 /** What somebody has taken up is theirs: no mark of ours stays on their Service, and it does not go with the workload. */

@@ -78,9 +78,10 @@ export async function revertSwap(
   }
   const found = { workload, clones, names, title }
   if (isMade(workload)) {
-    const leftovers = await guardUndo(cluster, { workload, lease, by, signal }, signal =>
+    const { leftovers, taken } = await guardUndo(cluster, { workload, lease, by, signal }, signal =>
       remove(cluster, found, { ...options, signal }),
     )
+    if (taken) return settle(cluster, { ...found, workload: taken, options })
     return { state: 'removed', workload: title, replicas: 0, isReady: true, leftovers }
   }
   await letGoOfService(cluster, workload, signal)
@@ -118,8 +119,14 @@ async function undo(cluster: Cluster, found: Found, options: RevertOptions): Pro
   return clean
 }
 
-/** Of a workload that `up` made nothing is to be put back, and nothing waits for the clone's pod. Returns what is left. */
-async function remove(cluster: Cluster, found: Found, options: RevertOptions): Promise<string[]> {
+interface Removed {
+  leftovers: string[]
+  /** The workload, where somebody has taken it up meanwhile: it stays, and bears no mark of ours any more. */
+  taken?: KubeObject
+}
+
+/** Of a workload that `up` made nothing is to be put back, and nothing waits for the clone's pod. */
+async function remove(cluster: Cluster, found: Found, options: RevertOptions): Promise<Removed> {
   const { workload, clones, names } = found
   const { signal, on } = options
   await stopClones(cluster, clones, signal)
@@ -131,8 +138,10 @@ async function remove(cluster: Cluster, found: Found, options: RevertOptions): P
     leftovers.push(`a pod of ${names.join(' or ')} is still terminating`)
   }
   await deleteClones(cluster, clones, options)
-  await removeMade(cluster, workload, { signal, on })
-  return leftovers
+  const taken = await removeMade(cluster, workload, { signal, on })
+  if (!taken) return { leftovers }
+  await letGoOfService(cluster, taken, signal)
+  return { leftovers, taken: await removeMarks(cluster, taken, [], signal) }
 }
 
 /** The workload's clones, and all names that their pods may bear: a clone may be gone before its pods. */

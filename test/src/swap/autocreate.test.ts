@@ -159,6 +159,54 @@ describe('what somebody does meanwhile', () => {
     expect(service()!.metadata.ownerReferences ?? []).toEqual([])
   })
 
+  it('a release that comes while down waits for the dev pod makes it theirs too', async () => {
+    await up()
+    let releases = 0
+    const late = new FaultyCluster(cluster, ({ verb, kind }) => {
+      const made = cluster.peek('Deployment', 'web')!
+      if (verb !== 'delete' || kind !== 'Deployment' || releases > 0) return undefined
+      releases += 1
+      const applied = { manager: 'helm', operation: 'Update', fieldsV1: { 'f:spec': { 'f:template': {} } } }
+      const managedFields = [...made.metadata.managedFields!, applied]
+      const spec = { ...made.spec, replicas: 3 }
+      cluster.store('Deployment', { ...made, metadata: { ...made.metadata, managedFields }, spec })
+      return undefined
+    })
+    const { uid } = cluster.peek('Deployment', 'web')!.metadata
+    expect(await trial.down({}, late as never)).toEqual({
+      state: 'reverted',
+      workload: 'deployment/web',
+      replicas: 3,
+      isReady: true,
+      leftovers: [],
+    })
+    expect(releases).toBe(1)
+    const theirs = cluster.peek('Deployment', 'web')!
+    expect(theirs.metadata.uid).toBe(uid)
+    expect(Object.keys(theirs.metadata.labels ?? {}).filter(label => label.startsWith('podswap.dev/'))).toEqual([])
+    expect(service()!.metadata.labels).not.toHaveProperty([marks.created])
+    expect(cluster.peek('Deployment', 'web-podswap')).toBeUndefined()
+    expect(cluster.all('Lease')).toEqual([])
+  })
+
+  it('a release between the last look and the deletion is not lost', async () => {
+    await up()
+    let releases = 0
+    const late = new FaultyCluster(cluster, ({ verb, kind }) => {
+      if (verb !== 'delete' || kind !== 'Deployment' || cluster.peek('Deployment', 'web-podswap')) return undefined
+      if (releases > 0) return undefined
+      releases += 1
+      const made = cluster.peek('Deployment', 'web')!
+      const applied = { manager: 'helm', operation: 'Update', fieldsV1: { 'f:spec': { 'f:template': {} } } }
+      const managedFields = [...made.metadata.managedFields!, applied]
+      cluster.store('Deployment', { ...made, metadata: { ...made.metadata, managedFields } })
+      return undefined
+    })
+    expect(await trial.down({}, late as never)).toMatchObject({ state: 'reverted' })
+    expect(releases).toBe(1)
+    expect(cluster.peek('Deployment', 'web')).toBeDefined()
+  })
+
   it('a Service that somebody else owns too keeps that owner', async () => {
     await up()
     const other = { apiVersion: 'v1', kind: 'ConfigMap', name: 'release', uid: 'uid-release' }
