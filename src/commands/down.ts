@@ -9,7 +9,7 @@ import { type Reverted, revertSwap } from '../swap/revert.ts'
 import { findSwapped, type Swapped } from '../swap/swapped.ts'
 import type { Undoer } from '../swap/undo-guard.ts'
 import type { Invocation } from './io.ts'
-import { deleteClaims } from './kept-claims.ts'
+import { type DeletingClaims, deleteClaims } from './kept-claims.ts'
 import { holdersHere, isHolderOf, isSwapOf, several, swappedTitle } from './targets.ts'
 import { chooseDev, openWorkplace, type Workplace } from './workplace.ts'
 
@@ -59,11 +59,22 @@ export async function putBack(workplace: Workplace, invocation: Invocation<DownO
   const { owner } = by
   const { has, one } = scope
   const failed = failures.map(failure => failure.swapped)
-  const deleted = volumes ? await deleteClaims(workplace, { owner, has, one, failed, signal }) : 0
+  const deleted = volumes ? await deleteVolumes(workplace, { owner, has, one, failed, signal }) : 0
   if (swapped.length + deleted === 0) reporter.report({ type: 'done', message: `nothing to do: ${scope.nothing}` })
   const [first] = failures
   if (first) throw first.error
   return 0
+}
+
+/** Where something could not be put back, that is what is thrown in the end: what is wrong with volumes is told here. */
+async function deleteVolumes(workplace: Workplace, deleting: DeletingClaims): Promise<number> {
+  try {
+    return await deleteClaims(workplace, deleting)
+  } catch (error) {
+    if (deleting.failed.length === 0 || deleting.signal.aborted || !(error instanceof UserError)) throw error
+    workplace.reporter.report({ type: 'warning', message: error.message, hint: error.hint })
+    return 0
+  }
 }
 
 /** What it holds was seen swapped; one that starts may have swapped since. */

@@ -1,5 +1,6 @@
 import { UserError } from '../../syncer/base/errors.ts'
 import { sessionId, swapSessionId } from '../session/find-holder.ts'
+import { cloneNames } from '../swap/clone-name.ts'
 import type { WorkloadKind } from '../swap/record.ts'
 import type { Swapped } from '../swap/swapped.ts'
 import { deleteClaim, type KeptClaim, listClaims } from '../swap/volume-claim.ts'
@@ -72,5 +73,6 @@ async function listMine(cluster: Workplace['cluster'], signal: AbortSignal): Pro
 function asSwapped({ workload, dev, session, owner }: KeptClaim): Swapped {
   const [kind, name = ''] = workload.split('/')
   const kindOf: WorkloadKind = kind === 'statefulset' ? 'StatefulSet' : 'Deployment'
-  return { kind: kindOf, name, uid: '', replicas: 0, session, dev, owner, state: 'left-over' }
+  const [clone] = cloneNames(kindOf, name)
+  return { kind: kindOf, name, uid: '', replicas: 0, session, clone, dev, owner, state: 'left-over' }
 }

@@ -82,6 +82,14 @@ describe('down --volumes', () => {
     expect(claims()).toEqual([])
   })
 
+  test('means by the dev pod’s name what that is of', async () => {
+    await up('mine', 'web')
+    await up('mine', 'api')
+    const kept = claims().find(name => name?.startsWith('api-'))
+    expect(await putBack(workplace('mine'), call({ volumes: true }, ['web-podswap']))).toBe(0)
+    expect(claims()).toEqual([kept])
+  })
+
   test('leaves what another machine with the same user and host name made', async () => {
     await up('another', 'web')
     const [theirs] = claims()
@@ -113,6 +121,25 @@ describe('down --volumes', () => {
     expect(claims()).toEqual([kept])
     expect(said).toContain(`the volume ${kept} of deployment/web stays: deployment/web could not be put back`)
   })
+})
+
+test('why a workload cannot be put back is told, though its volumes cannot be listed either', async () => {
+  await up('mine', 'web')
+  const broken = new Proxy(cluster as Cluster, {
+    get(target, property) {
+      const value = Reflect.get(target, property)
+      if (property !== 'patch' && property !== 'list') return typeof value === 'function' ? value.bind(target) : value
+      return async (...[kind, ...rest]: unknown[]) => {
+        if (kind === 'PersistentVolumeClaim') throw new UserError('forbidden', 'no claims for you')
+        if (rest[0] === 'web') throw new UserError('forbidden', 'you may not patch web')
+        return value.apply(target, [kind, ...rest])
+      }
+    },
+  })
+  const failing = putBack(workplace('mine', null, broken), call({ volumes: true }, ['web']))
+  await expect(failing).rejects.toMatchObject({ code: 'forbidden', message: 'you may not patch web' })
+  expect(said).toContain('volumes cannot be deleted: no claims for you')
+  expect(claims()).toHaveLength(1)
 })
 
 describe('which sessions a flush means', () => {
