@@ -81,7 +81,7 @@ function wantedOf({ manifest }: Workplace, names: string[]): Wanted {
   if (names.length === 0 && !manifest) return { holds: () => true, has: () => true, count: null }
   const known = (manifest?.devs ?? []).flatMap(withServices)
   const devs = names.length === 0 ? known : known.filter(dev => names.includes(dev.name))
-  const all = names.length === 0 ? devs.map(dev => dev.name) : names
+  const all = names.length === 0 ? [...new Set(devs.map(dev => dev.name))] : names
   return {
     holds: record => all.some(name => isHolderOf(record, name)),
     has: swapped =>

@@ -46,10 +46,13 @@ export async function up(invocation: Invocation<UpOptions>): Promise<number> {
   }
 }
 
-/** Those that go up with the devs; one that was named itself is one of them. */
+/** Those that go up with the devs, each once; one that was named itself is one of them. */
 function servicesOf(devs: Dev[]): Dev[] {
-  const services = devs.flatMap(dev => dev.services ?? [])
-  return services.filter(({ name }) => !devs.some(dev => dev.name === name))
+  const services = new Map<string, Dev>()
+  for (const service of devs.flatMap(dev => dev.services ?? [])) {
+    if (![...devs, ...services.values()].some(({ name }) => name === service.name)) services.set(service.name, service)
+  }
+  return [...services.values()]
 }
 
 /** The session in this process, with the dev command's terminal where there is one. */

@@ -77,11 +77,11 @@ function withPathHint(error: UserError): UserError {
   return new UserError('manifest', error.message, { hint: 'check the path that follows -f', cause: error })
 }
 
-/** The dev that is meant: the one that is named, a service too, or the only one. Throws `usage`. */
+/** The dev that is meant: the one that is named, else the service that is, or the only one. Throws `usage`. */
 export function chooseDev(manifest: Manifest, name: string | undefined): Dev {
   const { devs } = manifest
-  const all = devs.flatMap(withServices)
-  const listed = (some: Dev[]) => some.map(dev => dev.name).join(', ')
+  const all = [...devs, ...devs.flatMap(withServices)]
+  const listed = (some: Dev[]) => [...new Set(some.map(dev => dev.name))].join(', ')
   if (name === undefined) {
     const [only, ...others] = devs
     if (only && others.length === 0) return only
@@ -91,5 +91,7 @@ export function chooseDev(manifest: Manifest, name: string | undefined): Dev {
   }
   const dev = all.find(each => each.name === name)
   if (dev) return dev
-  throw new UserError('usage', `the manifest has no dev ${name}`, { hint: `it has ${listed(all)}` })
+  throw new UserError('usage', `the manifest has no dev ${name}`, {
+    hint: `it has ${listed(devs.flatMap(withServices))}`,
+  })
 }

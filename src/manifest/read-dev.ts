@@ -28,11 +28,13 @@ export interface DevSource {
   fields: Fields
   /** absent: the root of a v1 file. */
   key?: { text: string; at: Position }
+  /** What the manifest's devs are called. */
+  devNames: ReadonlySet<string>
   leaveOut: (complaint: Complaint, name: string) => void
 }
 
 /** One dev; undefined where it cannot be used, after the reason has been said. */
-export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource): Dev | undefined {
+export function readDev(reading: Reading, { fields, key, devNames, leaveOut }: DevSource): Dev | undefined {
   const before = reading.complaints.errorCount
   const name = readName(reading, fields, key)
   if (readChoice(reading, fields, 'mode', ['sync', 'hybrid']) === 'hybrid') {
@@ -74,7 +76,7 @@ export function readDev(reading: Reading, { fields, key, leaveOut }: DevSource):
   if (name === undefined || reading.complaints.errorCount > before) return undefined
   const at = key?.at ?? fields.entry('name')!.keyAt
   const dev: Dev = { name, at, command, ...folders, forward, environment, interface: listenOn }
-  const services = readServices(reading, fields, { main: dev, leaveOut, read: readDev })
+  const services = readServices(reading, fields, { main: dev, devNames, leaveOut, read: readDev })
   return dropUndefined({
     ...dev,
     reverse: reverse.length > 0 ? reverse : undefined,

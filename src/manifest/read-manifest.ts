@@ -72,7 +72,8 @@ interface LeftOut {
 }
 
 function readV1(reading: Reading, fields: Fields, leftOut: LeftOut[]): Dev[] {
-  const dev = readDev(reading, { fields, leaveOut: (complaint, name) => leftOut.push({ complaint, name }) })
+  const leaveOut: DevSource['leaveOut'] = (complaint, name) => leftOut.push({ complaint, name })
+  const dev = readDev(reading, { fields, devNames: new Set(), leaveOut })
   return dev === undefined ? [] : [dev]
 }
 
@@ -84,11 +85,13 @@ function readV2(
   fields.complainAboutRest(rootFields, '', Object.keys(devFields))
   const devs: Dev[] = []
   const isListing = fields.value('devs') !== undefined
-  for (const entry of devEntries(reading, fields, isListing)) {
+  const entries = devEntries(reading, fields, isListing)
+  const devNames = new Set(entries.map(({ key }) => key))
+  for (const entry of entries) {
     const source = devSource(reading, entry, leftOut)
     if (source === undefined) continue
     readOwnScope(reading, source.fields, scope, fields)
-    const dev = readDev(reading, source)
+    const dev = readDev(reading, { ...source, devNames })
     if (dev !== undefined) devs.push(dev)
   }
   if (readOther) devs.push(...readListed(reading, fields, { read: readOther, scope }))
@@ -135,7 +138,11 @@ function devEntries(reading: Reading, fields: Fields, isListing: boolean): Entry
   return entries.slice(0, devsMax)
 }
 
-function devSource(reading: Reading, { key, keyAt, value }: Entry, leftOut: LeftOut[]): DevSource | undefined {
+function devSource(
+  reading: Reading,
+  { key, keyAt, value }: Entry,
+  leftOut: LeftOut[],
+): Omit<DevSource, 'devNames'> | undefined {
   const isEmpty = value.kind === 'scalar' && value.isNull
   if (value.kind !== 'map' && !isEmpty) {
     reading.complaints.error(value.at, `the dev ${quoteText(key)} must be a map, not ${describeNode(value)}`)

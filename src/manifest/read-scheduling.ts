@@ -18,6 +18,7 @@ const tolerationFields = {
   effect: 'read',
   tolerationSeconds: 'read',
 } as const
+const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const
 /** Kubernetes' own nesting is 6 deep. */
 const depthMax = 20
 
@@ -61,8 +62,11 @@ function readAffinity(reading: Reading, fields: Fields): Affinity | undefined {
 /** The map as the API takes it: all that an affinity holds is text, but for its `weight`s. */
 function objectOf(reading: Reading, map: YamlMap, depth = 0): Record<string, unknown> {
   const object: Record<string, unknown> = {}
-  for (const { key, value } of entriesOf(reading, map).values()) {
-    const item = key === 'weight' ? weightOf(reading, value) : nodeValue(reading, value, depth + 1)
+  const entries = entriesOf(reading, map)
+  // elsewhere it may be a label
+  const isWeighted = entries.has('preference') || entries.has('podAffinityTerm')
+  for (const { key, value } of entries.values()) {
+    const item = isWeighted && key === 'weight' ? weightOf(reading, value) : nodeValue(reading, value, depth + 1)
     if (item !== undefined) Object.defineProperty(object, key, { value: item, enumerable: true })
   }
   return object
@@ -117,7 +121,9 @@ function readToleration(reading: Reading, map: YamlMap): Toleration[] {
   const key = readText(reading, parts, 'key')
   const operator = readChoice(reading, parts, 'operator', ['Equal', 'Exists'])
   const value = readText(reading, parts, 'value')
-  const effect = readChoice(reading, parts, 'effect', ['NoSchedule', 'PreferNoSchedule', 'NoExecute'])
+  // Kubernetes takes an empty one for every effect, too
+  const isEvery = readText(reading, parts, 'effect') === undefined
+  const effect = isEvery ? undefined : readChoice(reading, parts, 'effect', effects)
   const tolerationSeconds = readWholeNumber(reading, parts, 'tolerationSeconds')
   const place = (name: string) => parts.entry(name)?.value.at ?? map.at
   if (key !== undefined && !isQualifiedName(key)) {

@@ -2,7 +2,7 @@ import { Fields } from './fields.ts'
 import type { Dev } from './manifest.ts'
 import type { DevSource } from './read-dev.ts'
 import type { Reading } from './reading.ts'
-import { describeNode, type YamlNode } from './yaml-node.ts'
+import { describeNode, type YamlMap, type YamlNode } from './yaml-node.ts'
 
 const servicesMax = 100
 /** What belongs to the dev itself: a service has no terminal, and nothing of the laptop but its files. */
@@ -12,6 +12,8 @@ const folderFields = ['sync', 'workdir', 'mountpath'] as const
 export interface ServicesSource {
   /** The dev that they belong to. */
   main: Dev
+  /** What the manifest's devs are called. */
+  devNames: ReadonlySet<string>
   leaveOut: DevSource['leaveOut']
   /** `readDev`. */
   read: (reading: Reading, source: DevSource) => Dev | undefined
@@ -31,17 +33,32 @@ export function readServices(reading: Reading, fields: Fields, source: ServicesS
   }
   const extra = node.items[servicesMax]
   if (extra !== undefined) reading.complaints.error(extra.at, `more than ${servicesMax} services`)
-  return node.items.slice(0, servicesMax).flatMap((item, index) => readService(reading, item, index, source))
+  const items = node.items.slice(0, servicesMax)
+  const taken = new Set([...source.devNames, ...items.map(item => writtenName(reading, item))])
+  return items.flatMap((item, index) => {
+    // by steps of their number, no two of them meet
+    let suffix = index + 2
+    while (taken.has(nameOf(source.main, suffix))) suffix += items.length
+    return readService(reading, item, nameOf(source.main, suffix), source)
+  })
 }
 
-function readService(reading: Reading, item: YamlNode, index: number, source: ServicesSource): Dev[] {
+const nameOf = (main: Dev, suffix: number) => `${main.name}-${suffix}`
+
+function writtenName(reading: Reading, item: YamlNode): string {
+  const name = item.kind === 'map' ? new Fields(reading, item).value('name') : undefined
+  return name?.kind === 'scalar' ? name.text : ''
+}
+
+/** `spokenName` is for one that has no name of its own. */
+function readService(reading: Reading, item: YamlNode, spokenName: string, source: ServicesSource): Dev[] {
   reading.spend(1, item.at)
   if (item.kind !== 'map') {
     const hint = 'such as {name: worker, command: bundle exec sidekiq}'
     reading.complaints.error(item.at, `a service must be a map, not ${describeNode(item)}`, hint)
     return []
   }
-  const { main, leaveOut } = source
+  const { main, leaveOut, devNames } = source
   const fields = new Fields(reading, item)
   for (const name of devsOwn) {
     const entry = fields.value(name) && fields.entry(name)
@@ -50,8 +67,8 @@ function readService(reading: Reading, item: YamlNode, index: number, source: Se
   const isNamed = fields.value('name') !== undefined
   const isFound = fields.value('selector') !== undefined || fields.value('labels') !== undefined
   // what is found by its labels needs a name only to be spoken of
-  const key = !isNamed && isFound ? { text: `${main.name}-${index + 2}`, at: item.at } : undefined
-  const read = source.read(reading, { fields: without(reading, item, fields), leaveOut, ...(key && { key }) })
+  const key = !isNamed && isFound ? { text: spokenName, at: item.at } : undefined
+  const read = source.read(reading, { fields: without(reading, item, fields), leaveOut, devNames, ...(key && { key }) })
   if (read === undefined) return []
   const service: Dev = fields.value('command') === undefined ? { ...read, keepsCommand: true } : read
   if (folderFields.some(name => fields.value(name) !== undefined)) return [service]
@@ -60,7 +77,7 @@ function readService(reading: Reading, item: YamlNode, index: number, source: Se
 }
 
 /** The service's fields but for those that are the dev's alone. */
-function without(reading: Reading, item: Extract<YamlNode, { kind: 'map' }>, fields: Fields): Fields {
+function without(reading: Reading, item: YamlMap, fields: Fields): Fields {
   if (!devsOwn.some(name => fields.has(name))) return fields
   const names: readonly string[] = devsOwn
   const pairs = item.pairs.filter(({ key }) => key.kind !== 'scalar' || !names.includes(key.text))
@@ -72,10 +89,14 @@ export function withServices(dev: Dev): Dev[] {
   return [dev, ...(dev.services ?? [])]
 }
 
-/** Every workload is developed once. */
+/** A dev is there once, and once among its services; those may be another dev's too, or devs besides. */
 export function refuseTwins(reading: Reading, devs: Dev[]): void {
+  for (const some of [devs, ...devs.map(withServices)]) refuseTwinsAmong(reading, some)
+}
+
+function refuseTwinsAmong(reading: Reading, devs: Dev[]): void {
   const seen = new Map<string, Dev>()
-  for (const dev of devs.flatMap(withServices)) {
+  for (const dev of devs) {
     const twin = seen.get(dev.name)
     if (twin === undefined) seen.set(dev.name, dev)
     else reading.complaints.error(dev.at, `two devs are named ${dev.name}, the first in line ${twin.at.line}`)

@@ -126,7 +126,8 @@ export function readPersistentVolume(reading: Reading, fields: Fields): Dev['per
   const parts = new Fields(reading, map)
   const known = ['enabled', 'accessMode', 'size', 'storageClass', 'volumeMode', 'labels', 'annotations']
   parts.complainAboutRest(Object.fromEntries(known.map(name => [name, 'read' as const])), 'persistentVolume.')
-  const enabled = readBoolean(reading, parts, 'enabled')
+  // what is off is not looked at
+  if (readBoolean(reading, parts, 'enabled') === false) return undefined
   const accessMode = readChoice(reading, parts, 'accessMode', ['ReadWriteOnce', 'ReadWriteMany', 'ReadWriteOncePod'])
   const size = readSize(reading, parts)
   const storageClass = readClass(reading, parts)
@@ -137,7 +138,7 @@ export function readPersistentVolume(reading: Reading, fields: Fields): Dev['per
   }
   const labels = readMarks(reading, parts, 'labels')
   const annotations = readMarks(reading, parts, 'annotations')
-  if (enabled === false || asksForNothing(map)) return undefined
+  if (asksForNothing(map)) return undefined
   const volume: PersistentVolume = { size: size ?? sizeDefault, accessMode: accessMode ?? 'ReadWriteOnce', at: keyAt }
   return {
     ...volume,

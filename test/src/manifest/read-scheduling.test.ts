@@ -59,6 +59,22 @@ describe('where a pod runs and as whom', () => {
     expect(dev.warnings).toEqual([])
   })
 
+  it('takes a label that is called weight for a label', () => {
+    const term = 'labelSelector: {matchLabels: {weight: heavy}}'
+    const fields = `affinity: {podAffinity: {required: [{${term}}], preferred: [{weight: 5, podAffinityTerm: {${term}}}]}}`
+    const selector = { labelSelector: { matchLabels: { weight: 'heavy' } } }
+    expect(loadDev(fields).scheduling!.affinity!.podAffinity).toEqual({
+      required: [selector],
+      preferred: [{ weight: 5, podAffinityTerm: selector }],
+    })
+  })
+
+  it('takes an empty effect for every effect', () => {
+    const { scheduling, warnings } = loadDev('tolerations: [{key: gpu, operator: Equal, value: "1", effect: ""}]')
+    expect(scheduling!.tolerations).toEqual([{ key: 'gpu', operator: 'Equal', value: '1' }])
+    expect(warnings).toEqual([])
+  })
+
   it('warns of a slip', () => {
     const dev = loadDev('affinity: {nodeAfinity: {a: b}}\ntolerations:\n- {key: a, opperator: Exists}')
     expect(dev.warnings).toEqual([
@@ -73,7 +89,10 @@ describe('where a pod runs and as whom', () => {
     ['nodeSelector: {disk: {a: b}}', ['3:26 `disk` must be a single value, not a map']],
     ['affinity: zone', ['3:15 `affinity` must be a map, not a single value']],
     ['affinity: {nodeAffinity: [1]}', ['3:30 `nodeAffinity` must be a map, not a list']],
-    ['affinity: {nodeAffinity: {a: [{weight: 101}]}}', ['3:44 `weight` must be a number from 1 to 100, not "101"']],
+    [
+      'affinity: {nodeAffinity: {a: [{weight: 101, preference: {}}]}}',
+      ['3:44 `weight` must be a number from 1 to 100, not "101"'],
+    ],
     [`affinity: {nodeAffinity: ${'{a: '.repeat(22)}b${'}'.repeat(22)}}`, ['3:114 `affinity` is nested deeper than 20']],
     ['tolerations: {key: a}', ['3:18 `tolerations` must be a list, not a map']],
     ['tolerations: [gpu]', ['3:19 a toleration must be a map, not a single value']],

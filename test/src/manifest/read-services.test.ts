@@ -93,8 +93,30 @@ describe('services', () => {
     expect(devErrors(fields)).toEqual(expected)
   })
 
-  it('may not be another dev’s workload', () => {
-    const text = 'dev:\n  web:\n    services: [{name: api}]\n  api:\n'
-    expect(errorsOf(text)).toEqual(['4:3 two devs are named api, the first in line 3'])
+  it('may be a dev besides, which is the one that is meant by the name', () => {
+    const manifest = load('dev:\n  web:\n    services: [{name: api}]\n  api:\n    image: ruby:3\n')
+    expect(manifest.devs.map(({ name, services }) => [name, services?.length])).toEqual([
+      ['web', 1],
+      ['api', undefined],
+    ])
+    expect(chooseDev(manifest, 'api')).toBe(manifest.devs[1])
+  })
+
+  it('may belong to several devs', () => {
+    const manifest = load('dev:\n  web: {services: [{name: jobs}]}\n  api: {services: [{name: jobs}]}\n')
+    expect(manifest.devs.map(({ services }) => services?.map(({ name }) => name))).toEqual([['jobs'], ['jobs']])
+    expect(() => chooseDev(manifest, 'nobody')).toThrow(expect.objectContaining({ hint: 'it has web, jobs, api' }))
+  })
+
+  it('that are found by labels take no name that is written', () => {
+    const text = 'dev:\n  web:\n    services: [{labels: {app: a}}, {labels: {app: b}}, {name: web-3}]\n  web-2:\n'
+    const [web] = load(text).devs
+    expect(web!.services!.map(({ name }) => name)).toEqual(['web-5', 'web-6', 'web-3'])
+  })
+
+  it('leave two devs of one name an error', () => {
+    const beside = { '/work/app/a.yml': 'name: a\nservices: [{name: b}]\n' }
+    const errors = errorsOf('devs: [a.yml]\ndev:\n  a:\n', { beside })
+    expect(errors).toEqual(['1:1 two devs are named a, the first in line 3'])
   })
 })

@@ -63,6 +63,7 @@ describe('persistentVolume', () => {
     ['persistentVolume: {}', undefined],
     ['persistentVolume: false', undefined],
     ['persistentVolume: {enabled: false, size: 2Gi}', undefined],
+    ['persistentVolume: {enabled: false, volumeMode: Block, accessMode: ReadOnlyMany, size: huge}', undefined],
     ['persistentVolume: true', usual],
     ['persistentVolume: {enabled: true}', usual],
     ['persistentVolume: {size: 2G}', { ...usual, size: '2G' }],
