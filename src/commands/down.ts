@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { HolderRecord } from '../home/holder-record.ts'
+import type { Home } from '../home/home.ts'
 import { withServices } from '../manifest/read-services.ts'
-import { stopHolder } from '../session/find-holder.ts'
+import { stopHolder, swapSessionId } from '../session/find-holder.ts'
 import { undoSession } from '../swap/lease.ts'
 import { type Reverted, revertSwap } from '../swap/revert.ts'
 import { findSwapped, type Swapped } from '../swap/swapped.ts'
@@ -48,38 +49,69 @@ export async function putBack(workplace: Workplace, invocation: Invocation<DownO
   const before = await find()
   const holders = holdersHere(workplace).filter(record => scope.holds(record))
   if (scope.one) refuseSeveral(before, holders, cluster)
-  for (const record of holders) await stopHolder(home, record, signal)
-  const swapped = holders.some(record => !isOfAny(record, before)) ? await find() : before
+  const stuck = await stopAll(workplace, holders, signal)
+  const now = holders.some(record => !isOfAny(home, record, before)) ? await find() : before
+  const isHeld = (swapped: Swapped) => stuck.some(({ record }) => isHeldBy(home, record, swapped))
+  const swapped = now.filter(each => !isHeld(each))
   const by = {
     owner: `${invocation.io.user}@${invocation.io.host}`,
     session: undoSession(randomBytes(4).toString('hex')),
   }
   const { volumes = false } = invocation.options
-  const failures = await revertAll(workplace, swapped, { by, signal, volumes })
+  const isOneOfSeveral = swapped.length + stuck.length > 1
+  const failures = await revertAll(workplace, swapped, { by, signal, volumes, isOneOfSeveral })
   const { owner } = by
   const { has, one } = scope
-  const failed = failures.map(failure => failure.swapped)
-  const deleted = volumes ? await deleteVolumes(workplace, { owner, has, one, failed, signal }) : 0
-  if (swapped.length + deleted === 0) reporter.report({ type: 'done', message: `nothing to do: ${scope.nothing}` })
-  const [first] = failures
+  const titles = failures.map(failure => swappedTitle(failure.swapped))
+  const hasFailed = (swapped: Swapped) => isHeld(swapped) || titles.includes(swappedTitle(swapped))
+  const [first] = [...stuck, ...failures]
+  const deleting = { owner, has, one, hasFailed, signal }
+  const deleted = volumes ? await deleteVolumes(workplace, deleting, first !== undefined) : 0
   if (first) throw first.error
+  if (swapped.length + deleted === 0) reporter.report({ type: 'done', message: `nothing to do: ${scope.nothing}` })
   return 0
 }
 
 /** Where something could not be put back, that is what is thrown in the end: what is wrong with volumes is told here. */
-async function deleteVolumes(workplace: Workplace, deleting: DeletingClaims): Promise<number> {
+async function deleteVolumes(workplace: Workplace, deleting: DeletingClaims, isFailing: boolean): Promise<number> {
   try {
     return await deleteClaims(workplace, deleting)
   } catch (error) {
-    if (deleting.failed.length === 0 || deleting.signal.aborted || !(error instanceof UserError)) throw error
+    if (!isFailing || deleting.signal.aborted || !(error instanceof UserError)) throw error
     workplace.reporter.report({ type: 'warning', message: error.message, hint: error.hint })
     return 0
   }
 }
 
+interface Stuck {
+  record: HolderRecord
+  error: UserError
+}
+
+/** One that does not end keeps what it holds, and no other from being put back. Returns those, told all but the first. */
+async function stopAll({ home, reporter }: Workplace, holders: HolderRecord[], signal: AbortSignal): Promise<Stuck[]> {
+  const stuck: Stuck[] = []
+  for (const record of holders) {
+    try {
+      await stopHolder(home, record, signal)
+    } catch (error) {
+      if (signal.aborted || !(error instanceof UserError)) throw error
+      if (stuck.length > 0) reporter.report({ type: 'warning', message: error.message, hint: error.hint })
+      stuck.push({ record, error })
+    }
+  }
+  return stuck
+}
+
 /** What it holds was seen swapped; one that starts may have swapped since. */
-function isOfAny(record: HolderRecord, swapped: Swapped[]): boolean {
-  return swapped.some(({ dev, name, state }) => state === 'swapped' && (record.dev === dev || isHolderOf(record, name)))
+function isOfAny(home: Home, record: HolderRecord, all: Swapped[]): boolean {
+  const held = swapSessionId(home, record.id)
+  return all.some(({ session, state }) => state === 'swapped' && session === held)
+}
+
+/** Or was, before somebody took it over: its process may not know yet. */
+function isHeldBy(home: Home, record: HolderRecord, swapped: Swapped): boolean {
+  return swapped.session === swapSessionId(home, record.id) || swappedTitle(swapped) === record.workload
 }
 
 function refuseSeveral(swapped: Swapped[], holders: HolderRecord[], cluster: Cluster): void {
@@ -92,7 +124,7 @@ function refuseSeveral(swapped: Swapped[], holders: HolderRecord[], cluster: Clu
 
 /** One that cannot be put back does not keep the others from it. Returns what went wrong, told already where there are several. */
 async function revertAll(workplace: Workplace, all: Swapped[], how: Undoing): Promise<Failure[]> {
-  const { signal } = how
+  const { signal, isOneOfSeveral } = how
   const failures: Failure[] = []
   for (const each of all) {
     try {
@@ -101,7 +133,7 @@ async function revertAll(workplace: Workplace, all: Swapped[], how: Undoing): Pr
       if (signal.aborted || !(error instanceof UserError)) throw error
       failures.push({ swapped: each, error })
       const message = `${swappedTitle(each)} could not be put back: ${error.message}`
-      if (all.length > 1) workplace.reporter.report({ type: 'warning', message, hint: error.hint })
+      if (isOneOfSeveral) workplace.reporter.report({ type: 'warning', message, hint: error.hint })
     }
   }
   return failures
@@ -117,6 +149,8 @@ interface Undoing {
   signal: AbortSignal
   /** The volumes go too. */
   volumes: boolean
+  /** What is wrong with one is told when it is seen. */
+  isOneOfSeveral: boolean
 }
 
 async function revert(workplace: Workplace, swapped: Swapped, { by, signal, volumes }: Undoing): Promise<void> {
@@ -175,7 +209,7 @@ function scopeOf(workplace: Workplace, { names, options }: Invocation<DownOption
       holds: record => all.some(name => isHolderOf(record, name)),
       has: swapped =>
         names.some(name => [swapped.name, swapped.dev, swapped.clone].includes(name)) ||
-        devs.some(dev => isSwapOf(swapped, dev)),
+        devs.some(dev => isSwapOf(workplace, swapped, dev)),
       one: false,
       nothing: `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} not in dev mode`,
     }
@@ -186,7 +220,7 @@ function scopeOf(workplace: Workplace, { names, options }: Invocation<DownOption
   const devs = withServices(dev)
   return {
     holds: record => devs.some(({ name }) => isHolderOf(record, name)),
-    has: swapped => devs.some(each => isSwapOf(swapped, each)),
+    has: swapped => devs.some(each => isSwapOf(workplace, swapped, each)),
     one: false,
     nothing: `${dev.name} is not in dev mode`,
   }

@@ -34,8 +34,8 @@ export async function exec(invocation: Invocation<{ tty: boolean }>): Promise<nu
 }
 
 /** The folder that the manifest gives the dev command, where there is a manifest of it; else the container's own. */
-function workdirOf({ manifest }: Workplace, swapped: Swapped): string | undefined {
-  return manifest?.devs.find(dev => isSwapOf(swapped, dev))?.workdir
+function workdirOf(workplace: Workplace, swapped: Swapped): string | undefined {
+  return workplace.manifest?.devs.find(dev => isSwapOf(workplace, swapped, dev))?.workdir
 }
 
 function sizeOf(io: Io): { columns: number; rows: number } {

@@ -4,7 +4,6 @@ import { cloneNames } from '../swap/clone-name.ts'
 import type { WorkloadKind } from '../swap/record.ts'
 import type { Swapped } from '../swap/swapped.ts'
 import { deleteClaim, type KeptClaim, listClaims } from '../swap/volume-claim.ts'
-import { swappedTitle } from './targets.ts'
 import type { Workplace } from './workplace.ts'
 
 export interface DeletingClaims {
@@ -14,7 +13,7 @@ export interface DeletingClaims {
   /** Nothing was said that could mean several. */
   one: boolean
   /** Could not be put back: their pods may still need what the volumes hold. */
-  failed: Swapped[]
+  hasFailed: (swapped: Swapped) => boolean
   signal: AbortSignal
 }
 
@@ -24,7 +23,7 @@ export interface DeletingClaims {
  */
 export async function deleteClaims(workplace: Workplace, deleting: DeletingClaims): Promise<number> {
   const { cluster, reporter } = workplace
-  const { has, one, failed, signal } = deleting
+  const { has, one, hasFailed, signal } = deleting
   const meant = (await listMine(cluster, signal)).filter(claim => has(asSwapped(claim)))
   const own = meant.filter(claim => foreignText(workplace, claim, deleting.owner) === null)
   if (one && own.length > 1) {
@@ -35,7 +34,7 @@ export async function deleteClaims(workplace: Workplace, deleting: DeletingClaim
   for (const claim of meant) {
     const { name, workload, size } = claim
     const foreign = foreignText(workplace, claim, deleting.owner)
-    const isNeeded = failed.some(each => swappedTitle(each) === workload)
+    const isNeeded = hasFailed(asSwapped(claim))
     if (foreign !== null || isNeeded) {
       const why = foreign ?? `${workload} could not be put back`
       const hint = foreign ? `kubectl delete pvc ${name} deletes it` : 'podswap down --volumes once more deletes it'

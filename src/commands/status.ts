@@ -77,7 +77,8 @@ interface Wanted {
   count: number | null
 }
 
-function wantedOf({ manifest }: Workplace, names: string[]): Wanted {
+function wantedOf(workplace: Workplace, names: string[]): Wanted {
+  const { manifest } = workplace
   if (names.length === 0 && !manifest) return { holds: () => true, has: () => true, count: null }
   const known = (manifest?.devs ?? []).flatMap(withServices)
   const devs = names.length === 0 ? known : known.filter(dev => names.includes(dev.name))
@@ -85,7 +86,7 @@ function wantedOf({ manifest }: Workplace, names: string[]): Wanted {
   return {
     holds: record => all.some(name => isHolderOf(record, name)),
     has: swapped =>
-      devs.some(dev => isSwapOf(swapped, dev)) ||
+      devs.some(dev => isSwapOf(workplace, swapped, dev)) ||
       names.some(name => [swapped.name, swapped.dev, swapped.clone].includes(name)),
     count: all.length,
   }

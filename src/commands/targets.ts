@@ -3,7 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { HolderRecord } from '../home/holder-record.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import { withServices } from '../manifest/read-services.ts'
-import { liveHolders } from '../session/find-holder.ts'
+import { liveHolders, sessionId, swapSessionId } from '../session/find-holder.ts'
 import { findSwapped, type Swapped } from '../swap/swapped.ts'
 import { chooseDev, type Workplace } from './workplace.ts'
 
@@ -26,9 +26,13 @@ export function swappedTitle(swapped: Pick<Swapped, 'kind' | 'name'>): string {
   return `${swapped.kind.toLowerCase()}/${swapped.name}`
 }
 
-/** Whether what is swapped is what a dev of the manifest means. */
-export function isSwapOf(swapped: Swapped, dev: Dev): boolean {
-  return swapped.dev === dev.name || (!dev.selector && swapped.name === dev.name)
+/** Whether what is swapped is what a dev of the manifest means. Before its clone is there, its session alone says so. */
+export function isSwapOf({ home, cluster }: Pick<Workplace, 'home' | 'cluster'>, swapped: Swapped, dev: Dev): boolean {
+  if (swapped.dev === dev.name || (!dev.selector && swapped.name === dev.name)) return true
+  if (swapped.dev !== undefined) return false
+  const { server, namespace } = cluster
+  const id = sessionId({ server, namespace, dev: dev.name, selector: dev.selector })
+  return swapped.session === swapSessionId(home, id)
 }
 
 /**
@@ -48,7 +52,9 @@ export async function oneSwapped(
       : null
   const all = await findSwapped(cluster, { signal })
   const found = all.filter(swapped =>
-    dev ? isSwapOf(swapped, dev) : name === undefined || [swapped.name, swapped.dev, swapped.clone].includes(name),
+    dev
+      ? isSwapOf(workplace, swapped, dev)
+      : name === undefined || [swapped.name, swapped.dev, swapped.clone].includes(name),
   )
   const [only, ...others] = found
   if (only && others.length === 0) return only

@@ -6,11 +6,13 @@ import type { Cluster, KubeObject } from '../../../src/cluster/cluster.ts'
 import { type DownOptions, putBack } from '../../../src/commands/down.ts'
 import { holdersMeant } from '../../../src/commands/flush.ts'
 import type { Invocation, Io } from '../../../src/commands/io.ts'
+import { readStatus } from '../../../src/commands/status.ts'
 import type { Workplace } from '../../../src/commands/workplace.ts'
-import { claimHolder, type HolderRecord } from '../../../src/home/holder-record.ts'
+import { claimHolder, type HolderRecord, releaseHolder } from '../../../src/home/holder-record.ts'
 import { openHome } from '../../../src/home/home.ts'
 import { processStart } from '../../../src/home/process-identity.ts'
 import type { Dev, Manifest } from '../../../src/manifest/manifest.ts'
+import { ControlServer } from '../../../src/session/control-server.ts'
 import { sessionId, swapSessionId } from '../../../src/session/find-holder.ts'
 import type { UiEvent } from '../../../src/ui/events.ts'
 import { UserError } from '../../../syncer/base/errors.ts'
@@ -69,6 +71,17 @@ async function up(laptop: string, name: string, fields: Partial<Dev> = {}): Prom
   const session = swapSessionId(openHome(join(path, laptop)), id)
   await new Trial(cluster).up({ dev: wanted, options: { sessionId: session } })
   await ready(cluster, 'Deployment', `${name}-podswap`)
+}
+
+/** A session that this process holds, as far as another can see; it cannot be ended by a signal. */
+function recordOf(of: Pick<Dev, 'name' | 'selector'>, more: Partial<HolderRecord> = {}): HolderRecord {
+  const { server, context, namespace } = cluster
+  const id = sessionId({ server, namespace, dev: of.name, selector: of.selector, ...more })
+  const about = { id, server, context, namespace, dev: of.name, workload: null }
+  const process_ = { pid: process.pid, processStart: null, startedAtMs: 0, user: 'ann', host: 'laptop' }
+  const socket =
+    process.platform === 'win32' ? `\\\\.\\pipe\\podswap-down-${process.pid}-${of.name}` : join(path, `${of.name}.sock`)
+  return { version: 1, ...about, ...process_, token: of.name, socket, log: null, manifest: '/code/dev.yml', ...more }
 }
 
 const claims = () => cluster.all('PersistentVolumeClaim').map(({ metadata }) => metadata.name)
@@ -140,6 +153,60 @@ test('why a workload cannot be put back is told, though its volumes cannot be li
   await expect(failing).rejects.toMatchObject({ code: 'forbidden', message: 'you may not patch web' })
   expect(said).toContain('volumes cannot be deleted: no claims for you')
   expect(claims()).toHaveLength(1)
+})
+
+test('a dev with a selector is known as this laptop’s own before its clone is there', async () => {
+  const frontend = { name: 'frontend', selector: { app: 'web' } }
+  await up('mine', 'web', frontend)
+  for (const { metadata } of cluster.all('Lease')) cluster.remove('Lease', metadata.name ?? '')
+  cluster.remove('Deployment', 'web-podswap')
+  expect(cluster.peek('Deployment', 'web')!.spec.replicas).toBe(0)
+  const there = async (laptop: string) =>
+    (await readStatus(workplace(laptop, [dev(frontend)]), [], new AbortController().signal)).devs
+  expect(await there('another')).toEqual([])
+  expect(await there('mine')).toMatchObject([{ workload: 'deployment/web' }])
+  expect(await putBack(workplace('mine', [dev(frontend)]), call({}))).toBe(0)
+  expect(cluster.peek('Deployment', 'web')!.spec.replicas).toBe(2)
+})
+
+describe('down --all', () => {
+  const replicas = (name: string) => cluster.peek('Deployment', name)!.spec.replicas
+
+  test('puts back what a session swapped while it was asked to end, whatever other workload has its dev’s name', async () => {
+    await up('mine', 'web', { name: 'front', selector: { app: 'web' } })
+    const home = openHome(join(path, 'mine'))
+    const api = { name: 'web', selector: { app: 'api' } }
+    const record = recordOf(api)
+    expect(claimHolder(home, record)).toEqual({ claimed: true })
+    // the process has others, so it is not waited for
+    const other = recordOf({ name: 'other' }, { namespace: 'another' })
+    expect(claimHolder(home, other)).toEqual({ claimed: true })
+    const server = await ControlServer.listen(record.socket, record.token, async () => {
+      await up('mine', 'api', api)
+      releaseHolder(home, record)
+      return {}
+    })
+    try {
+      expect(await putBack(workplace('mine'), call({ all: true }))).toBe(0)
+    } finally {
+      await server.close()
+    }
+    expect([replicas('web'), replicas('api')]).toEqual([2, 2])
+  })
+
+  test('leaves alone what a process that does not end holds, and puts back all else', async () => {
+    for (const name of ['api', 'web', 'worker']) await up('mine', name)
+    const home = openHome(join(path, 'mine'))
+    // nothing listens at its socket
+    const record = recordOf({ name: 'web' })
+    expect(claimHolder(home, record)).toEqual({ claimed: true })
+    const kept = claims().find(name => name?.startsWith('web-'))
+    const failing = putBack(workplace('mine'), call({ all: true, volumes: true }))
+    await expect(failing).rejects.toMatchObject({ code: 'timeout', message: expect.stringContaining('holds web') })
+    expect([replicas('api'), replicas('web'), replicas('worker')]).toEqual([2, 0, 2])
+    expect(claims()).toEqual([kept])
+    expect(cluster.peek('Deployment', 'web-podswap')!.spec.replicas).toBe(1)
+  })
 })
 
 describe('which sessions a flush means', () => {
