@@ -79,11 +79,16 @@ function readText(
   at: YamlNode['at'],
   { file, shown }: { file: string; shown: string },
 ): string | undefined {
-  const stat = files.stat(file)
-  if (stat?.kind === 'file' && stat.sizeBytes <= sourceBytesMax) return decodeSource(files.readFile(file), file)
   const name = quotePath(shown)
-  if (stat === null) complaints.error(at, `there is no file ${name}`, 'a path is relative to this manifest')
-  else if (stat.kind === 'file') complaints.error(at, `${name} is larger than 1 MiB: this is no manifest`)
-  else complaints.error(at, `${name} is not a file`, 'name the manifest in it')
-  return undefined
+  const refuse = (message: string, hint?: string) => void complaints.error(at, message, hint)
+  try {
+    const stat = files.stat(file)
+    if (stat === null) return refuse(`there is no file ${name}`, 'a path is relative to this manifest')
+    if (stat.kind !== 'file') return refuse(`${name} is not a file`, 'name the manifest in it')
+    if (stat.sizeBytes > sourceBytesMax) return refuse(`${name} is larger than 1 MiB: this is no manifest`)
+    return decodeSource(files.readFile(file), file)
+  } catch (error) {
+    if (error instanceof ManifestError) throw error
+    return refuse(`${name} cannot be read`)
+  }
 }

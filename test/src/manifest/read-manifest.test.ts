@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ManifestError } from '../../../src/manifest/manifest-error.ts'
-import { errorsOf, load, short } from './laptop.ts'
+import { errorsOf, laptop, load, short } from './laptop.ts'
 
 describe('the form of a file', () => {
   it('reads a v2 file', () => {
@@ -114,6 +114,17 @@ describe('devs', () => {
       environment: [{ name: 'A', value: '1' }],
     })
     expect(load('devs: [old.yml]\n', { beside }).devs.map(({ name }) => name)).toEqual(['worker'])
+  })
+
+  it.each(['stat', 'readFile'] as const)('say that one cannot be read, where %s fails', call => {
+    const files = laptop({ '/work/app/dev.yml': 'devs: [api/dev.yml]\n', '/work/app/api/dev.yml': 'dev:\n  api:\n' })
+    const original = files[call] as (path: string) => never
+    const refusing = (path: string) => {
+      if (path === '/work/app/api/dev.yml')
+        throw Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' })
+      return original(path)
+    }
+    expect(errorsOf('', { files: { ...files, [call]: refusing } })).toEqual(['1:8 "api/dev.yml" cannot be read'])
   })
 
   it('say what is wrong with each in its own file', () => {
