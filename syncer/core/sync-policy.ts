@@ -20,10 +20,18 @@ export function isMuted({ mode }: SyncPolicy, role: 'laptop' | 'pod'): boolean {
   return mode === (role === 'laptop' ? 'pull' : 'push')
 }
 
+/** True where changes that were held back would travel now. */
+export function unmutes(before: SyncMode, now: SyncMode): boolean {
+  return before !== 'two-way' && before !== now
+}
+
+export function isMode(value: unknown): value is SyncMode {
+  return value === 'two-way' || value === 'push' || value === 'pull'
+}
+
 /** True for what a program may send as a policy. */
 export function isPolicy(value: unknown): value is SyncPolicy {
   if (typeof value !== 'object' || value === null || !('mode' in value)) return false
   const prefer = 'prefer' in value ? value.prefer : undefined
-  const isMode = value.mode === 'two-way' || value.mode === 'push' || value.mode === 'pull'
-  return isMode && (prefer === undefined || prefer === 'local' || prefer === 'remote')
+  return isMode(value.mode) && (prefer === undefined || prefer === 'local' || prefer === 'remote')
 }

@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { errnoOf, ProtocolError, UserError } from '../base/errors.ts'
+import { isMode } from '../core/sync-policy.ts'
 import { ByteReader } from '../wire/byte-reader.ts'
 import { ByteWriter } from '../wire/byte-writer.ts'
 import { readPath, readToken, writePath, writeToken } from '../wire/sync-codec.ts'
@@ -19,6 +20,7 @@ const types = [
   'clean',
   'start',
   'was',
+  'mode',
 ] as const
 
 /** A log with more records than this for each path, and longer than `compactBytesMin`, is written anew. */
@@ -161,6 +163,9 @@ function writeRecord(to: ByteWriter, record: LedgerRecord): void {
       to.text(record.id)
       to.f64(record.epoch)
       break
+    case 'mode':
+      to.text(record.mode)
+      break
     case 'start':
       to.text(record.boot)
   }
@@ -179,6 +184,11 @@ function readRecord(from: ByteReader): LedgerRecord {
     case 'raising':
     case 'epoch':
       return { type, id: from.text(64), epoch: from.count() }
+    case 'mode': {
+      const mode = from.text(20)
+      if (!isMode(mode)) throw new ProtocolError('unknown mode')
+      return { type, mode }
+    }
     case 'start':
       return { type, boot: from.text(200) }
     case 'void':

@@ -359,7 +359,8 @@ export class SyncEngine implements Peer<SyncMessage> {
   }
 
   private barred(path: Path, code: string): void {
-    this.exchange.problem(path, code, code === '' ? '' : `${path === '' ? 'the folder' : path} ${explain(code)}`)
+    if (code === '') this.exchange.readable(path)
+    else this.exchange.problem(path, code, `${path === '' ? 'the folder' : path} ${explain(code)}`)
   }
 
   private rescue(nowMs: number): void {
@@ -400,6 +401,7 @@ export class SyncEngine implements Peer<SyncMessage> {
       switch (record.type) {
         case 'raising':
         case 'epoch':
+        case 'mode':
           this.handshake.load(record)
           break
         case 'void':

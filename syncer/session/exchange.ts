@@ -27,6 +27,9 @@ export interface Flight {
   members?: Entry[]
 }
 
+/** Problems of a change for which somebody has to make room: what stands there is only here. */
+const inTheWay: ReadonlySet<string> = new Set(['ENOTEMPTY', 'ENOTDIR'])
+
 /** What one end tells the program around it. */
 export type EngineEvent =
   | { type: 'live' }
@@ -246,6 +249,17 @@ export class Exchange {
     return this.retryAt.size
   }
 
+  /** It can be read (again). That does not make room for what is to take its place. */
+  readable(path: Path): void {
+    if (!this.isInTheWay(path)) this.problem(path, '', '')
+  }
+
+  /** Something that is only here stands where a change of the other end belongs. */
+  isInTheWay(path: Path): boolean {
+    return inTheWay.has(this.problems.get(path) ?? '')
+  }
+
+  /** @param code `''`: there is none any more */
   problem(path: Path, code: string, message: string): void {
     if ((this.problems.get(path) ?? '') === code) return
     if (code === '') this.problems.delete(path)

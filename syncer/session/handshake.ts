@@ -1,6 +1,6 @@
 import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { absent, folder } from '../core/content.ts'
-import { isMuted } from '../core/sync-policy.ts'
+import { isMuted, type SyncMode, unmutes } from '../core/sync-policy.ts'
 import type { IgnoreRules } from '../endpoint/replica.ts'
 import type { Bases, Marker, SyncMessage } from '../wire/sync-message.ts'
 import type { Ahead } from './ahead.ts'
@@ -51,6 +51,8 @@ export class Handshake {
   private readonly laptopContact: LaptopContact
   private readonly incarnation: Incarnation = { confirmed: undefined, raising: undefined }
   private rulesText: string
+  /** How changes travelled when what is agreed was agreed. */
+  private agreedMode: SyncMode = 'two-way'
   private connected = false
   /** The other end said who it is. */
   private greeted: { marker: Marker | null } | undefined
@@ -154,7 +156,11 @@ export class Handshake {
     )
   }
 
-  load(record: Extract<JournalRecord, { type: 'raising' | 'epoch' }>): void {
+  load(record: Extract<JournalRecord, { type: 'raising' | 'epoch' | 'mode' }>): void {
+    if (record.type === 'mode') {
+      this.agreedMode = record.mode
+      return
+    }
     const marker = { id: record.id, epoch: record.epoch }
     if (record.type === 'raising') this.incarnation.raising = marker
     else {
@@ -225,7 +231,10 @@ export class Handshake {
    */
   private settle(): void {
     const marker = this.greeted!.marker
-    const copy = judgeMarker(marker, this.incarnation)
+    const judged = judgeMarker(marker, this.incarnation)
+    // What one end held back would look like its changes of now: deletions above all.
+    const copy = judged === 'known' && unmutes(this.agreedMode, this.x.policy.mode) ? 'behind' : judged
+    this.noteMode()
     this.bases = this.laptopContact.settle(copy)
     const raised =
       copy === 'first' ? { id: this.options.newMarkerId(), epoch: 1 } : { id: marker!.id, epoch: marker!.epoch + 1 }
@@ -234,6 +243,13 @@ export class Handshake {
     if (copy !== 'first') this.x.record({ type: 'epoch', ...marker! })
     this.x.record({ type: 'raising', ...raised })
     this.x.send('control', { type: 'epoch', marker: raised })
+  }
+
+  private noteMode(): void {
+    const { mode } = this.x.policy
+    if (mode === this.agreedMode) return
+    this.agreedMode = mode
+    this.x.record({ type: 'mode', mode })
   }
 
   private onEpochDone(epoch: number): void {

@@ -3,7 +3,7 @@ import { absent, folder, hashOf, isExecutable, isFile, kindOf, type Token } from
 import { nameOf, type Path, parentOf } from '../core/path.ts'
 import { answerPut, judgePut } from '../core/reconcile.ts'
 import { isMuted } from '../core/sync-policy.ts'
-import { granuleMs } from '../disk/disk.ts'
+import { granuleMs, inTree } from '../disk/disk.ts'
 import { conflictNames, type Outcome, withExecutable } from '../endpoint/apply.ts'
 import type { Look } from '../endpoint/look.ts'
 import type { Scanner } from '../endpoint/scanner.ts'
@@ -178,14 +178,19 @@ export class Intake {
         this.keepBoth(entry, put)
         return
       }
+      if (parents.result === 'changed' && isMuted(x.policy, x.role)) {
+        this.blocked(put, 'ENOTDIR', 'cannot be written: something that is only here has the name of its folder')
+        return
+      }
       if (parents.result !== 'done') {
         this.notDone(entry, put, parents)
         return
       }
     }
-    if (current === folder && put.data !== absent && x.role === 'laptop') {
-      const emptied = x.replica.applier.put(entry, put.path, current, absent, undefined)
-      if (emptied.result === 'not-empty') this.keepBoth(entry, put)
+    const isShadow = put.data !== folder && this.standsAsShadow(entry)
+    if (put.data !== absent && (isShadow || (current === folder && x.role === 'laptop'))) {
+      const emptied = x.replica.applier.put(entry, put.path, folder, absent, undefined)
+      if (emptied.result === 'not-empty' && x.role === 'laptop') this.keepBoth(entry, put)
       else if (emptied.result !== 'done') this.notDone(entry, put, emptied)
       if (emptied.result !== 'done') return
       current = absent
@@ -194,6 +199,17 @@ export class Intake {
     const outcome = staged === 'failed' ? unstaged : x.replica.applier.put(entry, put.path, current, put.data, staged)
     if (outcome.result === 'done') this.applied(entry, put)
     else this.notDone(entry, put, outcome)
+  }
+
+  /** A folder that stayed for what does not travel; forgotten where somebody has removed it since. */
+  private standsAsShadow(entry: Entry): boolean {
+    if (!entry.shadow) return false
+    try {
+      entry.shadow = this.x.replica.disk.stat(inTree(entry.path))?.kind === 'dir'
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+    }
+    return entry.shadow
   }
 
   /** As far as is known; where it is not so any more the change fails and is judged again. */
@@ -223,16 +239,16 @@ export class Intake {
     if (outcome.result === 'changed') this.refused.add(entry)
     // Nobody else will ever be told of what is only here.
     const staysHere = isMuted(x.policy, x.role) && put.data === absent
-    if (outcome.result === 'not-empty' && (staysHere || this.onlyIgnoredLeft(entry))) {
+    if (outcome.result === 'not-empty' && put.data === absent && (staysHere || this.onlyIgnoredLeft(entry))) {
       entry.shadow = true
       entry.current = absent
       x.problem(put.path, 'kept', `${put.path} was removed at the other end; here it stays for what is only here`)
       this.accept(entry, put)
       return
     }
-    if (outcome.result === 'not-empty' && isMuted(x.policy, x.role)) {
-      x.problem(put.path, 'ENOTEMPTY', `${put.path} cannot be replaced: a folder is there that holds what is only here`)
-      this.refuse(put, 'failed')
+    const isHeldByOurs = isMuted(x.policy, x.role) || (put.data !== absent && this.onlyIgnoredLeft(entry))
+    if (outcome.result === 'not-empty' && isHeldByOurs) {
+      this.blocked(put, 'ENOTEMPTY', 'cannot be replaced: a folder is there that holds what is only here')
       return
     }
     if (outcome.result === 'not-empty') this.scanner.add(entry, false)
@@ -244,6 +260,12 @@ export class Intake {
     if (outcome.result === 'failed') x.problem(put.path, outcome.code, `${put.path} could not be written`)
     this.refuse(put, outcome.result === 'need' ? 'need' : outcome.result === 'failed' ? 'failed' : 'changed')
     if (outcome.result === 'changed' && entry.parent !== null) this.scanner.add(entry.parent, false)
+  }
+
+  /** Somebody has to make room for it: it is told until then, and tried again. */
+  private blocked(put: Put, code: 'ENOTDIR' | 'ENOTEMPTY', words: string): void {
+    this.x.problem(put.path, code, `${put.path} ${words}`)
+    this.refuse(put, 'failed')
   }
 
   private onlyIgnoredLeft(entry: Entry): boolean {
@@ -339,6 +361,7 @@ export class Intake {
   private accept(entry: Entry, put: Put): void {
     const flight = this.x.flights.get(entry)
     if (flight !== undefined && this.x.role === 'pod') flight.stale = true
+    if (this.x.isInTheWay(put.path)) this.x.problem(put.path, '', '')
     this.x.agree(entry, put.data)
     this.x.send('control', { type: 'ack', seq: put.seq, path: put.path })
     if (put.staged !== undefined) this.dropStaged(put.staged)

@@ -1,5 +1,6 @@
 import type { Token } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
+import type { SyncMode } from '../core/sync-policy.ts'
 
 /**
  * What the laptop must remember over a crash: the ancestor of each path, what was sent and not answered, and which copy
@@ -21,6 +22,8 @@ export type JournalRecord =
   /** The marker is about to be raised to this; until `epoch` the one before is good too. */
   | { type: 'raising'; id: string; epoch: number }
   | { type: 'epoch'; id: string; epoch: number }
+  /** What is agreed from here on is agreed while changes travel so; `two-way` before the first of these. */
+  | { type: 'mode'; mode: SyncMode }
 
 /** Durable, ordered, and in one piece: after a crash a batch of records is there up to some point, never with holes. */
 export interface Journal {

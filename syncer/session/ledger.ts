@@ -28,6 +28,7 @@ const checkpointsToTrust = 3
  */
 export class Ledger {
   private markers: JournalRecord[] = []
+  private mode: JournalRecord | undefined
   private readonly paths = new Map<Path, PathState>()
   private readonly history = new EpochHistory()
   private checkpoints = 0
@@ -61,6 +62,9 @@ export class Ledger {
         this.markers = [record]
         this.history.clear()
         break
+      case 'mode':
+        this.mode = record
+        break
       default:
         this.addPath(record)
     }
@@ -74,6 +78,7 @@ export class Ledger {
       if (sent !== undefined) yield { type: 'sent', path, token: sent }
     }
     yield* this.markers
+    if (this.mode !== undefined) yield this.mode
     yield* this.history.records()
   }
 

@@ -213,7 +213,7 @@ export class Offers {
       x.retry(entry, barredWaitMs, barredWaitMsMax)
       return
     }
-    x.problem(path, '', '')
+    x.readable(path)
     if (look.token === entry.agreed) {
       this.settled(entry, look.token)
       return

@@ -7,6 +7,9 @@ import { LinkRate } from './link-rate.ts'
 
 /** Bytes of one block before it is packed. */
 const blockBytesMax = 256 * 1024
+/** … and on a link that is slower than this, or not known yet: the other end hears nothing before a block is whole. */
+const slowBlockBytesMax = 32 * 1024
+const unhurriedBytesPerSecond = 512 * 1024
 /** What is smaller travels as it is: nobody gains by waiting for it. */
 const packedBytesMin = 4 * 1024
 /** A block that shrinks to more than this share of itself travels as it is, and so do the next ones. */
@@ -98,7 +101,8 @@ export class PackedStream extends Duplex {
     const waiting = new ByteQueue()
     for (const { chunk } of chunks) waiting.push(chunk)
     const blocks: Promise<Buffer[]>[] = []
-    while (waiting.bytes > 0) blocks.push(this.block(waiting.join(Math.min(blockBytesMax, waiting.bytes))))
+    const most = (this.rate.bytesPerSecond ?? 0) < unhurriedBytesPerSecond ? slowBlockBytesMax : blockBytesMax
+    while (waiting.bytes > 0) blocks.push(this.block(waiting.join(Math.min(most, waiting.bytes))))
     this.send(blocks).then(() => callback(), callback)
   }
 
@@ -139,7 +143,8 @@ export class PackedStream extends Duplex {
     const pieces = (await Promise.all(blocks)).flat()
     await this.room()
     if (this.carrier.destroyed || pieces.length === 0) return
-    if (this.underWay === 0) this.underWaySinceMs = this.clock.monotonic()
+    // The rest that nobody told of yet took no time.
+    if (this.underWay < toldBytes) this.underWaySinceMs = this.clock.monotonic()
     this.underWay += pieces.reduce((sum, piece) => sum + piece.length, 0)
     await new Promise<void>((resolve, reject) => {
       this.carrier.cork()

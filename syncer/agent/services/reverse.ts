@@ -49,8 +49,11 @@ export class ReverseListeners {
       listener.close()
       return stream.reset(errnoOf(error) ?? 'internal', `cannot listen on ${port}`)
     }
-    if (!stream.destroyed) listener.give(stream, open)
-    else if (!listener.isOwned) listener.close()
+    if (stream.destroyed) {
+      if (!listener.isOwned) listener.close()
+      // Whoever asked at the same time and went has closed it.
+    } else if (this.#listeners.get(port) !== listener) await this.serve({ kind: 'listen', port }, stream, open)
+    else listener.give(stream, open)
   }
 
   close(): void {

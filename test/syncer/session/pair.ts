@@ -42,7 +42,7 @@ export class Pair {
   private ids = 0
   ignored: (path: Path, isDir: boolean) => boolean = () => false
   initial: 'mirror' | 'keep' = 'mirror'
-  readonly policy: SyncPolicy
+  policy: SyncPolicy
   /** How long the trash keeps what was replaced, for an end that starts from now on. */
   keepMs = 60_000
   /** Programs in the pod that watch a file. */
@@ -83,6 +83,17 @@ export class Pair {
   cutWithoutGoodbye(): void {
     this.queue = []
     this.laptop.disconnect()
+  }
+
+  /** Both ends start again, with another policy, and come to rest. */
+  anew(policy: SyncPolicy): void {
+    this.cut()
+    this.policy = policy
+    this.start('laptop')
+    this.start('pod')
+    this.connect()
+    this.settle()
+    this.sweep()
   }
 
   /** Runs both ends and moves the clock until both are idle. */
