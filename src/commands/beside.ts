@@ -10,7 +10,7 @@ import type { Workplace } from './workplace.ts'
 /** The sessions of a dev's services, in its process: they begin with it and end with it. */
 export class Beside {
   readonly #running: RunningDev[] = []
-  #done: Promise<Outcome[]> = Promise.resolve([])
+  #done: Promise<PromiseSettledResult<Outcome>[]> = Promise.resolve([])
 
   /** `speak` says what is to be shown of an event, and where. Throws `held` where another process holds one of them. */
   static async open(
@@ -35,7 +35,8 @@ export class Beside {
 
   start(): void {
     for (const { session } of this.#running) session.start()
-    this.#done = Promise.all(this.#running.map(ended))
+    // nobody waits for it before the devs have ended: what goes wrong here is kept until then
+    this.#done = Promise.allSettled(this.#running.map(ended))
   }
 
   interrupt(signal: string): void {
@@ -50,8 +51,11 @@ export class Beside {
       const { phase } = session.snapshot()
       if (phase !== 'reverting' && phase !== 'ended') session.interrupt('SIGTERM', { undo })
     }
-    const outcomes = await this.#done
+    const settled = await this.#done
     await closeAll(this.#running)
-    return outcomes
+    return settled.map(result => {
+      if (result.status === 'rejected') throw result.reason
+      return result.value
+    })
   }
 }
