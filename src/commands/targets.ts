@@ -26,13 +26,22 @@ export function swappedTitle(swapped: Pick<Swapped, 'kind' | 'name'>): string {
   return `${swapped.kind.toLowerCase()}/${swapped.name}`
 }
 
-/** Whether what is swapped is what a dev of the manifest means. Before its clone is there, its session alone says so. */
+/**
+ * Whether what is swapped is what a dev of the manifest means. Before its clone is there, its session alone says so. Other
+ * manifests may have a dev of the same name: what another session swapped must bear the dev's selector.
+ */
 export function isSwapOf({ home, cluster }: Pick<Workplace, 'home' | 'cluster'>, swapped: Swapped, dev: Dev): boolean {
-  if (swapped.dev === dev.name || (!dev.selector && swapped.name === dev.name)) return true
-  if (swapped.dev !== undefined) return false
+  if (!dev.selector && [swapped.dev, swapped.name].includes(dev.name)) return true
+  if (swapped.dev !== undefined && swapped.dev !== dev.name) return false
   const { server, namespace } = cluster
   const id = sessionId({ server, namespace, dev: dev.name, selector: dev.selector })
-  return swapped.session === swapSessionId(home, id)
+  if (swapped.session === swapSessionId(home, id)) return true
+  return swapped.dev !== undefined && bears(swapped, dev.selector ?? {})
+}
+
+/** What is gone bears nothing, and is not told from others by it. */
+function bears({ labels }: Swapped, selector: Record<string, string>): boolean {
+  return labels === undefined || Object.entries(selector).every(([name, value]) => labels[name] === value)
 }
 
 /**

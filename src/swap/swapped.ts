@@ -14,6 +14,8 @@ export interface Swapped {
   /** What `down` will restore; a value that somebody set meanwhile wins. */
   replicas: number
   session: string
+  /** The workload's own; absent where it is gone, or was not seen. */
+  labels?: Record<string, string>
   clone?: string
   /** Only the clone knows. */
   dev?: string
@@ -96,6 +98,7 @@ function fromOriginal(original: KubeObject): Swapped {
     uid: metadata.uid ?? '',
     replicas: original.spec.replicas || (readUndo(original)?.replicas ?? 0),
     session: readSession(original)?.session ?? '',
+    labels: metadata.labels ?? {},
     ...(isMade(original) && { made: true }),
     state: 'no-clone',
   }

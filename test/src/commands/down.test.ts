@@ -209,6 +209,33 @@ describe('down --all', () => {
   })
 })
 
+describe('down of a dev with a selector', () => {
+  test('leaves what another manifest’s dev of this name has swapped, and puts back its own from anywhere', async () => {
+    await up('theirs', 'billing', { name: 'api', selector: { app: 'billing' } })
+    const mine = dev({ name: 'api', selector: { app: 'web' } })
+    for (const names of [[], ['other']]) {
+      const other = { ...mine, name: 'other', services: [mine] }
+      const devs = names.length > 0 ? [other] : [mine]
+      expect(await putBack(workplace('mine', devs), call({}, names))).toBe(0)
+      expect(cluster.peek('Deployment', 'billing')!.spec.replicas).toBe(0)
+    }
+    expect((await readStatus(workplace('mine', [mine]), [], new AbortController().signal)).devs).toEqual([])
+    const theirs = dev({ name: 'api', selector: { app: 'billing' } })
+    expect(await putBack(workplace('mine', [theirs]), call({}))).toBe(0)
+    expect(cluster.peek('Deployment', 'billing')!.spec.replicas).toBe(2)
+  })
+
+  test('puts back what lost its label meanwhile, where this laptop swapped it', async () => {
+    const mine = { name: 'api', selector: { app: 'web' } }
+    await up('mine', 'web', mine)
+    const original = cluster.peek('Deployment', 'web')!
+    const { app: _, ...labels } = original.metadata.labels!
+    cluster.store('Deployment', { ...original, metadata: { ...original.metadata, labels } })
+    expect(await putBack(workplace('mine', [dev(mine)]), call({}))).toBe(0)
+    expect(cluster.peek('Deployment', 'web')!.spec.replicas).toBe(2)
+  })
+})
+
 describe('which sessions a flush means', () => {
   const web = dev({ services: [dev({ name: 'worker' })] })
 
