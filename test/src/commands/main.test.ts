@@ -122,9 +122,10 @@ describe('the built command line', () => {
         help.push(time([cli, '--help']))
         empty.push(time(['-e', '0']))
       }
-      const median = (times: number[]) => times.toSorted((a, b) => a - b)[times.length >> 1]!
+      // what else the machine does only adds to it
+      const least = (times: number[]) => Math.min(...times)
       // 150 ms on a machine where Node takes 40; one that is busy, or slow, is so for both.
-      expect(median(help)).toBeLessThanOrEqual(150 * Math.max(1, median(empty) / 40))
+      expect(least(help)).toBeLessThanOrEqual(150 * Math.max(1, least(empty) / 40))
     })
 
     test('the version is the package’s', async () => {
