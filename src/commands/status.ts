@@ -22,7 +22,7 @@ export async function status(invocation: Invocation<{ watch?: boolean }>): Promi
   const paint = paintFor(wantsColour(io.stdout, io.env, globals))
   const show = (report: StatusReport) => {
     if (globals.json) return `${JSON.stringify(report, null, options.watch ? undefined : 2)}\n`
-    if (report.devs.length === 0) return `nothing is in dev mode in the namespace ${workplace.cluster.namespace}\n`
+    if (report.devs.length === 0) return `${nothingText(workplace, invocation.names)}\n`
     return statusText(report, { nowMs: Date.now(), paint })
   }
   const look = () => readStatus(workplace, invocation.names, io.interrupted)
@@ -37,6 +37,14 @@ export async function status(invocation: Invocation<{ watch?: boolean }>): Promi
     if (io.interrupted.aborted) return 130
     throw error
   }
+}
+
+/** Others may well be in dev mode where only some were asked about. */
+export function nothingText({ manifest, cluster }: Workplace, names: string[]): string {
+  const asked =
+    names.length > 0 ? names : [...new Set((manifest?.devs ?? []).flatMap(withServices).map(dev => dev.name))]
+  if (asked.length === 0) return `nothing is in dev mode in the namespace ${cluster.namespace}`
+  return `${asked.join(', ')} ${asked.length === 1 ? 'is' : 'are'} not in dev mode in the namespace ${cluster.namespace}`
 }
 
 /** Shows it again whenever it is another than before. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Cluster, KubeObject } from '../../../src/cluster/cluster.ts'
 import { plannedWrites } from '../../../src/commands/dry-run.ts'
-import { lastingText, readStatus } from '../../../src/commands/status.ts'
+import { lastingText, nothingText, readStatus } from '../../../src/commands/status.ts'
 import { oneSwapped } from '../../../src/commands/targets.ts'
 import { chooseDev, type Workplace } from '../../../src/commands/workplace.ts'
 import { claimHolder, type HolderRecord } from '../../../src/home/holder-record.ts'
@@ -89,6 +89,17 @@ describe('status', () => {
     await seed('web')
     expect(await readStatus(workplace([dev()]), [], never)).toEqual({ devs: [] })
     expect(await readStatus(workplace(null), [], never)).toEqual({ devs: [] })
+  })
+
+  test('of nothing that was asked about says no more than that', async () => {
+    await seed('web')
+    await trial.up()
+    const place = workplace([dev({ name: 'api', services: [dev({ name: 'jobs' })] })])
+    expect(await readStatus(place, [], never)).toEqual({ devs: [] })
+    const { namespace } = cluster
+    expect(nothingText(place, [])).toBe(`api, jobs are not in dev mode in the namespace ${namespace}`)
+    expect(nothingText(place, ['api'])).toBe(`api is not in dev mode in the namespace ${namespace}`)
+    expect(nothingText(workplace(null), [])).toBe(`nothing is in dev mode in the namespace ${namespace}`)
   })
 
   test('of what no process of this laptop holds: what the cluster knows, and that the rest is unknown', async () => {
