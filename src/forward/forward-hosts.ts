@@ -6,6 +6,8 @@ import { selectorText } from '../swap/follow.ts'
 
 /** A pod's address may be another's soon. */
 const podMs = 2_000
+/** Labels of a Service may come to be another's. */
+const labelledMs = 30_000
 /** A name that is neither a Service's nor a workload's. */
 const strangerMs = 30_000
 
@@ -45,7 +47,7 @@ export class ForwardHosts {
     }
     const service = labels ? await this.#byLabels(labels, at, signal) : await this.#named('Service', host, signal)
     if (service === 'unknown') return host
-    if (service) return keep(service.metadata.name ?? '', Number.POSITIVE_INFINITY)
+    if (service) return keep(service.metadata.name ?? '', labels ? labelledMs : Number.POSITIVE_INFINITY)
     if (labels) {
       const address = await this.#podAddress(key, signal)
       if (address !== undefined) return keep(address, podMs)

@@ -41,6 +41,17 @@ describe('labels', () => {
     expect(await hosts.find(to({ labels: { app: 'db', tier: 'back' } }), signal)).toBe('db')
   })
 
+  test('mean another Service half a minute after they moved to it', async () => {
+    service('blue', { app: 'db' })
+    const forward = to({ labels: { app: 'db' } })
+    expect(await hosts.find(forward, signal)).toBe('blue')
+    cluster.remove('Service', 'blue')
+    service('green', { app: 'db' })
+    expect(await hosts.find(forward, signal)).toBe('blue')
+    await time.advance(30_000)
+    expect(await hosts.find(forward, signal)).toBe('green')
+  })
+
   test('that several Services bear are an error with its place', async () => {
     for (const name of ['db', 'db-read']) service(name, { app: 'db' })
     const several = { code: 'unsupported', message: 'several Services bear app=db: db, db-read', at }
