@@ -45,22 +45,25 @@ const hands = {
     return { at }
   },
 
-  /** Saves the file with a line more than it has; begins again where it has changed before that is done. */
+  /**
+   * Saves the file with a line more than it has; begins again where it has changed before that is done. `overwrote`: it
+   * was changed in the last moment nevertheless, and that change is lost, as with any editor.
+   */
   addLine({ file, line, how }) {
     if (how === 'append') {
       fs.appendFileSync(file, `${line}\n`)
-      return {}
+      return { overwrote: false }
     }
-    const temp = path.join(path.dirname(file), `.#${path.basename(file)}`)
     for (;;) {
-      const before = version(file)
-      const text = `${fs.readFileSync(file, 'utf8')}${line}\n`
-      if (how !== 'in-place') fs.writeFileSync(temp, text)
-      // what comes between this look and the next call is lost, as with any editor
-      if (version(file) !== before) continue
-      if (how === 'in-place') fs.writeFileSync(file, text)
-      else fs.renameSync(temp, file)
-      return {}
+      const descriptor = fs.openSync(file, 'r+')
+      try {
+        const before = version(file)
+        const text = `${fs.readFileSync(descriptor, 'utf8')}${line}\n`
+        const overwrote = how === 'in-place' ? rewrite(file, descriptor, text, before) : supersede(file, descriptor, text, before)
+        if (overwrote !== undefined) return { overwrote }
+      } finally {
+        fs.closeSync(descriptor)
+      }
     }
   },
 
@@ -186,6 +189,27 @@ const hands = {
         .listen(port, '127.0.0.1', () => resolve({}))
     })
   },
+}
+
+/** Writes into the very file that was read. Sync never writes into one that is there: it puts another in its place. */
+function rewrite(file, descriptor, text, before) {
+  if (version(file) !== before || !isThat(file, descriptor)) return undefined
+  fs.ftruncateSync(descriptor)
+  fs.writeSync(descriptor, text, 0)
+  return !isThat(file, descriptor)
+}
+
+/** Puts another file in the place of the one that was read. Whoever was quicker has kept that one: it has a name still. */
+function supersede(file, descriptor, text, before) {
+  const temp = path.join(path.dirname(file), `.#${path.basename(file)}`)
+  fs.writeFileSync(temp, text)
+  if (version(file) !== before || !isThat(file, descriptor)) return undefined
+  fs.renameSync(temp, file)
+  return fs.fstatSync(descriptor).nlink > 0
+}
+
+function isThat(file, descriptor) {
+  return fs.statSync(file, { bigint: true }).ino === fs.fstatSync(descriptor, { bigint: true }).ino
 }
 
 function version(file) {

@@ -64,8 +64,9 @@ export class Hand implements AsyncDisposable {
     return (await this.call<{ at: number }>('write', { file, data, how })).at
   }
 
-  async addLine(file: string, line: string, how: SaveStyle): Promise<void> {
-    await this.call('addLine', { file, line, how })
+  /** @returns whether it went over a change that it had not read, as any editor may in the last moment */
+  async addLine(file: string, line: string, how: SaveStyle): Promise<boolean> {
+    return (await this.call<{ overwrote: boolean }>('addLine', { file, line, how })).overwrote
   }
 
   /** @returns null where nothing can be read */
