@@ -1,7 +1,7 @@
-/** Bytes after which a rate says something. */
-const windowBytes = 512 * 1024
-/** … or time, in ms: a slow link must not first be filled. */
-const windowMs = 100
+/** Bytes after which a rate says something: an end that is busy for a moment is not a slow link. */
+const windowBytes = 2 * 1024 * 1024
+/** … or time, in ms. */
+const windowMs = 1_000
 /** Weight of what was before. */
 const memory = 0.5
 
