@@ -238,17 +238,9 @@ export class Intake {
     entry.key = null
     if (outcome.result === 'changed') this.refused.add(entry)
     // Nobody else will ever be told of what is only here.
-    const staysHere = isMuted(x.policy, x.role) && put.data === absent
-    if (outcome.result === 'not-empty' && put.data === absent && (staysHere || this.onlyIgnoredLeft(entry))) {
-      entry.shadow = true
-      entry.current = absent
-      x.problem(put.path, 'kept', `${put.path} was removed at the other end; here it stays for what is only here`)
-      this.accept(entry, put)
-      return
-    }
-    const isHeldByOurs = isMuted(x.policy, x.role) || (put.data !== absent && this.onlyIgnoredLeft(entry))
-    if (outcome.result === 'not-empty' && isHeldByOurs) {
-      this.blocked(put, 'ENOTEMPTY', 'cannot be replaced: a folder is there that holds what is only here')
+    if (outcome.result === 'not-empty' && (isMuted(x.policy, x.role) || this.onlyIgnoredLeft(entry))) {
+      if (put.data === absent) this.stays(entry, put)
+      else this.blocked(put, 'ENOTEMPTY', 'cannot be replaced: a folder is there that holds what is only here')
       return
     }
     if (outcome.result === 'not-empty') this.scanner.add(entry, false)
@@ -260,6 +252,14 @@ export class Intake {
     if (outcome.result === 'failed') x.problem(put.path, outcome.code, `${put.path} could not be written`)
     this.refuse(put, outcome.result === 'need' ? 'need' : outcome.result === 'failed' ? 'failed' : 'changed')
     if (outcome.result === 'changed' && entry.parent !== null) this.scanner.add(entry.parent, false)
+  }
+
+  /** A removed folder that holds what is only here: nothing of it is known any more. */
+  private stays(entry: Entry, put: Put): void {
+    entry.shadow = true
+    entry.current = absent
+    this.x.problem(put.path, 'kept', `${put.path} was removed at the other end; here it stays for what is only here`)
+    this.accept(entry, put)
   }
 
   /** Somebody has to make room for it: it is told until then, and tried again. */

@@ -51,9 +51,11 @@ export class ReverseListeners {
     }
     if (stream.destroyed) {
       if (!listener.isOwned) listener.close()
-      // Whoever asked at the same time and went has closed it.
-    } else if (this.#listeners.get(port) !== listener) await this.serve({ kind: 'listen', port }, stream, open)
-    else listener.give(stream, open)
+      return
+    }
+    // Whoever asked at the same time and went has closed it.
+    if (this.#listeners.get(port) !== listener) return await this.serve({ kind: 'listen', port }, stream, open)
+    listener.give(stream, open)
   }
 
   close(): void {

@@ -27,6 +27,20 @@ function run(pair: Pair): void {
   for (let step = 0; step < 3_000; step++) pair.step()
 }
 
+/** Somebody puts a file in the place of the folder. */
+function replace(pair: Pair, end: End, how: string): void {
+  const { people } = pair.disks[end]
+  people.removeAll('d')
+  if (how === 'in two steps') {
+    pair[end].hint('d')
+    pair.settle()
+    pair.clock.ms += 1_000
+  }
+  people.save('d', Buffer.from('what a person wrote'))
+  pair[end].hint('d')
+  run(pair)
+}
+
 function codesOf(pair: Pair, path: string): string[] {
   return pair.events.flatMap(event => (event.type === 'problem' && event.path === path ? [event.code] : []))
 }
@@ -35,15 +49,7 @@ describe('a file in the place of a folder that holds what does not travel', () =
   test.each(['at once', 'in two steps'])('stays at the laptop, and is told until there is room: %s', how => {
     const pair = seeded('pod')
     const { laptop, pod } = pair.disks
-    laptop.people.removeAll('d')
-    if (how === 'in two steps') {
-      pair.laptop.hint('d')
-      pair.settle()
-      pair.clock.ms += 1_000
-    }
-    laptop.people.save('d', Buffer.from('what a person wrote'))
-    pair.laptop.hint('d')
-    run(pair)
+    replace(pair, 'laptop', how)
     expect(treeOf(laptop)).toEqual({ d: 'what a person wrote' })
     expect(treeOf(pod)['d/ignored']).toBe('made here')
     expect(codesOf(pair, 'd').at(-1)).toBe('ENOTEMPTY')
@@ -57,15 +63,7 @@ describe('a file in the place of a folder that holds what does not travel', () =
   test.each(['at once', 'in two steps'])('from the pod comes to the laptop beside it: %s', how => {
     const pair = seeded('laptop')
     const { laptop, pod } = pair.disks
-    pod.people.removeAll('d')
-    if (how === 'in two steps') {
-      pair.pod.hint('d')
-      pair.settle()
-      pair.clock.ms += 1_000
-    }
-    pod.people.save('d', Buffer.from('what a person wrote'))
-    pair.pod.hint('d')
-    run(pair)
+    replace(pair, 'pod', how)
     expect(treeOf(laptop)['d/ignored']).toBe('made here')
     const texts = [...Object.values(treeOf(laptop)), ...Object.values(treeOf(pod))]
     expect(texts).toContain('what a person wrote')
