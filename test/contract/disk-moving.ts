@@ -26,7 +26,7 @@ export function movingCases(bench: DiskBench): void {
       failsWith(() => bench.disk.readlink(inTree('missing')), 'ENOENT')
     })
 
-    test('are never followed in front of a name', () => {
+    test('case 25: are never followed in front of a name', () => {
       bench.disk.mkdir('real')
       bench.disk.mkdir('real/sub')
       bench.put('real/file', 'real')
@@ -80,7 +80,7 @@ export function movingCases(bench: DiskBench): void {
       expect(bench.read(inTree('b'))).toBe('b')
     })
 
-    test('show late writes through an old descriptor after a replace', () => {
+    test('case 39: show late writes through an old descriptor after a replace', () => {
       bench.put('file', 'old')
       const late = bench.outside.openForAppend('file')
       bench.disk.link(inTree('file'), inOwn('trash-1'))

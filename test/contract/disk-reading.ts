@@ -56,7 +56,7 @@ export function readingCases(bench: DiskBench): void {
       failsWith(() => bench.disk.list('link'), 'ENOTDIR', 'ELOOP')
     })
 
-    test('odd names come back exactly and lead to their files', () => {
+    test('case 11: odd names come back exactly and lead to their files', () => {
       const odd = [
         'new\nline',
         '-rf',
@@ -76,7 +76,7 @@ export function readingCases(bench: DiskBench): void {
       for (const entry of odd) expect(bench.read(inTree(entry))).toBe(`<${entry}>`)
     })
 
-    test('names that are not UTF-8 come back exactly', ctx => {
+    test('case 12: names that are not UTF-8 come back exactly', ctx => {
       if (bench.supports?.byteNames === false) return ctx.skip('this platform has no byte names')
       const odd = ['\uDCFF', 'a\uDC80b', 'caf\uDCE9', '\uFFFD\uDCFF', '\uDCF0\uDC9F\uDC98']
       for (const dir of odd) {
@@ -90,7 +90,7 @@ export function readingCases(bench: DiskBench): void {
       expect(bench.names('').sort()).toEqual([...odd].sort())
     })
 
-    test('a name of more than 255 bytes is refused', () => {
+    test('case 10: a name of more than 255 bytes is refused', () => {
       failsWith(() => bench.disk.mkdir('n'.repeat(256)), 'ENAMETOOLONG')
       failsWith(() => bench.disk.mkdir('ü'.repeat(128)), 'ENAMETOOLONG')
     })
@@ -186,7 +186,7 @@ export function readingCases(bench: DiskBench): void {
       expect(bench.read(inOwn('stage-1'))).toBe('bytes')
     })
 
-    test('anything but a regular file is EINVAL, and a FIFO does not block', () => {
+    test('case 16: anything but a regular file is EINVAL, and a FIFO does not block', () => {
       bench.disk.mkdir('dir')
       bench.put('file', 'f')
       bench.disk.symlink('file', inTree('link'))

@@ -160,7 +160,7 @@ describe.skipIf(!real)('agent delivery', () => {
       expect((await pod.status()).containerStatuses[0].restartCount).toBe(0)
     })
 
-    test('another version takes over', async () => {
+    test('case 75: another version takes over', async () => {
       const old = await attach(cluster, pod, one)
       const fresh = await attach(cluster, pod, fakeAgent({ version: 'two' }))
       expect(fresh.greeting.version).toBe('two')

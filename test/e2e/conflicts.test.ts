@@ -23,7 +23,7 @@ describe('both ends edit one file', () => {
 
   afterAll(() => session[Symbol.asyncDispose]())
 
-  it(`within a second of each other, ${trials} times: no text is lost, no file is empty, both ends agree`, async () => {
+  it(`case 76a: within a second of each other, ${trials} times: no text is lost, no file is empty, both ends agree`, async () => {
     const files = Array.from({ length: trials }, (_, i) => `trial-${i}.txt`)
     // a file saved in place is empty for a moment by its writer's own doing
     const watched = files.filter((_, i) => styles[i % styles.length] !== 'in-place')
@@ -67,7 +67,7 @@ describe('both ends edit one file', () => {
     }
   })
 
-  it('while they are apart: the laptop’s keeps the name, the pod’s is kept beside it, and status tells', async () => {
+  it('case 32: while they are apart: the laptop’s keeps the name, the pod’s is kept beside it, and status tells', async () => {
     await session.laptop.killAll()
     session.save('offline.txt', 'the laptop’s text\n')
     await inPod.write('/app/offline.txt', 'the pod’s text\n')
@@ -87,7 +87,7 @@ describe('both ends edit one file', () => {
     })
   })
 
-  it('an edit meets a delete: the edit survives, whichever end made it', async () => {
+  it('case 34: an edit meets a delete: the edit survives, whichever end made it', async () => {
     session.save('kept-1.txt', 'base')
     session.save('kept-2.txt', 'base')
     await session.flush()

@@ -32,7 +32,7 @@ describe('a session survives', () => {
     await session.laptop.untilState('ready', session.target)
   }
 
-  it('SIGKILL of up: the next up resumes and sends nothing that is there already', async () => {
+  it('case 51: SIGKILL of up: the next up resumes and sends nothing that is there already', async () => {
     await start()
     inPod = await session.handInPod()
     await session.expectSame(inPod)
@@ -73,7 +73,7 @@ describe('a session survives', () => {
     expect(status!.sync.conflicts).toEqual([])
   })
 
-  it('the agent being killed: sync and the dev command go on', async () => {
+  it('case 51: the agent being killed: sync and the dev command go on', async () => {
     const command = (await inPod.processes()).find(({ argv }) => argv[0] === 'sleep' && argv[1] === '86400')
     expect(command).toBeDefined()
     const agent = await agentOf(inPod)
@@ -93,7 +93,7 @@ describe('a session survives', () => {
     expect(zombies).toEqual([])
   })
 
-  it('the pod being deleted: the folder is in the new one, and edits made meanwhile', async () => {
+  it('case 57: the pod being deleted: the folder is in the new one, and edits made meanwhile', async () => {
     const pod = await devPod(session.namespace.admin)
     await inPod.write('/app/only-there.txt', 'only in the pod')
     await until('it came to the laptop', () => session.onLaptop.read(`${session.folder}/only-there.txt`))

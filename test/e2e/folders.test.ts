@@ -44,7 +44,7 @@ it('include brings what an ignore file leaves out, and nothing else', async () =
   expect(await inPod('cat .env')).toBe('KEY=2\n')
 })
 
-it('rules change while it runs: .gitignore, one in a subfolder, .podswapignore', async () => {
+it('case 71: rules change while it runs: .gitignore, one in a subfolder, .podswapignore', async () => {
   appendFileSync(on('app', '.gitignore'), '*.tmp\n')
   writeFileSync(on('app', 'web/.gitignore'), 'only-here\n')
   await session.flush()
@@ -66,7 +66,7 @@ it('rules change while it runs: .gitignore, one in a subfolder, .podswapignore',
   expect(await inPod('cat web/travels; cat a.log')).toBe('newlog')
 })
 
-it('links, the executable bit, empty folders and names of any kind travel both ways', async () => {
+it('cases 2, 11, 19, 24: links, the executable bit, empty folders and names of any kind travel both ways', async () => {
   const names = ['Ünï cödé', '-dash', 'new\nline', 'quote\'"', '日本.txt', 'e\u0301']
   mkdirSync(on('app', 'kinds/empty'), { recursive: true })
   symlinkSync('../web/a.txt', on('app', 'kinds/link'))
@@ -85,7 +85,7 @@ it('links, the executable bit, empty folders and names of any kind travel both w
   expect([here('app', 'kinds/new/--moved'), existsSync(on('app', 'kinds/-dash'))]).toEqual(['-dash', false])
 })
 
-it('push: the pod’s changes stay in the pod, and the laptop’s go over them', async () => {
+it('case 31: push: the pod’s changes stay in the pod, and the laptop’s go over them', async () => {
   await inPod('echo pod > ../push/a.txt; echo made > ../push/made.txt')
   await session.flush()
   expect([here('push', 'a.txt'), existsSync(on('push', 'made.txt'))]).toEqual(['laptop', false])

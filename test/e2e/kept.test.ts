@@ -51,7 +51,7 @@ const run = async (...argv: string[]) => {
 }
 const claims = async () => (await session.namespace.admin.list('pvc')).map(({ metadata }) => metadata.uid)
 
-it('keeps a volume, and the synced folder with it, over down and up', async () => {
+it('case 58: keeps a volume, and the synced folder with it, over down and up', async () => {
   await session.up()
   await run('sh', '-c', 'echo kept > /root/.cache/x; mkdir -p node_modules/m; echo m > node_modules/m/index.js')
   const [clone] = await session.namespace.admin.list('deployment', 'podswap.dev/clone')

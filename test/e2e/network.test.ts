@@ -53,7 +53,7 @@ describe('when the network goes', () => {
     await arrives('after-cut.txt', 'saved right after the cut')
   })
 
-  it('edits at both ends while it is away meet when it is back', async () => {
+  it('case 60: edits at both ends while it is away meet when it is back', async () => {
     proxy.refuse()
     await session.laptop.untilState('reconnecting', session.target)
     session.save('a.txt', 'edited on the laptop, offline')
@@ -67,7 +67,7 @@ describe('when the network goes', () => {
     await session.expectSame(inPod)
   })
 
-  it('silence is noticed, and ends', async () => {
+  it('case 50: silence is noticed, and ends', async () => {
     proxy.silence()
     await session.laptop.untilState('reconnecting', session.target)
     session.save('a.txt', 'edited in the silence')
@@ -80,7 +80,7 @@ describe('when the network goes', () => {
     expect(await (await fetch(`http://localhost:${port}/`)).text()).toBe('alive')
   })
 
-  onSlowLine('a cut in mid-transfer resumes; nothing half-written is ever at its place', async () => {
+  onSlowLine('case 48: a cut in mid-transfer resumes; nothing half-written is ever at its place', async () => {
     const bytes = noiseBytes('cut', 48 * 1024 * 1024)
     proxy.limit(4 * 1024 * 1024)
     await inPod.call('watchFiles', { files: ['/app/a.txt'] })
@@ -120,7 +120,7 @@ describe('when the network goes', () => {
     },
   )
 
-  onSlowLine('a small edit overtakes a large file on a slow line', async () => {
+  onSlowLine('case 63: a small edit overtakes a large file on a slow line', async () => {
     proxy.limit(2 * 1024 * 1024)
     await session.onLaptop.write(join(session.folder, 'larger.bin'), noiseBytes('overtake', 32 * 1024 * 1024))
     const volume = async () => (await inPod.call<{ bytes: number }>('volume', { dir: '/app' })).bytes

@@ -141,7 +141,7 @@ describe('from up to down with manifests/dev.node.yml', () => {
       await eventually(() => expect(readFileSync(join(folder, 'db/schema.txt'), 'utf8')).toBe('written in the pod\n'))
     })
 
-    it('carries a delete from the laptop, and one from the pod', async () => {
+    it('case 1: carries a delete from the laptop, and one from the pod', async () => {
       for (const name of ['mine.txt', 'theirs.txt']) writeFileSync(join(folder, name), name)
       await laptop.ok(['flush', '-f', manifest])
       expect(await inPod.read('/app/theirs.txt')).toBe('theirs.txt')

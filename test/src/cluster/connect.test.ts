@@ -226,7 +226,7 @@ describe('logging in', () => {
     expect(basic.requests[0]).toMatchObject({ authorization: 'Basic YTpi' })
   })
 
-  it('runs a plugin once, tells it what kubectl would, and runs it again when the token is refused', async () => {
+  it('case 61: runs a plugin once, tells it what kubectl would, and runs it again when the token is refused', async () => {
     const exec = await plugin(`
       const fs = require('fs')
       const count = fs.existsSync('${folder}/count') ? Number(fs.readFileSync('${folder}/count')) + 1 : 1

@@ -79,7 +79,7 @@ describe('who holds a session', () => {
     expect(new Set([of, ...others].map(sessionId)).size).toBe(5)
   })
 
-  test('a live process keeps it: a second claim is told who and what to do', () => {
+  test('case 74: a live process keeps it: a second claim is told who and what to do', () => {
     claimSession(home, recordOf())
     const again = () => claimSession(home, recordOf({ token: 'other' }))
     expect(again).toThrow(expect.objectContaining({ code: 'held', message: expect.stringContaining(`${process.pid}`) }))

@@ -510,7 +510,7 @@ describe('connections come and go', () => {
     await expectClosed(begun)
   })
 
-  test('after sleep a connection that does not answer is replaced at once', async () => {
+  test('case 60: after sleep a connection that does not answer is replaced at once', async () => {
     const begun = begin()
     await toReady(begun)
     begun.parts.pod.silent = true

@@ -141,7 +141,7 @@ describe.skipIf(initProgram === null)('attachment', () => {
     expect((await client.call({ method: 'agent-state' }, soon())).pid).toBe(agent.pid)
   })
 
-  it('makes room for another version, which takes over', async () => {
+  it('case 75: makes room for another version, which takes over', async () => {
     const first = await agent.attach()
     const next = await buildAgent('next')
     const second = await agent.attach({ bundle: next })

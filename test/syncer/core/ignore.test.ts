@@ -37,7 +37,7 @@ describe('what is never synced', () => {
     '.git::$INDEX_ALLOCATION',
     '.PodSwap',
     'podswa~1',
-  ])('a name that some system takes for ours or for git: %j', name => {
+  ])('case 99: a name that some system takes for ours or for git: %j', name => {
     expect(isProtectedName(name)).toBe(true)
     const spec = { sources: [git(`!${name}\n!*\n!**/${name}/**\n`)], include: [name, `a/${name}`, `${name}/config`] }
     expect(ignored(spec, [`${name}/`, name, `a/${name}/`, `${name}/config`, `a/b/${name}/hooks/x`])).toHaveLength(5)
@@ -86,7 +86,7 @@ describe('defaults', () => {
     '.goutputstream-1X2Y',
   ]
 
-  test('residue of databases, editors and desktops stays where it is', () => {
+  test('case 86: residue of databases, editors and desktops stays where it is', () => {
     expect(ignored({}, residue)).toEqual(residue)
     expect(rulesOf({}).explain('a/x.swp', false)).toMatchObject({ rule: '*.swp', source: 'default' })
   })
@@ -111,7 +111,7 @@ describe('defaults', () => {
     expect(ignored({ include: ['tmp/pids/server.pid'] }, ['tmp/pids/server.pid', 'tmp/pids/x'])).toEqual(['tmp/pids/x'])
   })
 
-  test('generated folders, only where no ignore file speaks', () => {
+  test('case 100: generated folders, only where no ignore file speaks', () => {
     const paths = [
       'node_modules/',
       'a/node_modules/x/y.js',

@@ -88,7 +88,7 @@ const kinds: [string, (root: string) => Folders][] = [
 ]
 
 describe.each(kinds)('a folder swapped between two calls, by way of %s', (_, open) => {
-  test.each(calls)('for a link that leads out: %s', (_name, call) => {
+  test.each(calls)('case 27: for a link that leads out: %s', (_name, call) => {
     const { disk, outside, at } = arrange(open)
     disk.listStats('dir')
     disk.listStats('dir/sub')
@@ -146,7 +146,7 @@ describe.each(kinds)('a folder swapped between two calls, by way of %s', (_, ope
 })
 
 describe('a folder swapped between the check and the call', () => {
-  test.runIf(onLinux).each(calls)('stays inside: %s', (_name, call) => {
+  test.runIf(onLinux).each(calls)('case 27: stays inside: %s', (_name, call) => {
     const { disk, outside, at, swapAtNextCheck } = arrangeSwap()
     disk.listStats('dir')
     disk.listStats('dir/sub')
@@ -190,7 +190,7 @@ describe('a folder swapped between the check and the call', () => {
     failsWith(() => disk.rename(inOwn('stage-1'), inTree('dir/new')), 'ESTALE')
   })
 
-  test.runIf(onLinux)('thousands of times by another process: nothing lands outside', async () => {
+  test.runIf(onLinux)('case 27: thousands of times by another process: nothing lands outside', async () => {
     const { disk, outside, at } = arrange(root => openFolders(root, 'linux'))
     const before = snapshot(outside)
     const swapper = spawn(process.execPath, ['-e', swapperSource, at('dir'), at('moved'), outside], {

@@ -238,7 +238,7 @@ describe('the private folder', () => {
     failsWith(() => disk.listOwn(), 'ESTALE')
   })
 
-  test.runIf(onLinux && !isRoot)('that cannot be made says so', () => {
+  test.runIf(onLinux && !isRoot)('case 55: that cannot be made says so', () => {
     const root = scratchFolder()
     fs.chmodSync(root, 0o555)
     expect(codeOf(() => createNodeDisk({ root }))).toBe('state')
@@ -246,7 +246,7 @@ describe('the private folder', () => {
 })
 
 describe('what a container needs', () => {
-  test.runIf(onLinux && isRoot)('a set-group-id folder gives its group to what is moved into it', () => {
+  test.runIf(onLinux && isRoot)('case 94: a set-group-id folder gives its group to what is moved into it', () => {
     const { disk, root } = openDisk()
     disk.mkdir('shared')
     disk.mkdir('plain')
@@ -263,7 +263,7 @@ describe('what a container needs', () => {
   })
 
   test.runIf(onLinux && isRoot)(
-    'what is made in private has the group of the folder it goes to, or is known not to',
+    'case 94: what is made in private has the group of the folder it goes to, or is known not to',
     () => {
       const { disk, root } = openDisk()
       disk.mkdir('shared')
@@ -286,13 +286,13 @@ describe('what a container needs', () => {
     },
   )
 
-  test('set-user-id bits of a peer are not taken over', () => {
+  test('case 21: set-user-id bits of a peer are not taken over', () => {
     const { disk } = openDisk()
     putFile(disk, 'file', 'text', { mode: 0o6755 })
     expect(disk.stat(inTree('file'))?.mode).toBe(0o755)
   })
 
-  test.runIf(onLinux)('mount points inside the root are told, with their escapes', () => {
+  test.runIf(onLinux)('case 93: mount points inside the root are told, with their escapes', () => {
     const root = scratchFolder()
     fs.mkdirSync(path.join(root, 'se cret/below'), { recursive: true })
     fs.mkdirSync(path.join(root, 'plain'))
@@ -321,7 +321,7 @@ describe('what a container needs', () => {
     expect(isMount()).toBe(false)
   })
 
-  test.runIf(onLinux)('paths that are too long for one system call', () => {
+  test.runIf(onLinux)('case 9: paths that are too long for one system call', () => {
     const { disk } = openDisk()
     let deep = ''
     for (let i = 0; i < 15; i++) {
@@ -340,7 +340,7 @@ describe('what a container needs', () => {
     disk.sync(inTree(file))
   })
 
-  test.runIf(onLinux)('few descriptors, and none after close', () => {
+  test.runIf(onLinux)('case 91: few descriptors, and none after close', () => {
     const descriptors = () => fs.readdirSync('/proc/self/fd').length
     const before = descriptors()
     const root = scratchFolder()

@@ -94,7 +94,7 @@ describe.runIf(onLinux)('a watch for each folder', () => {
     expect(told.filter(event => event.startsWith('overflow'))).toEqual([])
   })
 
-  test('says nothing of other folders', async () => {
+  test('case 70: says nothing of other folders', async () => {
     const { at, told, settled } = watchFolder({}, ['dir'])
     fs.mkdirSync(at('quiet'))
     fs.writeFileSync(at('quiet/file'), '')
@@ -192,7 +192,7 @@ describe.runIf(onLinux)('a watch for each folder', () => {
     expect(told).not.toContain('dir/sub|x|rename')
   })
 
-  test('a renamed folder, unwatched and announced under its new name, tells under that name alone', async () => {
+  test('case 92: a renamed folder, unwatched and announced under its new name, tells under that name alone', async () => {
     const { at, until, told, watcher, forget, settled } = watchFolder({}, ['dir', 'dir/sub'])
     fs.renameSync(at('dir'), at('renamed'))
     watcher.watch('renamed')
@@ -218,7 +218,7 @@ describe.runIf(onLinux)('a watch for each folder', () => {
     }, soon)
   })
 
-  test('nested folders made in one go are all seen, as each is announced', async () => {
+  test('case 68: nested folders made in one go are all seen, as each is announced', async () => {
     const { at, until, watcher } = watchFolder()
     for (let i = 0; i < 50; i++) {
       fs.mkdirSync(at(`n${i}/a/b`), { recursive: true })
@@ -231,7 +231,7 @@ describe.runIf(onLinux)('a watch for each folder', () => {
 })
 
 describe.runIf(onLinux)('lost events', () => {
-  test('are told when the queue of the kernel ran over, once', async () => {
+  test('cases 66, 81: are told when the queue of the kernel ran over, once', async () => {
     const limit = Number(fs.readFileSync('/proc/sys/fs/inotify/max_queued_events', 'latin1'))
     if (limit > 70_000) return
     const { root, told, settled } = watchFolder()
@@ -271,31 +271,34 @@ describe.runIf(onLinux)('limits', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] }))
   afterEach(() => void vi.useRealTimers())
 
-  test.each(['ENOSPC', 'EMFILE'])('%s: what is watched stays so, the rest is polled until it can be', async code => {
-    const grants = { left: 2, code }
-    const folders = ['a', 'b', 'c', 'c/d']
-    const { at, until, told, limits, forget } = watchFolder({ openWatch: rationed(grants) }, folders)
-    expect(told).toEqual([])
-    expect(limits).toEqual([])
-    await until('overflow limit')
-    expect(told).toEqual(['overflow limit'])
-    vi.advanceTimersByTime(6_000)
-    expect(limits).toEqual([code])
-    expect(told).toEqual(Array(4).fill('overflow limit'))
-    fs.writeFileSync(at('a/x'), '')
-    await until('a|x|rename')
+  test.each(['ENOSPC', 'EMFILE'])(
+    'cases 67, 82: %s: what is watched stays so, the rest is polled until it can be',
+    async code => {
+      const grants = { left: 2, code }
+      const folders = ['a', 'b', 'c', 'c/d']
+      const { at, until, told, limits, forget } = watchFolder({ openWatch: rationed(grants) }, folders)
+      expect(told).toEqual([])
+      expect(limits).toEqual([])
+      await until('overflow limit')
+      expect(told).toEqual(['overflow limit'])
+      vi.advanceTimersByTime(6_000)
+      expect(limits).toEqual([code])
+      expect(told).toEqual(Array(4).fill('overflow limit'))
+      fs.writeFileSync(at('a/x'), '')
+      await until('a|x|rename')
 
-    grants.left = 10
-    vi.advanceTimersByTime(2_000)
-    expect(grants.left).toBe(7)
-    expect(told.at(-1)).toBe('overflow limit')
-    expect(limits).toEqual([code, null])
-    forget()
-    vi.advanceTimersByTime(60_000)
-    expect(told).toEqual([])
-    fs.writeFileSync(at('c/d/x'), '')
-    await until('c/d|x|rename')
-  })
+      grants.left = 10
+      vi.advanceTimersByTime(2_000)
+      expect(grants.left).toBe(7)
+      expect(told.at(-1)).toBe('overflow limit')
+      expect(limits).toEqual([code, null])
+      forget()
+      vi.advanceTimersByTime(60_000)
+      expect(told).toEqual([])
+      fs.writeFileSync(at('c/d/x'), '')
+      await until('c/d|x|rename')
+    },
+  )
 
   test('unwatching what could not be watched ends the polling', async () => {
     const { told, watcher, until, forget } = watchFolder({ openWatch: rationed({ left: 1, code: 'ENOSPC' }) }, [
@@ -310,7 +313,7 @@ describe.runIf(onLinux)('limits', () => {
     expect(told).toEqual([])
   })
 
-  test('the real ones, of a user namespace', ctx => {
+  test('cases 67, 82: the real ones, of a user namespace', ctx => {
     const isolated = ['-r', '-U', 'sh', '-c', 'echo 20 > /proc/sys/user/max_inotify_watches && exec "$@"', 'sh']
     if (spawnSync('unshare', [...isolated, 'true']).status !== 0) return ctx.skip('needs user namespaces')
     const child = path.join(import.meta.dirname, 'watch-limit-child.ts')

@@ -139,7 +139,7 @@ describe.skipIf(initProgram === null)('boot and attach', () => {
     expect(readdirSync(pod.files.private).filter(name => name.endsWith('.new'))).toEqual([])
   })
 
-  test('an agent of another version makes room', async () => {
+  test('case 75: an agent of another version makes room', async () => {
     pod.boot()
     const old = await deliver(one)
     const fresh = await deliver(two)

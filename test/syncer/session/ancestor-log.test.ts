@@ -58,7 +58,7 @@ describe('the ancestor log', () => {
     ])
   })
 
-  test('52: cut at any byte, it holds the batches before the cut and takes new ones after it', () => {
+  test('case 52: cut at any byte, it holds the batches before the cut and takes new ones after it', () => {
     const batches = ['a', 'b', 'c'].map(letter => [{ type: 'agreed' as const, path: letter, token: token(letter) }])
     writeAndDie('one', ...batches)
     const whole = fs.readFileSync(file)
@@ -72,7 +72,7 @@ describe('the ancestor log', () => {
     }
   })
 
-  test('52: with any byte damaged, it gives back some of the batches in order and nothing else', () => {
+  test('case 52: with any byte damaged, it gives back some of the batches in order and nothing else', () => {
     const batches = ['a', 'b', 'c'].map(letter => [{ type: 'agreed' as const, path: letter, token: token(letter) }])
     writeAndDie('one', ...batches)
     const whole = fs.readFileSync(file)
@@ -85,7 +85,7 @@ describe('the ancestor log', () => {
     }
   })
 
-  test('77: after a power cut the records of the last checkpoints are void, older ones hold', () => {
+  test('case 77b: after a power cut the records of the last checkpoints are void, older ones hold', () => {
     const record = (name: string): JournalRecord[] => [{ type: 'agreed', path: name, token: token('a') }]
     const sent: JournalRecord[] = [{ type: 'sent', path: 'old', token: token('b') }]
     writeAndDie(
@@ -102,7 +102,7 @@ describe('the ancestor log', () => {
     expect(load('two')).toEqual(record('old'))
   })
 
-  test('77: without a power cut, or after a clean stop, everything holds', () => {
+  test('case 77b: without a power cut, or after a clean stop, everything holds', () => {
     const records: JournalRecord[] = [{ type: 'agreed', path: 'a', token: token('a') }]
     writeAndDie('one', records)
     expect(load('one')).toEqual(records)

@@ -37,7 +37,7 @@ describe('removals from the pod', () => {
     expect(guard.due()).toBe(Number.POSITIVE_INFINITY)
   })
 
-  test('many are not, however they are spread over a moment', () => {
+  test('case 59: many are not, however they are spread over a moment', () => {
     const guard = new DeleteGuard()
     for (let index = 0; index < 80; index++) {
       const nowMs = 1_000 + index * 20

@@ -20,7 +20,7 @@ function connected(prepare: (pair: Pair) => void = () => {}): Pair {
 }
 
 describe('the engine over memory disks', () => {
-  test('1, 2: first sync brings folders, files, empty ones and links', () => {
+  test('cases 1, 2: first sync brings folders, files, empty ones and links', () => {
     const pair = connected(({ disks: { laptop } }) => {
       laptop.people.mkdir('a')
       laptop.people.mkdir('a/empty')
@@ -34,7 +34,7 @@ describe('the engine over memory disks', () => {
     expect(pair.disks.pod.listOwn()).toEqual([])
   })
 
-  test('an edit, a new file, a removal and a rename go both ways', () => {
+  test('case 1: an edit, a new file, a removal and a rename go both ways', () => {
     const pair = connected(({ disks: { laptop } }) => {
       laptop.people.mkdir('d')
       for (const name of ['edit', 'gone', 'd/old']) laptop.people.save(name, Buffer.from(name))
@@ -59,7 +59,7 @@ describe('the engine over memory disks', () => {
     })
   })
 
-  test('36: a folder that is removed here and got a file there survives with that file', () => {
+  test('case 36: a folder that is removed here and got a file there survives with that file', () => {
     const pair = connected(({ disks: { laptop } }) => {
       laptop.people.mkdir('d')
       laptop.people.save('d/old', Buffer.from('old'))
@@ -74,7 +74,7 @@ describe('the engine over memory disks', () => {
     expect(treeOf(pair.disks.pod)).toEqual({ d: '/', 'd/new': 'new' })
   })
 
-  test('32: edits on both sides are both kept, under one copy', () => {
+  test('case 32: edits on both sides are both kept, under one copy', () => {
     const pair = connected(({ disks: { laptop } }) => laptop.people.save('f.txt', Buffer.from('base')))
     pair.clock.ms += 1000
     pair.cut()
@@ -90,7 +90,7 @@ describe('the engine over memory disks', () => {
     expect(pair.events.filter(event => event.type === 'conflict')).toHaveLength(1)
   })
 
-  test('35: a file here and a folder there are both kept', () => {
+  test('case 35: a file here and a folder there are both kept', () => {
     const pair = connected()
     pair.cut()
     pair.disks.laptop.people.save('a', Buffer.from('file'))
@@ -105,7 +105,7 @@ describe('the engine over memory disks', () => {
     expect(treeOf(pair.disks.pod)).toEqual(tree)
   })
 
-  test('19, 80: the executable bit alone travels, both ways', () => {
+  test('cases 19, 80a: the executable bit alone travels, both ways', () => {
     const pair = connected(({ disks: { laptop } }) => laptop.people.save('run', Buffer.from('#!')))
     pair.clock.ms += 1000
     pair.disks.laptop.people.chmod('run', 0o755)
@@ -116,7 +116,7 @@ describe('the engine over memory disks', () => {
     expect(pair.disks.laptop.stat({ area: 'tree', path: 'run' })!.mode & 0o111).toBe(0)
   })
 
-  test('57: a pod that was made anew is seeded again and the laptop untouched', () => {
+  test('case 57: a pod that was made anew is seeded again and the laptop untouched', () => {
     const pair = connected(({ disks: { laptop } }) => {
       for (let i = 0; i < 100; i++) laptop.people.save(`f${i}`, Buffer.from(`${i}`))
     })
@@ -132,7 +132,7 @@ describe('the engine over memory disks', () => {
     expect(treeOf(pair.disks.pod)).toEqual(before)
   })
 
-  test('56, 59: an emptied pod halts and empties nothing here; it goes on when the files are back', () => {
+  test('cases 56, 59: an emptied pod halts and empties nothing here; it goes on when the files are back', () => {
     const pair = connected(({ disks: { laptop } }) => {
       for (let i = 0; i < 100; i++) laptop.people.save(`f${i}`, Buffer.from(`${i}`))
     })
@@ -149,7 +149,7 @@ describe('the engine over memory disks', () => {
     expect(treeOf(pair.disks.laptop)).toEqual(before)
   })
 
-  test('58, 78: after a restart of the agent only what changed moves, and what only the pod has is kept', () => {
+  test('cases 58, 78a: after a restart of the agent only what changed moves, and what only the pod has is kept', () => {
     const pair = connected(({ disks: { laptop } }) => {
       for (let i = 0; i < 50; i++) laptop.people.save(`f${i}`, Buffer.from(`${i}`))
     })
@@ -192,7 +192,7 @@ describe('the engine over memory disks', () => {
     expect(pair.sent.filter(({ type }) => type === 'problem').slice(1)).toMatchObject([{ path: '', code: '' }])
   })
 
-  test('72: a folder with an ignored child stays where that child is, and goes where it is not', () => {
+  test('case 72: a folder with an ignored child stays where that child is, and goes where it is not', () => {
     const pair = new Pair()
     pair.ignored = path => path.endsWith('.log')
     pair.disks.laptop.people.mkdir('d')

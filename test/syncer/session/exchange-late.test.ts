@@ -36,7 +36,7 @@ test('an exchange that is done after it was given up loses no save', () => {
   expect(Object.values(rest(pair, rounds)).join('|')).toContain('pod')
 })
 
-test('nor what a program goes on writing into the file that was there', () => {
+test('case 39: nor what a program goes on writing into the file that was there', () => {
   const pair = saved()
   const open = pair.disks.pod.people.open('file', 'a')
   stallExchange(pair, () => {})

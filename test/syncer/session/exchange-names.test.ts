@@ -43,7 +43,7 @@ describe('a save arrives in a pod where names can be exchanged', () => {
   const operations = operationsOfASave()
   const moments = operations.map((operation, at) => ({ at, operation }))
   for (const [what, { act, leaves, before = [] }] of Object.entries(deeds)) {
-    test.each(moments)(`somebody ${what} before operation $at ($operation): nothing is lost`, ({ at }) => {
+    test.each(moments)(`case 38: somebody ${what} before operation $at ($operation): nothing is lost`, ({ at }) => {
       const pair = saved()
       let left = at
       pair.disks.pod.before = () => {

@@ -29,7 +29,7 @@ async function takenOver() {
   await until(() => states(first).at(-1) === 'paused')
 }
 
-it('the one that took the Lease earlier is refused, and nothing of either is lost', async () => {
+it('case 74: the one that took the Lease earlier is refused, and nothing of either is lost', async () => {
   await takenOver()
   first.write('laptop', 'a.txt', 'written while it did not know')
   second.write('laptop', 'a.txt', 'of the second')

@@ -164,7 +164,7 @@ describe('a missing subtree', () => {
     expect(treeOf(pair.disks.laptop)).toEqual(treeOf(pair.disks.pod))
   })
 
-  test('a file that changes while it is read is left out and follows by itself', () => {
+  test('case 37: a file that changes while it is read is left out and follows by itself', () => {
     const pair = new Pair()
     seed(pair)
     pair.connect()
@@ -197,7 +197,7 @@ describe('a missing subtree', () => {
     expect(treeOf(pair.disks.pod)).toEqual(treeOf(pair.disks.laptop))
   })
 
-  test('no room for it: nothing stays, and it goes on path by path when there is', () => {
+  test('case 53: no room for it: nothing stays, and it goes on path by path when there is', () => {
     const pair = new Pair()
     seed(pair)
     pair.connect()
@@ -224,7 +224,7 @@ describe('a missing subtree', () => {
     expect(Object.keys(treeOf(pair.disks.pod))).toContain('app/models/c.rb')
   })
 
-  test('a cut at every message: nothing half-built is seen, nothing of it stays, and it arrives', () => {
+  test('case 49: a cut at every message: nothing half-built is seen, nothing of it stays, and it arrives', () => {
     for (let cutAt = 1; ; cutAt++) {
       const pair = new Pair()
       seed(pair)
@@ -269,7 +269,7 @@ describe('from a broken other end', () => {
     ['a part below a link', [member('x'), member('x/l', 'l/etc'), member('x/l/passwd', 'd')]],
     ['an end without a beginning', [{ type: 'graft-end', id: 9 }]],
   ]
-  test.each(cases)('%s ends the connection, and nothing of it stays', (_, messages) => {
+  test.each(cases)('cases 28, 29: %s ends the connection, and nothing of it stays', (_, messages) => {
     const pair = new Pair()
     pair.connect()
     pair.settle()

@@ -10,7 +10,7 @@ beforeEach(() => {
 afterEach(() => pair.dispose())
 
 describe('sync over real folders', () => {
-  test('the first sync, then edits, new files, removals and renames both ways', async () => {
+  test('case 1: the first sync, then edits, new files, removals and renames both ways', async () => {
     pair.write('laptop', 'a/b/c.txt', 'deep')
     pair.write('laptop', 'empty', '')
     pair.write('laptop', 'big.bin', Buffer.alloc(3_000_000, 'x'))
@@ -46,7 +46,7 @@ describe('sync over real folders', () => {
     expect(pair.tree('pod')).toEqual(pair.tree('laptop'))
   })
 
-  test('a large file that goes on being written while it is sent arrives whole', async () => {
+  test('case 37: a large file that goes on being written while it is sent arrives whole', async () => {
     pair.open()
     pair.attach()
     await pair.inStep()
@@ -72,7 +72,7 @@ describe('sync over real folders', () => {
     await until(() => pair.read('laptop', 'f') === 'three')
   })
 
-  test('61, 77: edits while disconnected on both sides meet at the next connection, conflicts with a copy', async () => {
+  test('case 60: edits while disconnected on both sides meet at the next connection, conflicts with a copy', async () => {
     pair.write('laptop', 'both.txt', 'base')
     pair.write('laptop', 'mine', 'base')
     pair.open()
@@ -95,7 +95,7 @@ describe('sync over real folders', () => {
     await until(() => conflicts().length === 0)
   })
 
-  test('a new process on the laptop and a new agent resume and send nothing that is there', async () => {
+  test('cases 58, 78a: a new process on the laptop and a new agent resume and send nothing that is there', async () => {
     for (let i = 0; i < 200; i++) pair.write('laptop', `d${i % 7}/f${i}`, `content ${i}`)
     pair.open()
     pair.attach()
@@ -110,7 +110,7 @@ describe('sync over real folders', () => {
     expect(pair.session.status().bytesSent).toBeLessThan(3_000)
   })
 
-  test('71, 100: ignore rules hold at both ends, live; what becomes ignored is not deleted, what comes back is kept', async () => {
+  test('cases 71, 100: ignore rules hold at both ends, live; what becomes ignored is not deleted, what comes back is kept', async () => {
     pair.write('laptop', '.gitignore', 'log/\n')
     pair.write('laptop', 'log/laptop.log', 'laptop')
     pair.write('laptop', 'src/a', 'a')
@@ -131,7 +131,7 @@ describe('sync over real folders', () => {
     await until(() => pair.read('pod', 'log/laptop.log') === 'laptop')
   })
 
-  test('an agent that dies in the middle of a first sync costs nothing', async () => {
+  test('case 48: an agent that dies in the middle of a first sync costs nothing', async () => {
     for (let i = 0; i < 400; i++) pair.write('laptop', `f${i}`, Buffer.alloc(20_000, `${i} `))
     pair.open()
     pair.attach()
@@ -166,7 +166,7 @@ describe('sync over real folders', () => {
     await pair.session.flush(AbortSignal.timeout(60_000))
   })
 
-  test('40: vim and JetBrains saves are one update: the file is never missing at the other end', async () => {
+  test('case 40: vim and JetBrains saves are one update: the file is never missing at the other end', async () => {
     pair.write('laptop', 'f', 'version 00')
     pair.open()
     pair.attach()
@@ -191,7 +191,7 @@ describe('sync over real folders', () => {
     expect(missing).toBe(0)
   })
 
-  test('76: both sides edit one file within a second, 20 times: every text survives, nothing is ever empty', async () => {
+  test('case 76a: both sides edit one file within a second, 20 times: every text survives, nothing is ever empty', async () => {
     pair.write('laptop', 'f', 'start')
     pair.open()
     pair.attach()
@@ -221,7 +221,7 @@ test('nothing of ours stays in the laptop’s folder where nothing had to be kep
   tidy.dispose()
 })
 
-test('56, 59: a pod that is emptied halts sync, status and flush say so, and it goes on when the files are back', async () => {
+test('cases 56, 59: a pod that is emptied halts sync, status and flush say so, and it goes on when the files are back', async () => {
   const emptied = new RealPair()
   const names = Array.from({ length: 80 }, (_, i) => `f${i}`)
   for (const name of names) emptied.write('laptop', name, name)

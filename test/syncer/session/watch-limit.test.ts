@@ -7,7 +7,7 @@ const watchesMax = 20
 const isolated = ['-r', '-U', 'sh', '-c', `echo ${watchesMax} > /proc/sys/user/max_inotify_watches && exec "$@"`, 'sh']
 
 describe('a system that grants few watches', () => {
-  test('is told of once at each end, with what to do, until everything is watched again', ctx => {
+  test('case 67: is told of once at each end, with what to do, until everything is watched again', ctx => {
     if (spawnSync('unshare', [...isolated, 'true']).status !== 0) return ctx.skip('needs user namespaces')
     const child = path.join(import.meta.dirname, 'watch-limit-child.ts')
     const run = spawnSync('unshare', [...isolated, process.execPath, '--import', 'tsx', child, scratchFolder()], {

@@ -86,7 +86,7 @@ describe('frame', () => {
     )
   })
 
-  it('never comes out damaged: a change anywhere ends the stream with a ProtocolError', () => {
+  it('case 62: never comes out damaged: a change anywhere ends the stream with a ProtocolError', () => {
     fc.assert(
       fc.property(
         fc.array(anyFrame, { minLength: 1, maxLength: 8 }),
@@ -151,7 +151,7 @@ describe('frame', () => {
     expectSame(decode(encode(frames), [65_536]), frames)
   })
 
-  it('refuses a gap, a repetition and a start in the middle', () => {
+  it('case 62: refuses a gap, a repetition and a start in the middle', () => {
     const ping: PlainFrame = { type: FrameType.ping, stream: 0, payload: Buffer.alloc(4) }
     const [first, second, third] = [encode([ping], 0), encode([ping], 1), encode([ping], 2)]
     expect(decode(Buffer.concat([first, second, third]), [7])).toHaveLength(3)

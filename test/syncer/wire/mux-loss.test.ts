@@ -10,7 +10,7 @@ import { carrierPair } from './carrier-pair.ts'
 import { FakeTime } from './fake-time.ts'
 
 describe('a connection that is lost', () => {
-  it('ends every stream of both ends, wherever it is cut', async () => {
+  it('case 49: ends every stream of both ends, wherever it is cut', async () => {
     const frames = await conversation(Number.POSITIVE_INFINITY)
     expect(frames.count).toBeGreaterThan(20)
     for (let cutAfter = 0; cutAfter < frames.count; cutAfter++) {
@@ -90,7 +90,7 @@ describe('heartbeat', () => {
     return { mux, other, pings }
   }
 
-  it('pings every five seconds and gives up after fifteen of silence', async () => {
+  it('case 50: pings every five seconds and gives up after fifteen of silence', async () => {
     const time = new FakeTime()
     const { mux, pings } = silentPeer(time)
     const stream = mux.open({}, { priority: Priority.interactive })

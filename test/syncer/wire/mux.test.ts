@@ -102,7 +102,7 @@ describe('Mux', () => {
     },
   )
 
-  it('holds a writer back when the reader stands still, and nobody else', async () => {
+  it('case 63: holds a writer back when the reader stands still, and nobody else', async () => {
     const tap = new WireTap()
     const stalled: MuxStream[] = []
     const pair = connect(
@@ -151,7 +151,7 @@ describe('Mux', () => {
     await disconnect(pair)
   })
 
-  it('lets a small message overtake bulk content that waits', async () => {
+  it('case 63: lets a small message overtake bulk content that waits', async () => {
     const order: string[] = []
     const tap = new WireTap()
     let release: () => void = () => {}

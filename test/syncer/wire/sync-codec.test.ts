@@ -174,13 +174,13 @@ describe('the sync codec', () => {
   })
 
   test.each(['../x', '/x', 'a/../../x', 'a//b', '.', 'a/.', '', 'a\0b', 'x'.repeat(5000)])(
-    '28: refuses the path %j',
+    'case 28: refuses the path %j',
     bad => {
       expect(tryRead(encode([{ type: 'ack', seq: 1, path: bad }]))).toBeInstanceOf(ProtocolError)
     },
   )
 
-  test('30: refuses lengths and counts that the message cannot hold', () => {
+  test('case 30: refuses lengths and counts that the message cannot hold', () => {
     const to = new ByteWriter()
     to.u8(2)
     to.u8(1)
