@@ -64,8 +64,11 @@ export class PodWork {
     try {
       await this.#folders.awaitInStep(link.signal, wasReady ? () => {} : this.#report)
     } catch (error) {
+      const isHalt = asUserError(error).code === 'sync-halted'
+      // the connection may have gone with it
+      if (!wasReady && isHalt) throw error
       if (link.signal.aborted) return false
-      if (!wasReady || asUserError(error).code !== 'sync-halted') throw error
+      if (!isHalt) throw error
     }
     return true
   }

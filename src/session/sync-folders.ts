@@ -1,6 +1,6 @@
 import type { Clock, Timers } from '../../syncer/base/clock.ts'
 import { UserError } from '../../syncer/base/errors.ts'
-import type { SyncEvent, SyncSession, SyncStatus } from '../../syncer/session/sync-port.ts'
+import { type SyncEvent, type SyncSession, type SyncStatus, unusableCode } from '../../syncer/session/sync-port.ts'
 import type { SyncFolder } from '../manifest/manifest.ts'
 import type { Transfer, UiEvent } from '../ui/events.ts'
 import type { Link } from './link.ts'
@@ -105,6 +105,9 @@ export class SyncFolders {
       const listen = (of: SyncFolder, event: SyncEvent) => {
         if (of !== folder) return
         if (event.type === 'halted') settle(() => reject(halted(folder, event.reason, event.hint)))
+        if (event.type === 'problem' && event.problem.code === unusableCode) {
+          settle(() => reject(unusable(folder, event.problem.message)))
+        }
         if (event.type === 'state' && LIVE.includes(event.state)) settle(resolve)
       }
       if (signal.aborted) return reject(signal.reason)
@@ -169,6 +172,12 @@ export class SyncFolders {
     }
     return total
   }
+}
+
+function unusable(folder: SyncFolder, message: string): UserError {
+  return new UserError('sync-halted', `the dev pod cannot sync ${folder.remote}: ${message}`, {
+    hint: 'the dev container’s user must be able to write there: `securityContext` in the manifest says who that is',
+  })
 }
 
 function halted(folder: SyncFolder, reason: string, hint: string): UserError {

@@ -5,6 +5,7 @@ import { UserError } from '../base/errors.ts'
 import { absent } from '../core/content.ts'
 import { joinPath, type Path } from '../core/path.ts'
 import type { WatchEvents } from '../disk/watcher.ts'
+import { StreamError } from '../wire/stream-error.ts'
 import { ChangeLog } from './change-log.ts'
 import { SyncEngine } from './engine.ts'
 import type { EngineEvent } from './exchange.ts'
@@ -16,7 +17,7 @@ import { LiveRules } from './live-rules.ts'
 import { haltedError, SessionProblems } from './session-problems.ts'
 import { SessionProgress } from './session-progress.ts'
 import { SyncLoop } from './sync-loop.ts'
-import type { SyncEvent, SyncSession, SyncStatus } from './sync-port.ts'
+import { type SyncEvent, type SyncSession, type SyncStatus, unusableCode } from './sync-port.ts'
 import { watchLimitCode, watchLimitMessage } from './watch-limit.ts'
 
 const checkpointMs = 30_000
@@ -265,6 +266,7 @@ export class LaptopSession implements SyncSession {
         break
       case 'live':
         this.lastProbeAtMs = this.clock.now()
+        this.problems.usable()
         // What waited when the connection went waits on the new one.
         for (const id of this.flushes.ids) this.engine.askFlush(id)
         break
@@ -291,6 +293,7 @@ export class LaptopSession implements SyncSession {
         problem: { side: 'pod', path: '', code: 'protocol', message: `the connection was ended: ${reason.message}` },
       })
     }
+    if (reason instanceof StreamError && reason.code === unusableCode) this.problems.unusable(reason.message)
     this.turned()
   }
 

@@ -1,5 +1,5 @@
 import { UserError } from '../base/errors.ts'
-import type { SyncConflict, SyncEvent, SyncProblem } from './sync-port.ts'
+import { type SyncConflict, type SyncEvent, type SyncProblem, unusableCode } from './sync-port.ts'
 import { watchLimitCode } from './watch-limit.ts'
 
 const conflictsKept = 1_000
@@ -45,6 +45,16 @@ export class SessionProblems {
   podGone(): void {
     this.problems.delete('pod ')
     this.problems.delete(`pod ${watchLimitCode}`)
+  }
+
+  /** Said once, however often the pod refuses it; it stays until the folder is in use. */
+  unusable(message: string): void {
+    const problem: SyncProblem = { side: 'pod', path: '', code: unusableCode, message }
+    if (this.problems.get(unusableCode)?.message !== message) this.tell(unusableCode, problem)
+  }
+
+  usable(): void {
+    this.solve(unusableCode)
   }
 
   /** @returns whether it is news */

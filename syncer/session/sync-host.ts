@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { systemClock } from '../base/clock.ts'
+import { errnoOf, UserError } from '../base/errors.ts'
 import { joinPath } from '../core/path.ts'
 import { createNodeDisk, type NodeDisk } from '../disk/node-disk.ts'
 import { createNodeWatcher } from '../disk/node-watcher.ts'
@@ -9,10 +10,12 @@ import type { Watcher } from '../disk/watcher.ts'
 import { MarkerFile } from '../endpoint/marker-file.ts'
 import { Replica } from '../endpoint/replica.ts'
 import type { SyncRequest } from '../wire/services.ts'
+import { StreamError } from '../wire/stream-error.ts'
 import { SyncEngine } from './engine.ts'
 import { compileRules } from './ignore-reader.ts'
 import { newIdMaker } from './new-id.ts'
 import { SyncLoop } from './sync-loop.ts'
+import { unusableCode } from './sync-port.ts'
 import { watchLimitCode, watchLimitMessage } from './watch-limit.ts'
 
 /** In the pod replaced files stay only for the looks that find late writes. */
@@ -52,7 +55,7 @@ export class PodSyncHost {
       this.log(`sync of ${request.folder}: ${error}`)
       // it has no reader yet
       stream.on('error', () => {})
-      stream.destroy(error instanceof Error ? error : new Error(String(error)))
+      stream.destroy(refusalOf(error))
     }
   }
 
@@ -70,6 +73,14 @@ export class PodSyncHost {
     this.folders.set(path, made)
     return made
   }
+}
+
+/** What the laptop is told: one for a person is about the folder itself, and another connection does not mend it. */
+function refusalOf(error: unknown): Error {
+  if (error instanceof UserError)
+    return new StreamError(unusableCode, [error.message, error.hint].filter(Boolean).join('. '))
+  if (errnoOf(error) !== undefined) return new StreamError(unusableCode, `cannot use the folder: ${error}`)
+  return error instanceof Error ? error : new Error(String(error))
 }
 
 class PodFolder {

@@ -55,6 +55,9 @@ export interface SyncProblem {
   message: string
 }
 
+/** Of a problem of the pod's folder as a whole: it cannot be synced as it is (no right to write, a read-only mount). */
+export const unusableCode = 'unusable'
+
 /** What happens to a synced folder, for reporters and for the history (`docs/events.md`). */
 export type SyncEvent =
   | { type: 'state'; state: SyncStatus['state'] }

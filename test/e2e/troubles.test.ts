@@ -5,6 +5,7 @@ import { DevSession } from './support/dev-session.ts'
 import { devPod } from './support/service-client.ts'
 import { expectRestored, tracesIn } from './support/traces.ts'
 import { until } from './support/until.ts'
+import { restricted } from './support/workloads.ts'
 
 /** When it was seen, by the wall clock. */
 const says = (up: RunningCommand, pattern: RegExp): Promise<number> =>
@@ -128,30 +129,6 @@ describe('a dev pod that does not start', () => {
     await up.kill()
   })
 
-  it('for a LimitRange that allows less: up fails, says it, and puts everything back', async () => {
-    await using session = await DevSession.create({
-      purpose: 'too-large',
-      workload: { container: { resources: { limits: { memory: '200Mi' } } } },
-    })
-    const limits = [{ type: 'Container', max: { memory: '300Mi' } }]
-    await session.namespace.admin.apply({
-      apiVersion: 'v1',
-      kind: 'LimitRange',
-      metadata: { name: 'small' },
-      spec: { limits },
-    })
-    const stamps = await stampsOf(session)
-    const up = session.laptop.start(['up', '--detach', ...session.target])
-    await stamps.expectSoon(
-      'FailedCreate',
-      await says(up, /FailedCreate: .*maximum memory usage per Container is 300Mi/),
-    )
-    const { code, stderr } = await up.finished()
-    expect(`${code} ${stderr}`).toMatch(/^1 .*FailedCreate: .*maximum memory usage per Container is 300Mi/)
-    expect(stderr).toMatch(/hint: .*change `resources`/)
-    await expectRestored(session.namespace.admin, session.was)
-  })
-
   it('for want of its image: up fails, names it, and puts everything back', async () => {
     const dev = { image: 'podswap.test/none:1', imagePullPolicy: 'Never' }
     await using session = await DevSession.create({ purpose: 'no-image', dev })
@@ -188,9 +165,84 @@ describe('a dev pod that does not start', () => {
 
   it('for want of the agent’s image: that one is named', async () => {
     await using session = await DevSession.create({ purpose: 'no-agent', agentImage: 'podswap.invalid/node:1' })
-    const { code, stderr } = await session.laptop.podswap(['up', '--detach', ...session.target])
+    const stamps = await stampsOf(session)
+    const up = session.laptop.start(['up', '--detach', ...session.target])
+    // a pull that fails: the other one is not tried
+    await stamps.expectSoon('ErrImagePull', await says(up, /waiting for \S+: ErrImagePull: podswap-agent: /))
+    const { code, stderr } = await up.finished()
     expect(`${code} ${stderr}`).toMatch(/^1 .*does not start: (ErrImagePull|ImagePullBackOff): podswap-agent: /)
     expect(stderr).toMatch(/hint: .*PODSWAP_AGENT_IMAGE.*`initContainer\.image`/)
     await expectRestored(session.namespace.admin, session.was)
+  })
+})
+
+describe('a dev pod that its namespace refuses', () => {
+  let session: DevSession
+  let stamps: ClusterStamps
+  beforeAll(async () => {
+    const sized = (memory: string) => ({ requests: { memory: '64Mi' }, limits: { memory } })
+    // the original is allowed all that follows, the dev pod is not
+    const container = { ...restricted.container, resources: sized('200Mi') }
+    const securityContext = { runAsNonRoot: false, runAsUser: 0 }
+    // a folder of root's, which may not write into everybody's
+    const dev = { resources: sized('400Mi'), securityContext, sync: ['./app:/srv/app'] }
+    session = await DevSession.create({ purpose: 'refused', workload: { ...restricted, container }, dev })
+    stamps = await stampsOf(session)
+  })
+  afterAll(() => session[Symbol.asyncDispose]())
+
+  const enforced = 'pod-security.kubernetes.io/enforce'
+  const enforce = (level: string) => {
+    const { name, admin } = session.namespace
+    return admin.run(['label', '--overwrite', 'namespace', name, `${enforced}${level}`])
+  }
+
+  it.each([
+    [
+      'a LimitRange that allows less',
+      { kind: 'LimitRange', spec: { limits: [{ type: 'Container', max: { memory: '300Mi' } }] } },
+      'maximum memory usage per Container is 300Mi',
+    ],
+    [
+      'a quota that is used up',
+      { kind: 'ResourceQuota', spec: { hard: { 'limits.memory': '300Mi' } } },
+      'exceeded quota: small, requested: limits.memory=',
+    ],
+  ])('for %s: up fails, says it, and puts everything back', async (_title, rule, said) => {
+    const { admin } = session.namespace
+    await admin.apply({ apiVersion: 'v1', metadata: { name: 'small' }, ...rule })
+    stamps.forget()
+    const up = session.laptop.start(['up', '--detach', ...session.target])
+    const why = `FailedCreate: .*${said}`
+    await stamps.expectSoon('FailedCreate', await says(up, new RegExp(`waiting for web-podswap: ${why}`)))
+    const { code, stderr } = await up.finished()
+    expect(`${code} ${stderr}`).toMatch(new RegExp(`^1 .*${why}`))
+    expect(stderr).toMatch(/hint: .*free quota, or change `resources`/)
+    await expectRestored(admin, session.was)
+    await admin.run(['delete', rule.kind, 'small'])
+  })
+
+  it('for Pod Security: known before anything is touched', async () => {
+    await enforce('=restricted')
+    const { code, stderr } = await session.laptop.podswap(['up', '--detach', ...session.target])
+    expect(`${code} ${stderr}`).toMatch(/^1 .*would violate PodSecurity "restricted:latest": .*runAsNonRoot/s)
+    expect(stderr).toMatch(/hint: .*securityContext/)
+    await expectRestored(session.namespace.admin, session.was)
+    await enforce('-')
+  })
+
+  it('for Pod Security that came when it ran: said when the next pod is refused', async () => {
+    const { admin } = session.namespace
+    const up = session.laptop.start(['up', ...session.target])
+    await says(up, /^ready in/m)
+    await enforce('=restricted')
+    stamps.forget()
+    await admin.run(['delete', 'pod', await devPod(admin), '--wait=false'])
+    const seenMs = await says(up, /waiting for web-podswap: FailedCreate: .*violates PodSecurity/)
+    await stamps.expectSoon('FailedCreate', seenMs)
+    await says(up, /change `resources` or `securityContext`/)
+    await enforce('-')
+    await session.down()
+    await expectRestored(admin, session.was)
   })
 })

@@ -44,6 +44,11 @@ export class ClusterStamps implements AsyncDisposable {
     expect(seenMs - sinceMs, reason).toBeLessThan(soonMs)
   }
 
+  /** What follows is about another trouble. */
+  forget(): void {
+    this.#atMs.clear()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     await this.#watching

@@ -5,7 +5,7 @@ import type { SessionConfig } from '../../../src/session/run.ts'
 import type { PodRef } from '../../../src/session/session-state.ts'
 import type { DevPodNews } from '../../../src/swap/dev-pod-watcher.ts'
 import { UserError } from '../../../syncer/base/errors.ts'
-import type { SyncEvent, SyncSession, SyncStatus } from '../../../syncer/session/sync-port.ts'
+import { type SyncEvent, type SyncSession, type SyncStatus, unusableCode } from '../../../syncer/session/sync-port.ts'
 import { FakeTime } from '../../syncer/wire/fake-time.ts'
 import { FakePod } from './fake-pod.ts'
 
@@ -105,6 +105,12 @@ export class FakeSync implements SyncSession {
   endFlushes(): void {
     for (const done of this.#flushes) done()
     this.#flushes.clear()
+  }
+
+  refuse(): void {
+    const problem = { side: 'pod' as const, path: '', code: unusableCode, message: 'no right (EACCES)' }
+    this.#on({ type: 'problem', problem })
+    this.turn('paused')
   }
 
   halt(): void {

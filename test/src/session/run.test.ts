@@ -363,6 +363,15 @@ describe('a start that does not get there', () => {
     await expectClosed(begun)
   })
 
+  test('a folder that the pod cannot write to: undone, though the connection goes with it', async () => {
+    const begun = begin()
+    await toSync(begun)
+    begun.sync().refuse()
+    const error = { code: 'sync-halted', message: expect.stringContaining('EACCES') }
+    expect(await begun.session.done).toMatchObject({ reason: { kind: 'failed', error }, cluster: 'reverted' })
+    await expectClosed(begun)
+  })
+
   test('Ctrl-C while the swap is being written: undone once it has settled', async () => {
     let go = () => {}
     const begun = begin({}, parts => {
