@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { resolve } from 'node:path'
+import { rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import type { CleanUp } from '../test/e2e/support/clean-up.ts'
 import { Hand } from '../test/e2e/support/hand.ts'
 import { Kubectl } from '../test/e2e/support/kubectl.ts'
@@ -7,13 +8,18 @@ import { Laptop } from '../test/e2e/support/laptop.ts'
 import { freePort } from '../test/e2e/support/ports.ts'
 import { devPod } from '../test/e2e/support/service-client.ts'
 import { until } from '../test/e2e/support/until.ts'
+import { Link } from './link.ts'
 import type { Options } from './options.ts'
+import { type TreePlan, writeTree } from './tree.ts'
+import { type Usage, usageOf } from './usage.ts'
 
 /** Where podswap puts the tree, and where tar does; both are memory, in the same pod. */
 export const targets = { ours: '/app', theirs: '/app2' } as const
 
-/** Of two looks a second apart. */
-const idleTicksMax = 5
+export const emptyPlan: TreePlan = { folders: [], files: [] }
+
+/** CPU time of both ends between two looks a second apart. */
+const restingMsMax = 50
 
 /** Port of the hand's TCP server in the pod. */
 export const serverPort = 7007
@@ -25,6 +31,7 @@ export class Ground implements AsyncDisposable {
   readonly forwardedPort: number
   readonly #options: Options
   readonly #cleanUp: CleanUp
+  #isUp = false
 
   private constructor(options: Options, kubectl: Kubectl, forwardedPort: number, cleanUp: CleanUp) {
     this.#options = options
@@ -62,8 +69,15 @@ export class Ground implements AsyncDisposable {
     return ['-f', `${this.laptop.root}/dev.yml`]
   }
 
-  /** Swaps the pod, with an empty folder. */
-  async swap(): Promise<void> {
+  /**
+   * Dev mode anew: a pod, a folder and a memory of it that nothing was done with before, and this tree in step.
+   * @param kubeconfig by which the laptop reaches the cluster; default: as it was given
+   */
+  async begin(plan: TreePlan, kubeconfig = resolve(this.#options.kubeconfig)): Promise<void> {
+    await this.#end()
+    this.laptop.kubeconfig = kubeconfig
+    this.forget()
+    writeTree(this.tree, plan)
     const dev = {
       container: 'app',
       image: this.#options.image,
@@ -72,10 +86,22 @@ export class Ground implements AsyncDisposable {
       sync: [`./tree:${targets.ours}`],
       forward: [`${this.forwardedPort}:${serverPort}`],
     }
-    this.laptop.folder('tree')
     this.laptop.folder('.', { 'dev.yml': { namespace: this.kubectl.namespace, dev: { web: dev } } })
-    this.#cleanUp.defer(() => this.laptop.podswap(['down', ...this.target]))
+    this.#isUp = true
+    // after what it was given to reach the cluster by
+    this.#cleanUp.defer(() => this.#end())
     await this.up()
+  }
+
+  /** A way to the cluster that is measured; it stands as long as the ground. */
+  async link(): Promise<Link> {
+    const file = join(this.laptop.root, 'link.kubeconfig')
+    return this.#cleanUp.use(await Link.before(this.#options.kubeconfig, file))
+  }
+
+  /** Throws away the folder, and what the laptop remembers of it. */
+  forget(): void {
+    for (const dir of [join(this.laptop.state, 'sync'), this.tree]) rmSync(dir, { recursive: true, force: true })
   }
 
   async up(...more: string[]): Promise<void> {
@@ -120,27 +146,45 @@ export class Ground implements AsyncDisposable {
     await until('another dev pod runs', runs, { deadlineMs: 120_000 })
   }
 
-  /** Waits until nobody in the pod works any more: a folder that was emptied takes its time. */
-  async rested(): Promise<void> {
-    let before = await this.#cpuTicks()
+  /** Everything that was written at either end is at the other one. */
+  async flush(): Promise<void> {
+    await this.laptop.ok(['flush', ...this.target], { timeoutMs: 300_000 })
+  }
+
+  /** What podswap's own processes on the laptop have used. */
+  async usageOnLaptop(hand: Hand): Promise<Usage> {
+    return await usageOf(hand, this.laptop.processes())
+  }
+
+  /** What podswap's own processes in the dev container have used. */
+  async usageInPod(hand: Hand): Promise<Usage> {
+    const processes = await hand.processes()
+    const ours = processes.filter(({ argv: [program = ''] }) => program.startsWith('/podswap/'))
+    return await usageOf(
+      hand,
+      ours.map(({ pid }) => pid),
+    )
+  }
+
+  /** Waits until podswap has come to rest at both ends. */
+  async rested(inPod: Hand): Promise<void> {
+    await using onLaptop = await this.handOnLaptop()
+    const used = async () => (await this.usageInPod(inPod)).cpuMs + (await this.usageOnLaptop(onLaptop)).cpuMs
+    let before = await used()
     const isIdle = async () => {
-      const now = await this.#cpuTicks()
-      const isLittle = now - before <= idleTicksMax
+      const now = await used()
+      const isLittle = now - before <= restingMsMax
       before = now
       return isLittle
     }
-    await until('the pod rests', isIdle, { everyMs: 1_000, deadlineMs: 120_000 })
+    await until('both ends rest', isIdle, { everyMs: 1_000, deadlineMs: 120_000 })
   }
 
-  /** CPU of the pod's processes so far, in hundredths of a second: utime and stime, proc_pid_stat(5). */
-  async #cpuTicks(): Promise<number> {
-    const script = 'cat /proc/[0-9]*/stat'
-    const text = await this.kubectl.run(['exec', await this.podName(), '-c', 'app', '--', 'sh', '-c', script])
-    const fields = text.split('\n').map(line => line.slice(line.lastIndexOf(')') + 2).split(' '))
-    return fields.reduce(
-      (sum, [, , , , , , , , , , , utime = '0', stime = '0']) => sum + Number(utime) + Number(stime),
-      0,
-    )
+  /** Dev mode off, if it is on. */
+  async #end(): Promise<void> {
+    if (!this.#isUp) return
+    await this.laptop.ok(['down', ...this.target])
+    this.#isUp = false
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,25 +1,41 @@
 // `npm run bench`: what podswap takes on a real cluster, beside the plain tools, in one run.
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { CleanUp } from '../test/e2e/support/clean-up.ts'
+import type { Row } from './bench.ts'
 import { environmentOf } from './environment-line.ts'
-import type { Figure } from './figures.ts'
-import { measureFirstSync } from './first-sync.ts'
-import { measureForwards } from './forwards.ts'
+import { type Figure, holds, wantedText } from './figures.ts'
 import { Ground } from './ground.ts'
-import { type Options, type Part, readOptions, usage } from './options.ts'
-import { bothEnds, measureSaves, measureSavesInPod, type Series } from './save-latency.ts'
+import { type Options, type RowName, readOptions, usage } from './options.ts'
+import { measureEditsAtOnce } from './rows/edits-at-once.ts'
+import { measureFirstSync } from './rows/first-sync.ts'
+import { measureForwards } from './rows/forwards.ts'
+import { measureGrowth } from './rows/growth.ts'
+import { measureIdle } from './rows/idle.ts'
+import { measureIgnored } from './rows/ignored.ts'
+import { measureSaves } from './rows/saves.ts'
+import { measureSecondUp } from './rows/second-up.ts'
+import { sizesFor } from './sizes.ts'
 import { table } from './table.ts'
-import { planTree, type TreePlan, writeTree } from './tree.ts'
+import { planTree } from './tree.ts'
 
 const say = (text: string) => void process.stderr.write(`bench: ${text}\n`)
+
+const rows: Record<RowName, Row> = {
+  'first-sync': measureFirstSync,
+  'second-up': measureSecondUp,
+  saves: measureSaves,
+  forwards: measureForwards,
+  'edits-at-once': measureEditsAtOnce,
+  ignored: measureIgnored,
+  idle: measureIdle,
+  growth: measureGrowth,
+}
 
 async function main(): Promise<void> {
   if (process.argv.includes('--help')) {
     process.stdout.write(usage)
     return
   }
-  const options = readOptions(process.argv.slice(2))
+  const options = readOptions(process.argv.slice(2), process.env)
   const cleanUp = new CleanUp()
   let disposed: Promise<void> | undefined
   const dispose = () => {
@@ -34,9 +50,9 @@ async function main(): Promise<void> {
   }
   try {
     const ground = await Ground.prepare(options, cleanUp)
-    const figures = await measure(ground, options)
     const line = await environmentOf(ground.kubectl, options)
-    process.stdout.write(options.json ? `${JSON.stringify({ ...line, figures }, null, 2)}\n` : report(line, figures))
+    const figures = await measure(ground, options)
+    process.stdout.write(options.json ? json(line, figures) : report(line, figures))
   } finally {
     await dispose()
   }
@@ -44,62 +60,27 @@ async function main(): Promise<void> {
 
 async function measure(ground: Ground, options: Options): Promise<Figure[]> {
   const plan = planTree(options.files)
-  const wanted = (part: Part) => options.only.includes(part)
-  if (wanted('first-sync') || wanted('saves')) {
-    say(`tree of ${plan.files.length} files in ${plan.folders.length} folders`)
-  }
-  await ground.swap()
+  say(`tree of ${plan.files.length} files in ${plan.folders.length} folders`)
+  const bench = { ground, options, sizes: sizesFor(options.files), plan, say }
   const figures: Figure[] = []
-  if (wanted('first-sync')) figures.push(...(await measureFirstSync(ground, plan, options.rounds, say)))
-  if (wanted('saves')) {
-    // the first sync leaves it there
-    if (!wanted('first-sync')) writeTree(ground.tree, plan)
-    say('saves')
-    figures.push(...(await measureLatencies(ground, plan, options)))
-  }
-  if (wanted('forwards')) {
-    say('forwards')
-    figures.push(...(await measureForwards(ground, options.rounds)))
+  for (const name of options.only) {
+    say(name)
+    const measured = await rows[name](bench)
+    // what takes long is worth seeing early
+    for (const line of table(measured).split('\n')) say(line)
+    figures.push(...measured)
   }
   return figures
 }
 
-async function measureLatencies(ground: Ground, plan: TreePlan, options: Options): Promise<Figure[]> {
-  const flat = writeFlatFolder(ground.tree, options.flatFiles)
-  await ground.laptop.ok(['flush', ...ground.target])
-  const step = Math.max(1, Math.floor(plan.files.length / 100))
-  const spread = plan.files.filter((_, i) => i % step === 0).map(({ path }) => path)
-  const paths = spread.slice(0, 100)
-  const one = [paths[0]!]
-  const wanted = 'p50 ≤ 20 ms'
-  const up: Series[] = [
-    { title: 'save → pod, 100 files, written in place', paths, how: 'in-place', wanted },
-    { title: 'save → pod, 100 files, renamed into place', paths, how: 'atomic', wanted },
-    { title: 'save → pod, one file', paths: one, how: 'in-place', wanted },
-    { title: `save → pod, in a folder of ${flat.length} files`, paths: flat.slice(0, 100), how: 'in-place', wanted },
-  ]
-  const down: Series[] = [
-    { title: 'pod → laptop, 100 files, written in place', paths, how: 'in-place' },
-    { title: 'pod → laptop, 100 files, renamed into place', paths, how: 'atomic' },
-    { title: 'pod → laptop, one file', paths: one, how: 'in-place' },
-    { title: `pod → laptop, in a folder of ${flat.length} files`, paths: flat.slice(0, 100), how: 'in-place' },
-  ]
-  const ends = await bothEnds(ground)
-  const figures: Figure[] = []
-  for (const series of up) figures.push(await measureSaves(ground, ends, series, options.edits))
-  for (const series of down) figures.push(await measureSavesInPod(ground, ends, series, options.edits))
-  say(`clocks known to ± ${Math.max(ends.podClock.errorMs, ends.laptopClock.errorMs).toFixed(2)} ms`)
-  return figures
+type Environment = Awaited<ReturnType<typeof environmentOf>>
+
+function json(line: Environment, figures: Figure[]): string {
+  const judged = figures.map(figure => ({ ...figure, wanted: wantedText(figure), holds: holds(figure) ?? null }))
+  return `${JSON.stringify({ ...line, figures: judged }, null, 2)}\n`
 }
 
-function writeFlatFolder(root: string, count: number): string[] {
-  mkdirSync(join(root, 'flat'))
-  const paths = Array.from({ length: count }, (_, i) => `flat/file-${i}.txt`)
-  for (const path of paths) writeFileSync(join(root, path), `${path}\n`)
-  return paths
-}
-
-function report(line: Awaited<ReturnType<typeof environmentOf>>, figures: Figure[]): string {
+function report(line: Environment, figures: Figure[]): string {
   return `${line.machine}; ${line.cluster}; ${line.rounds} rounds, ${line.files} files\n\n${table(figures)}\n`
 }
 

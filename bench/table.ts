@@ -1,25 +1,43 @@
-import type { Figure } from './figures.ts'
+import { type Figure, holds, wantedText } from './figures.ts'
+
+const head = ['', 'podswap', 'reference', 'ratio', 'wanted', 'holds']
 
 /** One line for each figure, in columns. */
 export function table(figures: Figure[]): string {
-  const rows = figures.map(figure => cellsOf(figure))
-  const widths = [0, 1, 2, 3, 4].map(column => Math.max(...rows.map(cells => cells[column]!.length)))
+  const rows = [head, ...figures.map(figure => cellsOf(figure))]
+  const widths = head.map((_, column) => Math.max(...rows.map(cells => cells[column]!.length)))
   return rows
-    .map(cells => cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('   '))
+    .map(cells => cells.map((cell, i) => cell.padEnd(widths[i]!)).join('   '))
     .map(line => line.trimEnd())
     .join('\n')
 }
 
 function cellsOf(figure: Figure): string[] {
-  const wanted = figure.wanted ? `wanted ${figure.wanted}` : ''
-  if (figure.kind === 'latency') {
-    const { title, p50, p95, p99 } = figure
-    return [title, `p50 ${digits(p50)} ms`, `p95 ${digits(p95)} ms`, `p99 ${digits(p99)} ms`, wanted]
+  const held = holds(figure)
+  const verdict = [wantedText(figure), held === undefined ? '' : held ? 'yes' : 'NO']
+  switch (figure.kind) {
+    case 'latency': {
+      const { title, p50, p95, p99, reference } = figure
+      const beside = reference ? `${reference.peer} p50 ${digits(reference.p50)} p99 ${digits(reference.p99)} ms` : '–'
+      const ours = `p50 ${digits(p50)} p95 ${digits(p95)} p99 ${digits(p99)} ms`
+      return [title, ours, beside, '', ...verdict]
+    }
+    case 'comparison': {
+      const { title, ours, theirs, unit, peer, ratio } = figure
+      return [title, `${digits(ours)} ${unit}`, `${peer} ${digits(theirs)} ${unit}`, `${digits(ratio)} ×`, ...verdict]
+    }
+    case 'reading':
+      return [figure.title, `${digits(figure.ours)} ${figure.unit}`, '–', '', ...verdict]
   }
-  const { title, ours, theirs, unit, peer, ratio } = figure
-  return [title, `${digits(ours)} ${unit}`, `${peer} ${digits(theirs)} ${unit}`, `${ratio.toFixed(2)} ×`, wanted]
 }
 
 function digits(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
+  const size = Math.abs(value)
+  return size >= 100
+    ? value.toFixed(0)
+    : size >= 10
+      ? value.toFixed(1)
+      : size >= 0.1
+        ? value.toFixed(2)
+        : value.toFixed(3)
 }

@@ -11,7 +11,7 @@ import { systemClock, systemTimers } from '../../syncer/base/clock.ts'
 import { CleanUp } from '../../test/e2e/support/clean-up.ts'
 import { until } from '../../test/e2e/support/until.ts'
 import { startApiSide } from '../../test/src/session/api-side.ts'
-import { Meter } from './meter.ts'
+import { Link } from '../link.ts'
 import type { ServerAnswer, ServerFigures, ServerRequest } from './server-messages.ts'
 
 export interface CrowdOptions {
@@ -107,7 +107,7 @@ class CrowdServer {
   readonly #child: ChildProcess
   readonly #cleanUp: CleanUp
   readonly #namespaces: string[]
-  #meter!: Meter
+  #link!: Link
   #kubeconfig = ''
 
   private constructor(child: ChildProcess, cleanUp: CleanUp, namespaces: string[]) {
@@ -124,11 +124,11 @@ class CrowdServer {
     const server = new CrowdServer(child, cleanUp, namespaces)
     const limits = { connectionsMax: sessions * connectionsPerSession, objectsMax: sessions * objectsPerSession }
     const started = await server.#ask({ type: 'start', namespaces, ...limits }, 'started')
-    server.#meter = cleanUp.use(await Meter.before(Number(new URL(started.url).port)))
+    server.#link = cleanUp.use(await Link.to('127.0.0.1', Number(new URL(started.url).port)))
     const folder = mkdtempSync(join(tmpdir(), 'podswap-crowd-'))
     cleanUp.defer(() => rmSync(folder, { recursive: true }))
     server.#kubeconfig = join(folder, 'kubeconfig')
-    const metered = `https://127.0.0.1:${server.#meter.port}`
+    const metered = `https://127.0.0.1:${server.#link.port}`
     writeFileSync(server.#kubeconfig, started.kubeconfig.replaceAll(started.url, metered))
     return server
   }
@@ -156,7 +156,7 @@ class CrowdServer {
 
   async look(): Promise<Look> {
     const { figures } = await this.#ask({ type: 'figures' }, 'figures')
-    const { sentBytes, receivedBytes, connections } = this.#meter
+    const { sentBytes, receivedBytes, connections } = this.#link
     return { ...figures, atMs: performance.now(), inBytes: sentBytes, outBytes: receivedBytes, connections }
   }
 

@@ -110,6 +110,46 @@ const hands = {
     return { files, first, last }
   },
 
+  /** One digest of these files' contents, in this order, and when the last of them changed, by this machine's clock. */
+  survey({ dir, paths }) {
+    const hash = createHash('sha256')
+    let last = -Infinity
+    for (const name of paths) {
+      const file = path.join(dir, name)
+      last = Math.max(last, Number(fs.lstatSync(file, { bigint: true }).ctimeNs) / 1e6)
+      hash.update(fs.readFileSync(file))
+    }
+    return { digest: hash.digest('hex'), last }
+  },
+
+  /** Makes packages of small files, as an installer does. `cpuMs` is what that took of the CPU. */
+  install({ dir, count }) {
+    const before = process.cpuUsage()
+    const text = Buffer.alloc(2000, 'module.exports = require("./index.js")\n')
+    const perFolder = 20
+    for (let i = 0; i < count; i++) {
+      const folder = path.join(dir, `package-${Math.floor(i / perFolder / 5)}`, `lib-${Math.floor(i / perFolder)}`)
+      if (i % perFolder === 0) fs.mkdirSync(folder, { recursive: true })
+      fs.writeFileSync(path.join(folder, `file-${i}.js`), text)
+    }
+    const { user, system } = process.cpuUsage(before)
+    return { cpuMs: (user + system) / 1000 }
+  },
+
+  /** What processes have used: proc_pid_stat(5), with 100 ticks a second as on any Linux; and what they hold now. */
+  usage({ pids }) {
+    const used = []
+    for (const pid of pids) {
+      try {
+        const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
+        const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+        const rss = /^VmRSS:\s*(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0
+        used.push({ pid, cpuMs: (Number(fields[11]) + Number(fields[12])) * 10, rssBytes: Number(rss) * 1024 })
+      } catch {} // ended meanwhile
+    }
+    return { used }
+  },
+
   /** Bytes in files below a folder, the engine's own included. */
   volume({ dir }) {
     let bytes = 0

@@ -1,12 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer, isIP, type Server, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { Transform } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
-import { dump, load } from 'js-yaml'
-
-interface Kubeconfig {
-  clusters: { cluster: { server: string; 'tls-server-name'?: string } }[]
-}
+import { serverOf, writeKubeconfigFor } from './kubeconfig-server.ts'
 
 /** Stands between the CLI and the API server, so that a test can cut, hold or slow down the network. */
 export class TcpProxy implements AsyncDisposable {
@@ -28,17 +23,12 @@ export class TcpProxy implements AsyncDisposable {
    * @param file where to write the same kubeconfig with the proxy's address
    */
   static async before(kubeconfig: string, file: string): Promise<TcpProxy> {
-    const config = load(readFileSync(kubeconfig, 'utf8')) as Kubeconfig
-    const cluster = config.clusters[0]!.cluster
-    const url = new URL(cluster.server)
-    const proxy = new TcpProxy(url.hostname, Number(url.port || 443))
+    const { host, port } = serverOf(kubeconfig)
+    const proxy = new TcpProxy(host, port)
     await new Promise<void>((resolve, reject) => {
       proxy.#server.once('error', reject).listen(0, '127.0.0.1', resolve)
     })
-    const { port } = proxy.#server.address() as AddressInfo
-    cluster.server = `https://127.0.0.1:${port}`
-    if (!isIP(url.hostname)) cluster['tls-server-name'] = url.hostname
-    writeFileSync(file, dump(config))
+    writeKubeconfigFor((proxy.#server.address() as AddressInfo).port, kubeconfig, file)
     return proxy
   }
 

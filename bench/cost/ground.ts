@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
-import { ApiProxy } from '../test/e2e/support/api-proxy.ts'
-import type { CleanUp } from '../test/e2e/support/clean-up.ts'
-import { Kubectl } from '../test/e2e/support/kubectl.ts'
-import { Laptop } from '../test/e2e/support/laptop.ts'
-import { deploy } from '../test/e2e/support/workloads.ts'
-import type { CostOptions } from './cost-options.ts'
+import { ApiProxy } from '../../test/e2e/support/api-proxy.ts'
+import type { CleanUp } from '../../test/e2e/support/clean-up.ts'
+import { Kubectl } from '../../test/e2e/support/kubectl.ts'
+import { Laptop } from '../../test/e2e/support/laptop.ts'
+import { deploy } from '../../test/e2e/support/workloads.ts'
+import type { CostOptions } from './options.ts'
 
 /** A workload `web`, and a laptop whose calls go through a proxy that counts them. */
 export interface CostGround {

@@ -1,16 +1,18 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { RunningCommand } from '../test/e2e/support/command.ts'
-import { freePort, isListening } from '../test/e2e/support/ports.ts'
-import { until } from '../test/e2e/support/until.ts'
-import { type Comparison, comparison, median, type Pair } from './figures.ts'
-import { type Ground, serverPort } from './ground.ts'
+import { RunningCommand } from '../../test/e2e/support/command.ts'
+import { freePort, isListening } from '../../test/e2e/support/ports.ts'
+import { until } from '../../test/e2e/support/until.ts'
+import type { Bench } from '../bench.ts'
+import { comparison, type Figure, median, type Pair } from '../figures.ts'
+import { emptyPlan, serverPort } from '../ground.ts'
 
 const transferBytes = 128 * 1024 * 1024
 const roundTrips = 400
 
 /** One TCP server in the pod, reached through our forward and through `kubectl port-forward`, in turns. */
-export async function measureForwards(ground: Ground, rounds: number): Promise<Comparison[]> {
+export async function measureForwards({ ground, options: { rounds } }: Bench): Promise<Figure[]> {
+  await ground.begin(emptyPlan)
   const server = await ground.handInPod()
   await server.call('serve', { port: serverPort })
   const theirPort = await freePort()

@@ -1,11 +1,11 @@
 // `npm run cost`: what podswap asks of a real cluster's API server, and what it takes beside `kubectl scale`.
-import { CleanUp } from '../test/e2e/support/clean-up.ts'
-import { type Cost, costTable, measureCalls } from './cost-calls.ts'
-import { prepareGround } from './cost-ground.ts'
-import { costUsage, readCostOptions } from './cost-options.ts'
-import { measureDown, measureWarmUp } from './cost-times.ts'
-import type { Figure } from './figures.ts'
-import { table } from './table.ts'
+import { CleanUp } from '../../test/e2e/support/clean-up.ts'
+import type { Figure } from '../figures.ts'
+import { table } from '../table.ts'
+import { type Cost, costTable, measureCalls } from './calls.ts'
+import { prepareGround } from './ground.ts'
+import { costUsage, readCostOptions } from './options.ts'
+import { measureDown, measureWarmUp } from './times.ts'
 
 const say = (text: string) => void process.stderr.write(`cost: ${text}\n`)
 
@@ -14,7 +14,7 @@ async function main(): Promise<void> {
     process.stdout.write(costUsage)
     return
   }
-  const options = readCostOptions(process.argv.slice(2))
+  const options = readCostOptions(process.argv.slice(2), process.env)
   await using cleanUp = new CleanUp()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {

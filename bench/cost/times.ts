@@ -1,6 +1,6 @@
-import { readyAfterDown, readyAfterScale } from '../test/e2e/support/ready-watch.ts'
-import type { CostGround } from './cost-ground.ts'
-import { type Comparison, comparison, type Pair } from './figures.ts'
+import { readyAfterDown, readyAfterScale } from '../../test/e2e/support/ready-watch.ts'
+import { type Comparison, comparison, type Pair } from '../figures.ts'
+import type { CostGround } from './ground.ts'
 
 /** Until the original's pod is Ready: `podswap down` with a session that runs, beside a plain scale from 0 to 1. */
 export async function measureDown(
@@ -17,7 +17,7 @@ export async function measureDown(
     const theirs = await readyAfterScale(kubectl)
     pairs.push({ ours: ours / 1_000, theirs: theirs / 1_000 })
   }
-  return comparison('down → original Ready', 's', 'kubectl scale', pairs, '≤ 1.2 ×')
+  return comparison('down → original Ready', 's', 'kubectl scale', pairs, { of: 'ratio', limit: 1.2 })
 }
 
 /**
@@ -41,7 +41,7 @@ export async function measureWarmUp(
     const theirs = await readyAfterScale(kubectl)
     pairs.push({ ours: ours / 1_000, theirs: theirs / 1_000 })
   }
-  return comparison('warm up → prompt answers', 's', 'kubectl scale', pairs, '≤ 5 s')
+  return comparison('warm up → prompt answers', 's', 'kubectl scale', pairs, { of: 'ours', limit: 5 })
 }
 
 async function promptAfterUp({ laptop, target }: CostGround): Promise<number> {

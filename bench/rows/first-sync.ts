@@ -1,13 +1,11 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
-import type { Hand } from '../test/e2e/support/hand.ts'
-import { until } from '../test/e2e/support/until.ts'
-import { clockOffset, now } from './clock-offset.ts'
-import { type Comparison, comparison, type Pair } from './figures.ts'
-import { type Ground, targets } from './ground.ts'
-import { type TreePlan, writeTree } from './tree.ts'
+import type { Hand } from '../../test/e2e/support/hand.ts'
+import { until } from '../../test/e2e/support/until.ts'
+import type { Bench } from '../bench.ts'
+import { clockOffset, now } from '../clock-offset.ts'
+import { comparison, type Figure, type Pair } from '../figures.ts'
+import { emptyPlan, type Ground, targets } from '../ground.ts'
+import { tarThroughExec } from '../plain-tools.ts'
+import { type TreePlan, writeTree } from '../tree.ts'
 
 /** What a look into the pod found: files, and when the first and the last change happened by the pod's clock. */
 interface Census {
@@ -30,12 +28,8 @@ interface Taken {
  * folder is thrown away, the pod is another one and the tree is written anew, so that nothing is known from before. As
  * for tar the pod runs already, and has come to rest.
  */
-export async function measureFirstSync(
-  ground: Ground,
-  plan: TreePlan,
-  rounds: number,
-  say: (text: string) => void,
-): Promise<Comparison[]> {
+export async function measureFirstSync({ ground, plan, options: { rounds }, say }: Bench): Promise<Figure[]> {
+  await ground.begin(emptyPlan)
   const command: Pair[] = []
   const target: Pair[] = []
   for (let round = 0; round < rounds; round++) {
@@ -51,7 +45,7 @@ export async function measureFirstSync(
     )
   }
   return [
-    comparison('first sync, from the command to the last file', 's', 'tar', command, '≤ 1.2 ×'),
+    comparison('first sync, from the command to the last file', 's', 'tar', command, { of: 'ratio', limit: 0.75 }),
     comparison('first sync, from the first file to the last', 's', 'tar', target),
   ]
 }
@@ -59,10 +53,10 @@ export async function measureFirstSync(
 async function byPodswap(ground: Ground, plan: TreePlan): Promise<Taken> {
   await ground.leave()
   await ground.renewPod()
-  for (const dir of [join(ground.laptop.state, 'sync'), ground.tree]) rmSync(dir, { recursive: true, force: true })
+  ground.forget()
   writeTree(ground.tree, plan)
   await using hand = await ground.handInPod()
-  await ground.rested()
+  await ground.rested(hand)
   const started = now()
   await ground.up()
   return await complete(hand, targets.ours, plan, started)
@@ -71,18 +65,9 @@ async function byPodswap(ground: Ground, plan: TreePlan): Promise<Taken> {
 async function byTar(ground: Ground, plan: TreePlan): Promise<Taken> {
   await ground.empty(targets.theirs)
   await using hand = await ground.handInPod()
-  await ground.rested()
-  const { kubeconfig, namespace } = ground.kubectl
-  const exec = ['exec', '-i', await ground.podName(), '-c', 'app', '--', 'tar', '-xf', '-', '-C', targets.theirs]
+  await ground.rested(hand)
   const started = now()
-  const tar = spawn('tar', ['-C', ground.tree, '--exclude=./.podswap', '-cf', '-', '.'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const kubectl = spawn('kubectl', ['--kubeconfig', kubeconfig, '-n', namespace, ...exec], {
-    stdio: [tar.stdout, 'ignore', 'inherit'],
-  })
-  const [code] = await once(kubectl, 'close')
-  if (code !== 0) throw new Error(`tar through kubectl exec ended with ${code}`)
+  await tarThroughExec(ground, ['--exclude=./.podswap', '.'])
   return await complete(hand, targets.theirs, plan, started)
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { CallTraffic } from '../test/e2e/support/api-proxy.ts'
-import type { CostGround } from './cost-ground.ts'
+import type { CallTraffic } from '../../test/e2e/support/api-proxy.ts'
+import type { CostGround } from './ground.ts'
 
 /** What one stretch of time cost the API server. */
 export interface Cost {

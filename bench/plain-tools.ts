@@ -1,0 +1,22 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { type Ground, targets } from './ground.ts'
+
+/** `tar -c … | kubectl exec -i -- tar -x` from the synced folder into the other one of the pod. @param what for tar */
+export async function tarThroughExec(ground: Ground, what: string[], input?: string): Promise<void> {
+  const exec = await execIn(ground)
+  const tar = spawn('tar', ['-C', ground.tree, '-cf', '-', ...what], { stdio: ['pipe', 'pipe', 'inherit'] })
+  tar.stdin.on('error', () => {})
+  tar.stdin.end(input)
+  const kubectl = spawn('kubectl', [...exec, 'tar', '-xf', '-', '-C', targets.theirs], {
+    stdio: [tar.stdout, 'ignore', 'inherit'],
+  })
+  const [code] = await once(kubectl, 'close')
+  if (code !== 0) throw new Error(`tar through kubectl exec ended with ${code}`)
+}
+
+/** Arguments of kubectl up to the command. */
+export async function execIn(ground: Ground): Promise<string[]> {
+  const { kubeconfig, namespace } = ground.kubectl
+  return ['--kubeconfig', kubeconfig, '-n', namespace, 'exec', '-i', await ground.podName(), '-c', 'app', '--']
+}
