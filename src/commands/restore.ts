@@ -3,6 +3,7 @@ import { basename, join, resolve } from 'node:path'
 import { systemClock } from '../../syncer/base/clock.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import { isWithin } from '../../syncer/core/path.ts'
+import { exactDisk } from '../../syncer/disk/exact-disk.ts'
 import { Restorer } from '../../syncer/endpoint/restore.ts'
 import { chooseVersions, type TrashedFile } from '../../syncer/endpoint/trash-list.ts'
 import { newIdMaker } from '../../syncer/session/new-id.ts'
@@ -125,7 +126,7 @@ function restoreOne(
   const place = to === undefined ? { folder, path: file.path } : placeOf(folders, target)
   if (place?.folder !== folder) return copyOut(folder.disk, file, target)
   if (place.path === '') return { result: 'blocked' }
-  return new Restorer(folder.disk, systemClock, newId).restore(file, place.path)
+  return new Restorer(exactDisk(folder.disk), systemClock, newId).restore(file, place.path)
 }
 
 function isFolder(path: string): boolean {

@@ -12,12 +12,18 @@ import type { Path } from '../core/path.ts'
  *
  * No call ever follows a symbolic link, in the last component or in one before it: a parent that is a link fails with
  * `ELOOP` or `ENOTDIR`.
+ *
+ * Names are exact: where `A` stands, nothing stands at `a`. A file system that takes the two for one is made exact by
+ * `exact-names.ts`; there `a` cannot be made while `A` stands, which fails with `name-taken`, and a name that the system
+ * does not know fails with `name-refused` or `EILSEQ`.
  */
 export interface Disk {
   /** What identifies this folder's file system clock: the coarsest step of its time stamps, in nanoseconds. */
   readonly timestampGranuleNs: bigint
   /** Permission bits that new entries do without: a new file gets `0o666 & ~umask`, a program `0o777 & ~umask`. */
   readonly umask: number
+  /** Whether files keep permission bits; where they do not (NTFS, FAT), what is shown says nothing of execution. */
+  readonly modesKept: boolean
 
   /**
    * A turn of work of some milliseconds begins. Until the next one a disk may take it that folders stand where they

@@ -56,14 +56,14 @@ export class MemoryDisk implements Disk {
   before: BeforeOperation | undefined
   /** Does the file system let the engine's user set modification times? */
   timesAllowed = true
-  /** Does it keep permission bits? FAT and many network mounts do not. */
-  modesKept = true
+  modesKept: boolean
   exchange: Disk['exchange']
   readonly #open = new Set<{ close(): void }>()
 
   constructor(options: VolumeOptions, before?: BeforeOperation) {
     this.volume = new MemoryVolume(options)
     this.people = new People(this.volume)
+    this.modesKept = options.system?.modesKept ?? true
     this.timestampGranuleNs = this.volume.granuleNs
     this.before = before
   }
@@ -83,14 +83,14 @@ export class MemoryDisk implements Disk {
   listStats(dir: Path): ListedStat[] {
     this.#enter('listStats', { area: 'tree', path: dir })
     const listed: ListedStat[] = []
-    for (const [name, entry] of this.#entries(dir)) listed.push({ name, ...statOf(entry) })
+    for (const [name, entry] of this.#entries(dir)) listed.push({ name, ...this.#statOf(entry) })
     return listed
   }
 
   stat(at: Place): Stat | null {
     this.#enter('stat', at)
     const inode = this.volume.find(this.#root(at), pathOf(at))
-    return inode === undefined ? null : statOf(inode)
+    return inode === undefined ? null : this.#statOf(inode)
   }
 
   open(at: Place): OpenFile {
@@ -98,10 +98,10 @@ export class MemoryDisk implements Disk {
     const inode = this.volume.get(this.#root(at), pathOf(at))
     if (inode.kind !== 'file') throw systemError('EINVAL', pathOf(at))
     return this.#track(inode, close => ({
-      opened: statOf(inode),
+      opened: this.#statOf(inode),
       stat: () => {
         this.#enter('fstat', at)
-        return statOf(inode)
+        return this.#statOf(inode)
       },
       read: (offset, length) => {
         this.#enter('read', at)
@@ -144,7 +144,7 @@ export class MemoryDisk implements Disk {
         if (this.timesAllowed) inode.mtimeNs = volume.stored(toNs(mtimeMs))
         inode.ctimeNs = volume.stamp()
         close()
-        return statOf(inode)
+        return this.#statOf(inode)
       },
       close,
     }))
@@ -236,6 +236,11 @@ export class MemoryDisk implements Disk {
     const inode = this.volume.get(this.volume.tree, dir)
     if (inode.entries === undefined) throw systemError(inode.kind === 'link' ? 'ELOOP' : 'ENOTDIR', dir)
     return inode.entries
+  }
+
+  #statOf(inode: Inode): Stat {
+    const stat = statOf(inode)
+    return this.modesKept ? stat : { ...stat, mode: stat.mode & ~0o111 }
   }
 
   #root(at: Place): Inode {

@@ -146,6 +146,7 @@ export class PersonFile {
     this.#volume = volume
     this.#people = people
     volume.opened(inode)
+    inode.holders++
   }
 
   truncate(): void {
@@ -158,6 +159,7 @@ export class PersonFile {
   }
 
   close(): void {
+    this.inode.holders--
     this.#volume.closed(this.inode)
   }
 

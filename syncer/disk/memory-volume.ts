@@ -2,6 +2,8 @@ import type { Clock } from '../base/clock.ts'
 import { limits } from '../base/limits.ts'
 import { isWithin, type Path } from '../core/path.ts'
 import type { EntryKind, Stat } from './disk.ts'
+import { FoldedNames } from './folded-names.ts'
+import type { MemorySystem } from './memory-system.ts'
 import { systemError } from './system-error.ts'
 
 /** One file, folder, link or special file; names point at it. */
@@ -15,17 +17,19 @@ export class Inode {
   readonly entries: Map<string, Inode> | undefined
   links = 0
   opens = 0
+  /** Programs other than the engine that have it open. */
+  holders = 0
   mtimeNs = 0n
   ctimeNs = 0n
   mount = false
   /** Content that a power cut may bring back, since when; see `memory-power.ts`. */
   unsynced: { bytes: Buffer | undefined; sinceMs: number } | undefined
 
-  constructor(ino: number, kind: EntryKind, mode: number) {
+  constructor(ino: number, kind: EntryKind, mode: number, entries?: Map<string, Inode>) {
     this.ino = ino
     this.kind = kind
     this.mode = mode
-    this.entries = kind === 'dir' ? new Map() : undefined
+    this.entries = entries
   }
 }
 
@@ -42,6 +46,8 @@ export interface VolumeOptions {
   reuseInodes?: boolean
   /** Remembers what a power cut would take back. */
   powerLoss?: boolean
+  /** Linux when absent. */
+  system?: MemorySystem | undefined
 }
 
 /** A change of one name, to be taken back by a power cut; newest last. */
@@ -59,6 +65,7 @@ export class MemoryVolume {
   readonly granuleNs: bigint
   readonly nameChanges: NameChange[] = []
   readonly clock: Clock
+  readonly system: MemorySystem | undefined
   readonly #tickNs: bigint
   readonly #storedStepNs: bigint
   readonly #reuseInodes: boolean
@@ -73,6 +80,7 @@ export class MemoryVolume {
     this.granuleNs = maxOf(this.#tickNs, this.#storedStepNs)
     this.#reuseInodes = options.reuseInodes ?? false
     this.#powerLoss = options.powerLoss ?? false
+    this.system = options.system
     this.tree = this.make('dir', 0o755)
     this.own = this.make('dir', 0o700)
   }
@@ -88,7 +96,8 @@ export class MemoryVolume {
   }
 
   make(kind: EntryKind, mode: number): Inode {
-    const inode = new Inode((this.#reuseInodes ? this.#freed.pop() : undefined) ?? this.#nextIno++, kind, mode)
+    const ino = (this.#reuseInodes ? this.#freed.pop() : undefined) ?? this.#nextIno++
+    const inode = new Inode(ino, kind, mode, kind === 'dir' ? this.#noNames() : undefined)
     inode.mtimeNs = inode.ctimeNs = this.stamp()
     if (this.#powerLoss) inode.unsynced = { bytes: undefined, sinceMs: this.clock.monotonic() }
     return inode
@@ -132,6 +141,9 @@ export class MemoryVolume {
 
   setName(dir: Inode, name: string, inode: Inode | undefined): void {
     const before = dir.entries!.get(name)
+    const refusal = before === undefined ? this.system?.refuses(name) : undefined
+    if (refusal !== undefined) throw systemError(refusal, name)
+    if (before !== undefined) this.#assertFree(before)
     if (this.#powerLoss) this.nameChanges.push({ dir, name, before, atMs: this.clock.monotonic() })
     if (inode === undefined) dir.entries!.delete(name)
     else {
@@ -200,11 +212,16 @@ export class MemoryVolume {
     const inode = this.get(fromRoot, from)
     const target = this.place(toRoot, to)
     const there = target.name === '' ? target.dir : target.dir.entries!.get(target.name)
-    if (there === inode) return
+    if (there === inode) {
+      // Another spelling of its name, where spelling does not count.
+      target.dir.entries!.set(target.name, inode)
+      return
+    }
     if (inode.mount || there?.mount || from === '' || to === '') throw systemError('EBUSY', to)
     if (inode.kind === 'dir' && fromRoot === toRoot && isWithin(to, from)) throw systemError('EINVAL', to)
     if (there?.kind === 'dir') throw systemError(inode.kind === 'dir' ? 'ENOTEMPTY' : 'EISDIR', to)
     if (there !== undefined && inode.kind === 'dir') throw systemError('ENOTDIR', to)
+    this.#assertFree(inode)
     const source = this.place(fromRoot, from)
     this.setName(target.dir, target.name, inode)
     this.setName(source.dir, source.name, undefined)
@@ -252,6 +269,14 @@ export class MemoryVolume {
   closed(inode: Inode): void {
     inode.opens--
     this.#freeIfUnused(inode)
+  }
+
+  #noNames(): Map<string, Inode> {
+    return this.system === undefined ? new Map() : new FoldedNames(this.system.nameKey)
+  }
+
+  #assertFree(inode: Inode): void {
+    if (this.system?.locksOpenFiles && inode.holders > 0) throw systemError('EPERM', 'another program has it open')
   }
 
   #freeIfUnused(inode: Inode): void {

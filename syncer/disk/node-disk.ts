@@ -1,8 +1,18 @@
 import fs from 'node:fs'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { errnoOf, UserError } from '../base/errors.ts'
-import { decodePath, joinPath, type Path } from '../core/path.ts'
-import type { Disk, Listed, ListedStat, NewFile, OpenFile, Place, Stat } from './disk.ts'
+import { decodePath, joinPath, nameOf, type Path, parentOf } from '../core/path.ts'
+import {
+  type Disk,
+  inTree,
+  type Listed,
+  type ListedStat,
+  type NewFile,
+  type OpenFile,
+  type Place,
+  type Stat,
+} from './disk.ts'
+import { probeFileSystem } from './file-system-probe.ts'
 import { Mounts } from './mounts.ts'
 import { type NativePath, nativePath } from './native-path.ts'
 import { createFile, openFile, readFile, syncToDevice, toListedStat, toStat } from './node-file.ts'
@@ -53,6 +63,9 @@ export class NodeDisk implements Disk {
   readonly rootPath: string
   readonly timestampGranuleNs: bigint
   readonly umask: number
+  readonly modesKept: boolean
+  /** `A` and `a` are one name in this folder: it needs `exactDisk`. */
+  readonly foldsCase: boolean
   readonly #folders: Folders
   readonly #places: NodePlaces
   readonly #mounts: Mounts
@@ -78,6 +91,9 @@ export class NodeDisk implements Disk {
       })
       const prefix = this.#places.standingPrivatePrefix()
       this.timestampGranuleNs = explained(() => probeTimestampGranule(prefix, this.#mounts.fileSystem))
+      const habits = explained(() => probeFileSystem(prefix))
+      this.modesKept = habits.modesKept
+      this.foldsCase = habits.foldsCase
     } catch (error) {
       this.#folders.close()
       throw error
@@ -87,6 +103,22 @@ export class NodeDisk implements Disk {
   /** Our private folder's place below the root. */
   get privatePath(): Path {
     return this.#places.privatePath
+  }
+
+  /** A path as the folders on it spell it; null where nothing stands. For systems whose real paths tell (macOS, Windows). */
+  spellingOf(path: Path): Path | null {
+    if (path === '') return ''
+    const stat = this.stat(inTree(path))
+    if (stat === null) return null
+    const native = nativePath(joinPath(this.rootPath, path))
+    if (stat.kind !== 'link' && typeof native === 'string')
+      return fs.realpathSync
+        .native(native)
+        .slice(this.rootPath.length + 1)
+        .replaceAll('\\', '/')
+    const dir = this.spellingOf(parentOf(path))
+    const isListed = dir !== null && this.list(dir).some(({ name }) => name === nameOf(path))
+    return isListed ? joinPath(dir, nameOf(path)) : null
   }
 
   /** Reads the mount table again; otherwise that is done every few seconds. */

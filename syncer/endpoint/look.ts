@@ -1,7 +1,7 @@
 import { createHash, type Hash, hash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { errnoOf } from '../base/errors.ts'
-import { absent, fileToken, folder, linkToken, type Token, unreadFile } from '../core/content.ts'
+import { absent, fileToken, folder, isExecutable, linkToken, type Token, unreadFile } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
 import { type Disk, inTree, type OpenFile, type Stat } from '../disk/disk.ts'
 import { type Entry, sameKey } from './tree.ts'
@@ -118,7 +118,7 @@ export class Looker {
     const { bytes, stat: after } = this.disk.read(inTree(path), before.size)
     if (!sameKey(before, after) || bytes.length !== before.size) return { state: 'busy' }
     this.hashedBytes += bytes.length
-    this.learn(entry, fileToken(hash('sha256', bytes, 'hex'), isExecutableMode(after)), after)
+    this.learn(entry, fileToken(hash('sha256', bytes, 'hex'), this.isExecutable(entry, after)), after)
     entry.racy = this.isRacy(after, startedNs)
     return wantBytes ? { state: 'known', token: entry.current, bytes } : known(entry.current)
   }
@@ -144,9 +144,14 @@ export class Looker {
     const whole = sameKey(job.key, after) && job.offset === job.key.size
     this.forget(entry)
     if (!whole) return { state: 'busy' }
-    this.learn(entry, fileToken(job.hash.digest('hex'), isExecutableMode(after)), after)
+    this.learn(entry, fileToken(job.hash.digest('hex'), this.isExecutable(entry, after)), after)
     entry.racy = this.isRacy(after, job.startedNs)
     return known(entry.current)
+  }
+
+  /** Where files have no such bit it is what both ends agreed on: an edit here does not take it away there. */
+  private isExecutable(entry: Entry, stat: Stat): boolean {
+    return this.disk.modesKept ? (stat.mode & ownerExecute) !== 0 : isExecutable(entry.agreed)
   }
 
   private learn(entry: Entry, token: Token, stat: Stat | null): Look {
@@ -155,10 +160,6 @@ export class Looker {
     entry.racy = false
     return known(token)
   }
-}
-
-function isExecutableMode(stat: Stat): boolean {
-  return (stat.mode & ownerExecute) !== 0
 }
 
 function known(token: Token): Look {

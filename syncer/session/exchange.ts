@@ -27,9 +27,6 @@ export interface Flight {
   members?: Entry[]
 }
 
-/** Problems of a change for which somebody has to make room: what stands there is only here. */
-const inTheWay: ReadonlySet<string> = new Set(['ENOTEMPTY', 'ENOTDIR'])
-
 /** What one end tells the program around it. */
 export type EngineEvent =
   | { type: 'live' }
@@ -77,6 +74,10 @@ export class Exchange {
   /** Laptop: what was agreed on earlier, since the pod's copy has its epoch. */
   readonly history = new EpochHistory()
   readonly problems = new Map<Path, string>()
+  /** Where a change of the other end cannot be made: such a problem lasts until there is an answer to it. */
+  private readonly unmade = new Set<Path>()
+  /** What the other end could not write, and tells of as a problem until it has another answer. */
+  readonly untaken = new Set<Entry>()
   rules: IgnoreRules
   /** Raised whenever the rules change. */
   rulesVersion = 0
@@ -249,14 +250,21 @@ export class Exchange {
     return this.retryAt.size
   }
 
-  /** It can be read (again). That does not make room for what is to take its place. */
+  /** It can be read (again). That says nothing of whether the other end's change can be made. */
   readable(path: Path): void {
-    if (!this.isInTheWay(path)) this.problem(path, '', '')
+    if (!this.unmade.has(path)) this.problem(path, '', '')
   }
 
-  /** Something that is only here stands where a change of the other end belongs. */
-  isInTheWay(path: Path): boolean {
-    return inTheWay.has(this.problems.get(path) ?? '')
+  /** A change of the other end cannot be made here; it is offered again until it can, or is not wanted any more. */
+  cannotMake(path: Path, code: string, message: string): void {
+    this.unmade.add(path)
+    this.problem(path, code, message)
+  }
+
+  /** Nothing of the other end waits to be made here any more. */
+  made(path: Path): void {
+    this.unmade.delete(path)
+    this.problem(path, '', '')
   }
 
   /** @param code `''`: there is none any more */
@@ -279,6 +287,7 @@ export class Exchange {
         this.backlog.has(at) ||
         this.waiting.has(at) ||
         this.retryAt.has(at) ||
+        this.untaken.has(at) ||
         this.keepers.some(keeps => keeps(at)),
     )
   }

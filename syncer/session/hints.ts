@@ -105,6 +105,7 @@ export class Hints {
     const { x } = this
     if (!entry.racy || entry.key === null) {
       if (entry.current !== entry.agreed) x.queue(entry, false)
+      else if (x.untaken.has(entry)) x.retryNow(entry)
       else x.noRetry(entry)
     } else if (!x.holds.has(entry)) x.holds.later(entry, this.nowMs(), granuleMs(x.replica.disk) + 1)
   }

@@ -220,7 +220,6 @@ export class Intake {
 
   private applied(entry: Entry, put: Put): void {
     const { x } = this
-    x.problem(put.path, '', '')
     if (put.data === absent) {
       entry.current = absent
       entry.key = null
@@ -249,7 +248,7 @@ export class Intake {
       this.accept(entry, put)
       return
     }
-    if (outcome.result === 'failed') x.problem(put.path, outcome.code, `${put.path} could not be written`)
+    if (outcome.result === 'failed') x.cannotMake(put.path, outcome.code, `${put.path} ${explain(outcome.code)}`)
     this.refuse(put, outcome.result === 'need' ? 'need' : outcome.result === 'failed' ? 'failed' : 'changed')
     if (outcome.result === 'changed' && entry.parent !== null) this.scanner.add(entry.parent, false)
   }
@@ -258,13 +257,13 @@ export class Intake {
   private stays(entry: Entry, put: Put): void {
     entry.shadow = true
     entry.current = absent
-    this.x.problem(put.path, 'kept', `${put.path} was removed at the other end; here it stays for what is only here`)
     this.accept(entry, put)
+    this.x.problem(put.path, 'kept', `${put.path} was removed at the other end; here it stays for what is only here`)
   }
 
   /** Somebody has to make room for it: it is told until then, and tried again. */
   private blocked(put: Put, code: 'ENOTDIR' | 'ENOTEMPTY', words: string): void {
-    this.x.problem(put.path, code, `${put.path} ${words}`)
+    this.x.cannotMake(put.path, code, `${put.path} ${words}`)
     this.refuse(put, 'failed')
   }
 
@@ -303,7 +302,7 @@ export class Intake {
     } catch (error) {
       const code = errnoOf(error)
       if (code === undefined) throw error
-      this.x.problem(put.path, code, `${put.path} could not be written`)
+      this.x.cannotMake(put.path, code, `${put.path} ${explain(code)}`)
       return 'failed'
     }
   }
@@ -331,7 +330,7 @@ export class Intake {
       const code = errnoOf(error)
       if (code === undefined) throw error
       x.replica.stage.discard(staged)
-      x.problem(put.path, code, `the pod's version of ${put.path} could not be saved beside it`)
+      x.cannotMake(put.path, code, `the pod's version of ${put.path} could not be saved beside it`)
       this.refuse(put, 'failed')
     }
   }
@@ -361,7 +360,7 @@ export class Intake {
   private accept(entry: Entry, put: Put): void {
     const flight = this.x.flights.get(entry)
     if (flight !== undefined && this.x.role === 'pod') flight.stale = true
-    if (this.x.isInTheWay(put.path)) this.x.problem(put.path, '', '')
+    this.x.made(put.path)
     this.x.agree(entry, put.data)
     this.x.send('control', { type: 'ack', seq: put.seq, path: put.path })
     if (put.staged !== undefined) this.dropStaged(put.staged)
@@ -379,6 +378,18 @@ export class Intake {
     if (staged !== undefined) stage.discard(staged)
     const graft = grafts.take(id)
     if (graft !== undefined) grafts.discard(graft)
+  }
+}
+
+function explain(code: string): string {
+  switch (code) {
+    case 'name-taken':
+      return 'cannot be beside what is there: its name differs in case or form alone, which is one name here'
+    case 'name-refused':
+    case 'EILSEQ':
+      return 'has a name that this system does not allow'
+    default:
+      return 'could not be written'
   }
 }
 

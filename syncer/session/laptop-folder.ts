@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import { uptime } from 'node:os'
 import path from 'node:path'
 import type { Clock } from '../base/clock.ts'
+import { exactDisk } from '../disk/exact-disk.ts'
 import { createNodeDisk, type NodeDisk } from '../disk/node-disk.ts'
 import { createNodeWatcher } from '../disk/node-watcher.ts'
 import type { WatchEvents, Watcher } from '../disk/watcher.ts'
@@ -44,8 +45,9 @@ export class LaptopFolder {
   constructor({ local, stateFolder, sessionKey, rules, clock, events }: LaptopFolderOptions) {
     fs.mkdirSync(stateFolder, { recursive: true, mode: 0o700 })
     this.disk = createNodeDisk({ root: local, privateFolder: 'in-git' })
-    this.ignore = new IgnoreReader(this.disk, rules)
-    this.replica = new Replica({ disk: this.disk, clock, newId: newIdMaker(), owner: ownerOf(sessionKey), trash })
+    const disk = exactDisk(this.disk)
+    this.ignore = new IgnoreReader(disk, rules)
+    this.replica = new Replica({ disk, clock, newId: newIdMaker(), owner: ownerOf(sessionKey), trash })
     this.log = new AncestorLog(path.join(stateFolder, 'ancestor.log'), bootId(uptime(), clock.now()))
     this.indexFile = path.join(stateFolder, 'index')
     loadIndex(this.indexFile, this.replica.tree)

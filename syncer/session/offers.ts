@@ -59,6 +59,7 @@ export class Offers {
     this.order.reset()
     this.openPuts = 0
     this.ungrafted.clear()
+    for (const entry of this.x.untaken) this.x.queue(entry, false)
   }
 
   /** Offers what is queued, changes of now first, until `isOver`. */
@@ -127,6 +128,7 @@ export class Offers {
     const answered = this.answered(message)
     if (answered === undefined) return
     const { entry, flight } = answered
+    this.x.untaken.delete(entry)
     this.taken(entry, flight)
     for (const below of flight.members ?? []) {
       const own = this.x.flights.get(below)
@@ -149,6 +151,7 @@ export class Offers {
     if (answered === undefined) return
     const { entry, flight } = answered
     this.x.unsent(entry)
+    this.x.untaken.delete(entry)
     if (flight.members !== undefined) this.ungrafted.add(entry)
     for (const below of flight.members ?? []) {
       if (this.x.flights.get(below)?.seq !== flight.seq) continue
@@ -165,6 +168,7 @@ export class Offers {
         this.x.queue(entry, true)
         break
       case 'failed':
+        this.x.untaken.add(entry)
         this.x.retry(entry, 1_000, 30_000)
         break
       case 'halted':
@@ -214,11 +218,16 @@ export class Offers {
       return
     }
     x.readable(path)
-    if (look.token === entry.agreed) {
+    if (look.token === entry.agreed && !x.untaken.has(entry)) {
       this.settled(entry, look.token)
       return
     }
     if (look.token === folder && this.graft(entry, urgent)) return
+    if (look.token === entry.agreed) {
+      // What could not be written there is not wanted any more: it is said, so that nobody is told of it for ever.
+      this.put(entry, path, look.token, { live: urgent })
+      return
+    }
     if (!this.order.parentReady(entry) || !this.order.childrenGone(entry, look.token)) return
     this.sendChange(entry, path, look.token, look.bytes, urgent)
   }

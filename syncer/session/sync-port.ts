@@ -50,7 +50,7 @@ export interface SyncConflict {
 export interface SyncProblem {
   side: 'laptop' | 'pod'
   path: Path
-  /** System error code or one of ours: `EACCES`, `ENOSPC`, `unsupported-type`, `mount-point`, … */
+  /** System error code or one of ours: `EACCES`, `ENOSPC`, `unsupported-type`, `mount-point`, `name-taken`, … */
   code: string
   message: string
 }

@@ -8,7 +8,7 @@ export interface DiskUnderTest {
   disk: Disk
   outside: Outside
   /** What the platform lacks; all true when absent. */
-  supports?: { permissions?: boolean; byteNames?: boolean }
+  supports?: { permissions?: boolean; byteNames?: boolean; spellings?: boolean }
   /** Names in the root that are not the cases' own. */
   furniture?: string[]
   dispose(): void
@@ -46,8 +46,8 @@ export class DiskBench {
     return this.#current.outside
   }
 
-  get supports(): { permissions: boolean; byteNames: boolean } {
-    return { permissions: true, byteNames: true, ...this.#current.supports }
+  get supports(): { permissions: boolean; byteNames: boolean; spellings: boolean } {
+    return { permissions: true, byteNames: true, spellings: true, ...this.#current.supports }
   }
 
   get #current(): DiskUnderTest {

@@ -71,6 +71,7 @@ export function readingCases(bench: DiskBench): void {
         'é',
       ]
       odd.push('a\\b', '*', '?', '[a]', '#', '!', '~', '%41', '\uFFFD', 'n'.repeat(255), 'ü'.repeat(127))
+      if (!bench.supports.spellings) odd.splice(odd.indexOf('e\u0301'), 1)
       for (const entry of odd) bench.put(entry, `<${entry}>`)
       expect(bench.names('').sort()).toEqual([...odd].sort())
       for (const entry of odd) expect(bench.read(inTree(entry))).toBe(`<${entry}>`)

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { inOwn, inTree } from '../../syncer/disk/disk.ts'
+import { ExactNames } from '../../syncer/disk/exact-names.ts'
 import { MemoryDisk } from '../../syncer/disk/memory-disk.ts'
 import { cutPower } from '../../syncer/disk/memory-power.ts'
+import { macos } from '../../syncer/disk/memory-system.ts'
 import type { VolumeOptions } from '../../syncer/disk/memory-volume.ts'
 import { diskContract } from './disk.ts'
 import { type DiskUnderTest, failsWith, putFile, readFile } from './disk-bench.ts'
@@ -38,6 +40,11 @@ diskContract('memory', () => makeDisk())
 diskContract('memory, coarse clock, inode numbers used again', () =>
   makeDisk({ tickNs: 10_000_000n, storedStepNs: 2_000_000_000n, reuseInodes: true, powerLoss: true }),
 )
+
+diskContract('memory, as on macOS, with exact names', () => {
+  const { disk, ...rest } = makeDisk({ system: macos })
+  return { ...rest, disk: new ExactNames(disk), supports: { byteNames: false, spellings: false } }
+})
 
 test('a freed inode number is used again only where asked', () => {
   for (const reuseInodes of [true, false]) {

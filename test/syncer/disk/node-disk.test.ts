@@ -3,6 +3,7 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { UserError } from '../../../syncer/base/errors.ts'
 import { inOwn, inTree } from '../../../syncer/disk/disk.ts'
+import { exactDisk } from '../../../syncer/disk/exact-disk.ts'
 import { createNodeDisk, type NodeDisk, type NodeDiskOptions } from '../../../syncer/disk/node-disk.ts'
 import { failsWith, putFile, readFile } from '../../contract/disk-bench.ts'
 import { release, scratchFolder } from './scratch-folder.ts'
@@ -285,6 +286,20 @@ describe('what a container needs', () => {
       expect(fs.statSync(path.join(volume, 'made')).mode & 0o2000).toBe(0o2000)
     },
   )
+
+  test.runIf(onLinux)('what its file system does with names and modes is found out', () => {
+    const { disk } = openDisk()
+    expect([disk.foldsCase, disk.modesKept]).toEqual([false, true])
+    expect(disk.listOwn()).toEqual([])
+    disk.mkdir('Dir')
+    putFile(disk, 'Dir/File', 'text')
+    disk.symlink('elsewhere', inTree('Dir/Link'))
+    for (const there of ['', 'Dir', 'Dir/File', 'Dir/Link']) expect(disk.spellingOf(there)).toBe(there)
+    for (const other of ['dir', 'Dir/file', 'Dir/link', 'none/x']) expect(disk.spellingOf(other)).toBe(null)
+    expect(exactDisk(disk)).toBe(disk)
+    const onMac = exactDisk(disk, 'darwin')
+    expect([onMac.stat(inTree('Dir/Link'))?.kind, onMac.stat(inTree('Dir/file'))]).toEqual(['link', null])
+  })
 
   test('case 21: set-user-id bits of a peer are not taken over', () => {
     const { disk } = openDisk()

@@ -1,7 +1,11 @@
 import type { Clock } from '../../../syncer/base/clock.ts'
 import type { Path } from '../../../syncer/core/path.ts'
 import { type SyncPolicy, twoWay } from '../../../syncer/core/sync-policy.ts'
+import { isWindowsName } from '../../../syncer/core/windows-name.ts'
+import type { Disk } from '../../../syncer/disk/disk.ts'
+import { ExactNames } from '../../../syncer/disk/exact-names.ts'
 import { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
+import { type MemorySystem, windows } from '../../../syncer/disk/memory-system.ts'
 import { Replica } from '../../../syncer/endpoint/replica.ts'
 import { type EngineOptions, SyncEngine } from '../../../syncer/session/engine.ts'
 import type { EngineEvent } from '../../../syncer/session/exchange.ts'
@@ -52,11 +56,14 @@ export class Pair {
   damage: ((message: SyncMessage) => boolean) | undefined
   private readonly stepsMax: number | undefined
 
-  constructor(policy: SyncPolicy = twoWay, options: Pick<EngineOptions, 'stepsMax'> = {}) {
+  constructor(
+    policy: SyncPolicy = twoWay,
+    options: Pick<EngineOptions, 'stepsMax'> & { laptopSystem?: MemorySystem } = {},
+  ) {
     this.policy = policy
     this.stepsMax = options.stepsMax
     const { clock } = this
-    this.disks = { laptop: new MemoryDisk({ clock }), pod: new MemoryDisk({ clock }) }
+    this.disks = { laptop: new MemoryDisk({ clock, system: options.laptopSystem }), pod: new MemoryDisk({ clock }) }
     this.start('laptop')
     this.start('pod')
   }
@@ -140,7 +147,7 @@ export class Pair {
     const { policy } = this
     const rules = { policy, ignored: (path: Path, isDir: boolean) => this.ignored(path, isDir) }
     const replica = new Replica({
-      disk: this.disks[role],
+      disk: exact(this.disks[role]),
       clock: this.clock,
       newId: () => `${role[0]}${(this.ids++).toString(36)}`,
       owner: role,
@@ -181,6 +188,13 @@ export class Pair {
         : {}),
     }
   }
+}
+
+/** As {@link exactDisk} has it for a real folder. */
+function exact(disk: MemoryDisk): Disk {
+  const { system } = disk.volume
+  if (system === undefined) return disk
+  return new ExactNames(disk, system === windows ? { refuses: name => !isWindowsName(name) } : {})
 }
 
 function damaged(message: SyncMessage): SyncMessage {
