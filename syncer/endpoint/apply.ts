@@ -438,7 +438,8 @@ export function* conflictNames(path: Path, nowMs: number, from: string): Generat
   const stamp = new Date(nowMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')
   const slash = path.lastIndexOf('/')
   const dot = path.lastIndexOf('.')
-  const at = dot > slash + 1 ? dot : path.length
+  const isExtension = dot > slash + 1 && path.length - dot <= extensionLengthMax
+  const at = isExtension ? dot : path.length
   const stem = shorten(path.slice(slash + 1, at))
   const dir = path.slice(0, slash + 1)
   for (let number = 1; number <= 50; number++) {
@@ -447,8 +448,14 @@ export function* conflictNames(path: Path, nowMs: number, from: string): Generat
   }
 }
 
+/** What is longer is no extension: the whole name must fit with ours in it. */
+const extensionLengthMax = 16
+
 function shorten(stem: string): string {
-  return Buffer.byteLength(stem) <= 150 ? stem : `${stem.slice(0, 60)}-${hash('sha256', stem, 'hex').slice(0, 8)}`
+  if (Buffer.byteLength(stem) <= 150) return stem
+  // Not between the halves of one character.
+  const start = stem.slice(0, 40).replace(/[\uD800-\uDBFF]$/, '')
+  return `${start}-${hash('sha256', stem, 'hex').slice(0, 8)}`
 }
 
 /** Equal but for what a hard link or a rename of ours changes (ctime). Sound only where the look before was not racy. */

@@ -312,6 +312,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     else this.exchange.send('control', { type: 'unstaged', id: message.id, reason: result })
     if (result === 'failed')
       this.exchange.problem('.podswap', 'stage', 'content could not be written to the private folder')
+    else if (this.exchange.problems.get('.podswap') === 'stage') this.exchange.problem('.podswap', '', '')
   }
 
   private onGraft(message: GraftMember | GraftEnd): void {

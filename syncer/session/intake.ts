@@ -196,7 +196,10 @@ export class Intake {
       current = absent
     }
     const staged = this.contentOf(entry, put, current)
-    const outcome = staged === 'failed' ? unstaged : x.replica.applier.put(entry, put.path, current, put.data, staged)
+    const outcome =
+      staged !== undefined && 'result' in staged
+        ? staged
+        : x.replica.applier.put(entry, put.path, current, put.data, staged)
     if (outcome.result === 'done') this.applied(entry, put)
     else this.notDone(entry, put, outcome)
   }
@@ -279,7 +282,7 @@ export class Intake {
   }
 
   /** Content for the change: from the message, from staging, or from the path itself when only its mode differs. */
-  private contentOf(entry: Entry, put: Put, current: Token): StagedFile | undefined | 'failed' {
+  private contentOf(entry: Entry, put: Put, current: Token): StagedFile | undefined | Failed {
     const { stage, applier } = this.x.replica
     if (kindOf(put.data) !== 'file' && kindOf(put.data) !== 'link') return undefined
     try {
@@ -302,8 +305,7 @@ export class Intake {
     } catch (error) {
       const code = errnoOf(error)
       if (code === undefined) throw error
-      this.x.cannotMake(put.path, code, `${put.path} ${explain(code)}`)
-      return 'failed'
+      return { result: 'failed', code }
     }
   }
 
@@ -315,8 +317,8 @@ export class Intake {
       return
     }
     const staged = this.contentOf(entry, put, absent)
-    if (staged === 'failed' || staged === undefined) {
-      this.refuse(put, staged === undefined ? 'need' : 'failed')
+    if (staged === undefined || 'result' in staged) {
+      this.notDone(entry, put, staged ?? { result: 'need' })
       return
     }
     try {
@@ -393,4 +395,4 @@ function explain(code: string): string {
   }
 }
 
-const unstaged: Outcome = { result: 'failed', code: 'EIO' }
+type Failed = Extract<Outcome, { result: 'failed' }>

@@ -6,6 +6,7 @@ import type { Disk } from '../../../syncer/disk/disk.ts'
 import { ExactNames } from '../../../syncer/disk/exact-names.ts'
 import { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
 import { type MemorySystem, windows } from '../../../syncer/disk/memory-system.ts'
+import type { VolumeOptions } from '../../../syncer/disk/memory-volume.ts'
 import { Replica } from '../../../syncer/endpoint/replica.ts'
 import { type EngineOptions, SyncEngine } from '../../../syncer/session/engine.ts'
 import type { EngineEvent } from '../../../syncer/session/exchange.ts'
@@ -33,10 +34,19 @@ export class ArrayJournal implements Journal {
   }
 }
 
+interface PairOptions {
+  laptopSystem?: MemorySystem
+  /** What the file systems of both ends do. */
+  volumes?: Omit<VolumeOptions, 'clock'>
+  /** How far the pod's clock is ahead of the laptop's. */
+  podAheadMs?: number
+}
+
 /** Two engines over memory disks and an ideal connection; `settle` runs them until nothing is left to do. */
 export class Pair {
   readonly clock = new ManualClock()
   readonly disks: { laptop: MemoryDisk; pod: MemoryDisk }
+  readonly podClock: Clock
   readonly journal = new ArrayJournal()
   readonly events: EngineEvent[] = []
   marker: Marker | null = null
@@ -56,14 +66,16 @@ export class Pair {
   damage: ((message: SyncMessage) => boolean) | undefined
   private readonly stepsMax: number | undefined
 
-  constructor(
-    policy: SyncPolicy = twoWay,
-    options: Pick<EngineOptions, 'stepsMax'> & { laptopSystem?: MemorySystem } = {},
-  ) {
+  constructor(policy: SyncPolicy = twoWay, options: Pick<EngineOptions, 'stepsMax'> & PairOptions = {}) {
     this.policy = policy
     this.stepsMax = options.stepsMax
     const { clock } = this
-    this.disks = { laptop: new MemoryDisk({ clock, system: options.laptopSystem }), pod: new MemoryDisk({ clock }) }
+    const { laptopSystem: system, volumes, podAheadMs = 0 } = options
+    this.podClock = { now: () => clock.now() + podAheadMs, monotonic: () => clock.monotonic() }
+    this.disks = {
+      laptop: new MemoryDisk({ clock, system, ...volumes }),
+      pod: new MemoryDisk({ clock: this.podClock, ...volumes }),
+    }
     this.start('laptop')
     this.start('pod')
   }
@@ -148,7 +160,7 @@ export class Pair {
     const rules = { policy, ignored: (path: Path, isDir: boolean) => this.ignored(path, isDir) }
     const replica = new Replica({
       disk: exact(this.disks[role]),
-      clock: this.clock,
+      clock: role === 'laptop' ? this.clock : this.podClock,
       newId: () => `${role[0]}${(this.ids++).toString(36)}`,
       owner: role,
       trash: {
