@@ -33,6 +33,17 @@ export interface CollectedIgnore {
   found: (typeof ignoreFileNames)[number] | undefined
   /** Lines that could not be understood. */
   complaints: IgnoreComplaint[]
+  /** Undefined where not everything was looked at. */
+  passedBy: PassedBy | undefined
+}
+
+/**
+ * What was met on the way to the ignore files and may be left out: of the folders that were looked into nothing else is.
+ * Some of it may travel after all, because the search passes by more than the rules leave out.
+ */
+export interface PassedBy {
+  folders: Path[]
+  files: Path[]
 }
 
 /** Reads the rules of a folder, those of the folders in it too, without looking into ignored ones. */
@@ -41,11 +52,12 @@ export function collectIgnore(files: RuleFiles, options: CollectOptions = {}): C
   const complaints: IgnoreComplaint[] = []
   const top = kind === '.stignore' ? stignoreSources(files, complaints) : sourcesOf(files, '', kind)
   const lower = [...(kind === '.gitignore' ? sourcesOf(files, '', gitExclude) : []), ...(options.extra ?? [])]
-  const nested = kind === '.stignore' ? [] : nestedSources(files, kind, specOf([...top, ...lower], options, true))
+  const { nested, passedBy } =
+    kind === '.stignore' ? nothingBelow : searchBelow(files, kind, specOf([...top, ...lower], options, true))
   const found = top.length + nested.length > 0 ? kind : undefined
   const spec = specOf([...top, ...lower, ...nested], options, found === undefined)
   const rules = new CompiledIgnore(spec)
-  return { spec, rules, found, complaints: [...complaints, ...rules.complaints] }
+  return { spec, rules, found, complaints: [...complaints, ...rules.complaints], passedBy }
 }
 
 /** True where a change of the file changes the rules. */
@@ -64,10 +76,18 @@ function sourcesOf(files: RuleFiles, dir: Path, file: Path): IgnoreSource[] {
   return text === null ? [] : [{ dir, file, syntax: 'git', text }]
 }
 
+interface Search {
+  nested: IgnoreSource[]
+  passedBy: PassedBy | undefined
+}
+
+const nothingBelow: Search = { nested: [], passedBy: undefined }
+
 /** Folders that tools generate hold rule files of others by the thousand: those are not looked into. */
-function nestedSources(files: RuleFiles, name: string, top: IgnoreSpec): IgnoreSource[] {
+function searchBelow(files: RuleFiles, name: string, top: IgnoreSpec): Search {
   const rules = new CompiledIgnore(top)
   const nested: IgnoreSource[] = []
+  const passedBy: PassedBy = { folders: [], files: [] }
   const open: Path[] = ['']
   while (open.length > 0 && nested.length < sourcesMax) {
     const dir = open.pop()!
@@ -81,11 +101,18 @@ function nestedSources(files: RuleFiles, name: string, top: IgnoreSpec): IgnoreS
     for (const child of listed.folders) {
       const path = joinPath(dir, child)
       if (!rules.ignored(path, true)) open.push(path)
+      else if (passedBy.folders.length < passedByMax) passedBy.folders.push(path)
+    }
+    for (const child of listed.others) {
+      const path = joinPath(dir, child)
+      if (passedBy.files.length < passedByMax && rules.ignored(path, false)) passedBy.files.push(path)
     }
   }
-  return nested
+  const isWhole = open.length === 0 && Math.max(passedBy.folders.length, passedBy.files.length) < passedByMax
+  return { nested, passedBy: isWhole ? passedBy : undefined }
 }
 
+const passedByMax = 50_000
 const sourcesMax = 10_000
 
 /** A `.stignore`, cut at its `#include` lines. */

@@ -127,6 +127,8 @@ export type EntryKind = 'file' | 'dir' | 'link' | 'other'
 export interface Listed {
   name: string
   kind: EntryKind
+  /** Of a folder: see {@link Stat.mount}. */
+  mount: boolean
 }
 
 export interface ListedStat extends Stat {

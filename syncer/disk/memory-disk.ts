@@ -76,7 +76,7 @@ export class MemoryDisk implements Disk {
   list(dir: Path): Listed[] {
     this.#enter('list', { area: 'tree', path: dir })
     const listed: Listed[] = []
-    for (const [name, entry] of this.#entries(dir)) listed.push({ name, kind: entry.kind })
+    for (const [name, entry] of this.#entries(dir)) listed.push({ name, kind: entry.kind, mount: entry.mount })
     return listed
   }
 

@@ -146,7 +146,18 @@ export class NodeDisk implements Disk {
   }
 
   list(dir: Path): Listed[] {
-    return this.#places.shown(dir, readEntries(this.#places.enter(dir)), entry => entry.name)
+    this.#mounts.refreshIfOld()
+    const prefix = this.#places.enter(dir)
+    return this.#places
+      .shown(dir, readEntries(prefix), entry => entry.name)
+      .map(({ name, kind }) => ({ name, kind, mount: kind === 'dir' && this.#isMountedFolder(dir, prefix, name) }))
+  }
+
+  #isMountedFolder(dir: Path, prefix: string, name: string): boolean {
+    // The mount table knows; without one the folder itself is asked.
+    if (this.#rootDevice === undefined) return !this.#mounts.isEmpty && this.#mounts.has(joinPath(dir, name))
+    const stat = fs.lstatSync(nativePath(prefix + name), bigintOrNothing)
+    return stat !== undefined && this.#isMount(dir, name, stat)
   }
 
   listStats(dir: Path): ListedStat[] {

@@ -3,6 +3,9 @@ import { decodePath } from '../core/path.ts'
 import type { EntryKind, Listed } from './disk.ts'
 import { nativePath } from './native-path.ts'
 
+/** A name and what bears it, as the folder's own list has it. */
+type ListedKind = Omit<Listed, 'mount'>
+
 // Node turns bytes that are not UTF-8 into U+FFFD, so a folder with such a name is read once more as bytes.
 
 /** @param prefix the folder, `/` at the end */
@@ -12,8 +15,8 @@ export function readNames(prefix: string): string[] {
   return fs.readdirSync(nativePath(prefix), 'buffer').map(decodePath)
 }
 
-export function readEntries(prefix: string): Listed[] {
-  const listed: Listed[] = []
+export function readEntries(prefix: string): ListedKind[] {
+  const listed: ListedKind[] = []
   for (const entry of fs.readdirSync(nativePath(prefix), { withFileTypes: true })) {
     if (entry.name.includes('\uFFFD')) return readByteEntries(prefix)
     listed.push({ name: entry.name, kind: kindOf(entry) })
@@ -21,7 +24,7 @@ export function readEntries(prefix: string): Listed[] {
   return listed
 }
 
-function readByteEntries(prefix: string): Listed[] {
+function readByteEntries(prefix: string): ListedKind[] {
   const entries = fs.readdirSync(nativePath(prefix), { withFileTypes: true, encoding: 'buffer' })
   return entries.map(entry => ({ name: decodePath(entry.name), kind: kindOf(entry) }))
 }

@@ -89,7 +89,7 @@ export class IgnoreReader {
 
   /** Counts what the rules of now leave out. */
   survey(): IgnoredSurvey {
-    return new IgnoredSurvey(this.disk, this.rules)
+    return new IgnoredSurvey(this.disk, this.rules, this.collected.passedBy)
   }
 
   private isFile(path: Path): boolean {
@@ -157,9 +157,9 @@ function list(disk: Disk, dir: Path): { folders: string[]; others: Set<string> }
   const folders: string[] = []
   const others = new Set<string>()
   try {
-    for (const { name, kind } of disk.list(dir)) {
+    for (const { name, kind, mount } of disk.list(dir)) {
       if (kind !== 'dir') others.add(name)
-      else if (disk.stat(inTree(joinPath(dir, name)))?.mount !== true) folders.push(name)
+      else if (!mount) folders.push(name)
     }
   } catch (error) {
     if (errnoOf(error) === undefined) throw error

@@ -1,10 +1,12 @@
 import { errnoOf } from '../base/errors.ts'
 import type { IgnoreReason, IgnoreRules } from '../core/ignore.ts'
+import type { PassedBy } from '../core/ignore-collect.ts'
 import { joinPath, type Path } from '../core/path.ts'
 import type { Disk } from '../disk/disk.ts'
 
 const entriesMax = 500_000
 const foldersShownMax = 10
+const judgedAtOnce = 64
 
 /** A folder that is left out whole, and why. */
 export interface IgnoredFolder extends IgnoreReason {
@@ -30,25 +32,39 @@ export interface IgnoredSummary {
 export class IgnoredSurvey {
   private readonly disk: Disk
   private readonly rules: IgnoreRules
-  private readonly open: { dir: Path; within: IgnoredFolder | undefined }[] = [{ dir: '', within: undefined }]
+  private readonly open: { dir: Path; within: IgnoredFolder | undefined }[]
+  private readonly passedBy: { paths: Path[]; isDir: boolean }[]
   private readonly folders: IgnoredFolder[] = []
   private readonly byRule = new Map<string, IgnoreReason & { files: number }>()
   private files = 0
   private entries = 0
 
-  constructor(disk: Disk, rules: IgnoreRules) {
+  /** @param passedBy what may be left out, where that is known: the rest need not be looked at again */
+  constructor(disk: Disk, rules: IgnoreRules, passedBy?: PassedBy) {
     this.disk = disk
     this.rules = rules
+    this.open = passedBy === undefined ? [{ dir: '', within: undefined }] : []
+    this.passedBy = [
+      { paths: [...(passedBy?.folders ?? [])], isDir: true },
+      { paths: [...(passedBy?.files ?? [])], isDir: false },
+    ]
   }
 
   get isDone(): boolean {
-    return this.open.length === 0 || this.entries > entriesMax
+    return this.entries > entriesMax || !this.hasMore
   }
 
-  /** Looks into at least one more folder. */
+  /** Looks into at least one more folder, or at some of what was passed by. */
   step(isOver: () => boolean): void {
-    do this.lookInto()
-    while (!this.isDone && !isOver())
+    do {
+      const known = this.passedBy.find(({ paths }) => paths.length > 0)
+      if (known === undefined) this.lookInto()
+      else for (const path of known.paths.splice(-judgedAtOnce)) this.judge(path, known.isDir)
+    } while (!this.isDone && !isOver())
+  }
+
+  private get hasMore(): boolean {
+    return this.open.length > 0 || this.passedBy.some(({ paths }) => paths.length > 0)
   }
 
   summary(): IgnoredSummary {
@@ -59,7 +75,7 @@ export class IgnoredSurvey {
       folders: this.folders.length,
       largest: most(this.folders).map(folder => ({ ...folder })),
       rules: most(this.byRule.values()).map(rule => ({ ...rule })),
-      isPartial: this.open.length > 0,
+      isPartial: this.hasMore,
     }
   }
 

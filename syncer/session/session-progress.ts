@@ -3,6 +3,9 @@ import { isFile } from '../core/content.ts'
 import type { Tree } from '../endpoint/tree.ts'
 import type { SyncEvent, SyncStatus } from './sync-port.ts'
 
+/** Counting the files takes at most this part of the time. */
+const countingCostFactor = 100
+
 /** Where a session stands, as its parts say it. */
 export interface Standing {
   attached: boolean
@@ -45,16 +48,18 @@ export class SessionProgress {
     this.onEvent({ type: 'state', state })
   }
 
-  /** Files of the folder. Counted at most once a second in a large one: somebody may ask often. */
+  /** Files of the folder. In a large one counted at most once a second, and seldom enough: somebody may ask often. */
   files(): number {
     const { files, untilMs } = this.counted
     return files > 5_000 && this.clock.monotonic() < untilMs ? files : this.count()
   }
 
   private count(): number {
+    const startedMs = this.clock.monotonic()
     let files = 0
     for (const { current } of this.tree.walk()) if (isFile(current)) files += 1
-    this.counted = { files, untilMs: this.clock.monotonic() + 1_000 }
+    const nowMs = this.clock.monotonic()
+    this.counted = { files, untilMs: nowMs + Math.max(1_000, (nowMs - startedMs) * countingCostFactor) }
     return files
   }
 

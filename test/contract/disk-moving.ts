@@ -165,7 +165,7 @@ export function movingCases(bench: DiskBench): void {
       bench.disk.rename(inTree('a'), inTree('b'))
       expect(bench.read(inTree('b'))).toBe('a')
       bench.disk.rename(inTree('b'), inTree('link'))
-      expect(bench.list('')).toEqual([{ name: 'link', kind: 'file' }])
+      expect(bench.list('')).toEqual([{ name: 'link', kind: 'file', mount: false }])
       expect(bench.read(inTree('link'))).toBe('a')
     })
 

@@ -19,12 +19,12 @@ export function readingCases(bench: DiskBench): void {
       bench.outside.makeOther?.('other')
       const listed = byName(bench.list(''))
       expect(listed.filter(entry => entry.name !== 'other')).toEqual([
-        { name: 'dir', kind: 'dir' },
-        { name: 'file', kind: 'file' },
-        { name: 'link', kind: 'link' },
+        { name: 'dir', kind: 'dir', mount: false },
+        { name: 'file', kind: 'file', mount: false },
+        { name: 'link', kind: 'link', mount: false },
       ])
       if (bench.outside.makeOther) expect(listed.find(entry => entry.name === 'other')?.kind).toBe('other')
-      expect(bench.disk.list('dir')).toEqual([{ name: 'inner', kind: 'file' }])
+      expect(bench.disk.list('dir')).toEqual([{ name: 'inner', kind: 'file', mount: false }])
     })
 
     test('listStats gives each entry with its stat', () => {

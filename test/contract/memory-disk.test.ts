@@ -121,6 +121,7 @@ test('a mount point can be neither renamed nor removed', () => {
   outside.write('secret', 'a')
   disk.people.mount('secret')
   expect(disk.stat(inTree('secret'))?.mount).toBe(true)
+  expect(disk.list('').map(({ name, mount }) => [name, mount])).toContainEqual(['secret', true])
   failsWith(() => disk.rename(inTree('secret'), inOwn('trash-1')), 'EBUSY')
   failsWith(() => putFile(disk, 'secret', 'b'), 'EBUSY')
   failsWith(() => disk.unlink(inTree('secret')), 'EBUSY')

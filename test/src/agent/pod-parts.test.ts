@@ -27,6 +27,7 @@ test('the parts fit together', () => {
     '/podswap/lib',
     '/podswap/node',
     '--max-old-space-size=160',
+    '--initial-old-space-size=96',
     '/podswap/boot.cjs',
   ])
   expect(parts().initContainer).not.toHaveProperty('imagePullPolicy')

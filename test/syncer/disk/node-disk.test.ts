@@ -225,7 +225,7 @@ describe('the private folder', () => {
     fs.rmSync(path.join(root, '.git'), { recursive: true })
     putFile(disk, 'file', 'text')
     expect(disk.privatePath).toBe('.podswap')
-    expect(disk.list('')).toEqual([{ name: 'file', kind: 'file' }])
+    expect(disk.list('')).toEqual([{ name: 'file', kind: 'file', mount: false }])
   })
 
   test('replaced by something else, or gone with the root, fails with a code of the system', () => {
@@ -346,7 +346,7 @@ describe('what a container needs', () => {
     const file = `${deep}/${'f'.repeat(200)}`
     putFile(disk, file, 'deep')
     expect(readFile(disk, inTree(file))).toBe('deep')
-    expect(disk.list(deep)).toEqual([{ name: 'f'.repeat(200), kind: 'file' }])
+    expect(disk.list(deep)).toEqual([{ name: 'f'.repeat(200), kind: 'file', mount: false }])
     expect(disk.listStats(deep).map(entry => entry.size)).toEqual([4])
     disk.rename(inTree(file), inTree(`${deep}/g`))
     disk.link(inTree(`${deep}/g`), inTree(file))

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { collectIgnore } from '../../../syncer/core/ignore-collect.ts'
 import { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
-import { IgnoredSurvey } from '../../../syncer/session/ignored-survey.ts'
+import { type IgnoredSummary, IgnoredSurvey } from '../../../syncer/session/ignored-survey.ts'
 
 const rulesOf = (text: string) =>
   collectIgnore({
@@ -37,6 +37,59 @@ test('counts what is left out, by folder and by rule, the largest first', () => 
     isPartial: false,
   })
 })
+
+test('what the search for ignore files met need not be looked at again', () => {
+  const texts = ['', 'node_modules/\n*.log\n', '*\n!*.ts\n!src/\n', 'src/\n', '/log\n!log/a\n']
+  for (const text of texts) {
+    for (const nested of ['', 'tmp\n*.ts\n', '!b.log\n']) {
+      const { disk, texts: files } = folderWith({ '.gitignore': text, 'src/.gitignore': nested })
+      const looked: string[] = []
+      const { rules, passedBy } = collectIgnore({
+        readText: path => files.get(path) ?? null,
+        list: dir => {
+          looked.push(dir)
+          const listed = disk.list(dir)
+          return {
+            folders: listed.filter(({ kind }) => kind === 'dir').map(({ name }) => name),
+            others: new Set(listed.filter(({ kind }) => kind !== 'dir').map(({ name }) => name)),
+          }
+        },
+      })
+      const again: string[] = []
+      const watched = Object.assign(Object.create(disk) as MemoryDisk, {
+        list(dir: string) {
+          again.push(dir)
+          return disk.list(dir)
+        },
+      })
+      const known = new IgnoredSurvey(watched, rules, passedBy)
+      const whole = new IgnoredSurvey(disk, rules)
+      known.step(() => false)
+      whole.step(() => false)
+      expect(byName(known.summary())).toEqual(byName(whole.summary()))
+      expect(again.filter(dir => looked.includes(dir))).toEqual([])
+    }
+  }
+})
+
+function folderWith(texts: Record<string, string>): { disk: MemoryDisk; texts: Map<string, string> } {
+  const disk = new MemoryDisk({ clock: { now: () => 0, monotonic: () => 0 } })
+  const { people } = disk
+  for (const folder of ['node_modules', 'node_modules/deep', 'target', 'log', 'src', 'src/tmp', '.git'])
+    people.mkdir(folder)
+  const names = ['node_modules/a', 'node_modules/deep/b.log', 'target/c.ts', 'log/a', 'log/b', 'src/tmp/a.ts']
+  for (const path of [...names, 'src/a.log', 'src/b.log', 'src/a.ts', 'b.log', 'x.ts', '.git/config']) {
+    people.save(path, Buffer.from(''))
+  }
+  const kept = Object.entries(texts).filter(([, text]) => text !== '')
+  for (const [path, text] of kept) people.save(path, Buffer.from(text))
+  return { disk, texts: new Map(kept) }
+}
+
+function byName({ largest, rules, ...counts }: IgnoredSummary) {
+  const sorted = <T>(all: T[]) => all.map(each => JSON.stringify(each)).sort()
+  return { ...counts, largest: sorted(largest), rules: sorted(rules) }
+}
 
 test('ten folders are named, all are counted', () => {
   const disk = new MemoryDisk({ clock: { now: () => 0, monotonic: () => 0 } })
