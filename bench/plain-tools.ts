@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import { join } from 'node:path'
 import { type Ground, targets } from './ground.ts'
 
 /** `tar -c … | kubectl exec -i -- tar -x` from the synced folder into the other one of the pod. @param what for tar */
@@ -13,6 +15,21 @@ export async function tarThroughExec(ground: Ground, what: string[], input?: str
   })
   const [code] = await once(kubectl, 'close')
   if (code !== 0) throw new Error(`tar through kubectl exec ended with ${code}`)
+}
+
+/** A file of the synced folder into the other one of the pod, through `kubectl exec -i -- cat`. */
+export async function copyThroughExec(ground: Ground, name: string): Promise<void> {
+  const exec = await execIn(ground)
+  const descriptor = openSync(join(ground.tree, name), 'r')
+  try {
+    const kubectl = spawn('kubectl', [...exec, 'sh', '-c', 'cat > "$0"', `${targets.theirs}/${name}`], {
+      stdio: [descriptor, 'ignore', 'inherit'],
+    })
+    const [code] = await once(kubectl, 'close')
+    if (code !== 0) throw new Error(`cat through kubectl exec ended with ${code}`)
+  } finally {
+    closeSync(descriptor)
+  }
 }
 
 /** Arguments of kubectl up to the command. */

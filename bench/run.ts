@@ -11,6 +11,9 @@ import { measureForwards } from './rows/forwards.ts'
 import { measureGrowth } from './rows/growth.ts'
 import { measureIdle } from './rows/idle.ts'
 import { measureIgnored } from './rows/ignored.ts'
+import { measureLargeFile } from './rows/large-file.ts'
+import { measureRename } from './rows/rename.ts'
+import { measureSavesInTransfer } from './rows/save-in-transfer.ts'
 import { measureSaves } from './rows/saves.ts'
 import { measureSecondUp } from './rows/second-up.ts'
 import { sizesFor } from './sizes.ts'
@@ -25,6 +28,9 @@ const rows: Record<RowName, Row> = {
   saves: measureSaves,
   forwards: measureForwards,
   'edits-at-once': measureEditsAtOnce,
+  rename: measureRename,
+  'large-file': measureLargeFile,
+  'save-in-transfer': measureSavesInTransfer,
   ignored: measureIgnored,
   idle: measureIdle,
   growth: measureGrowth,

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Hand } from '../../test/e2e/support/hand.ts'
+import { arrived } from '../arrival.ts'
 import type { Bench } from '../bench.ts'
-import { clockOffset, now } from '../clock-offset.ts'
+import { now } from '../clock-offset.ts'
 import { comparison, type Figure, type Pair } from '../figures.ts'
 import { type Ground, targets } from '../ground.ts'
 import { tarThroughExec } from '../plain-tools.ts'
@@ -55,12 +55,4 @@ function edit(ground: Ground, files: PlannedFile[], round: number): { first: num
   const first = now()
   for (const [i, { path }] of files.entries()) writeFileSync(join(ground.tree, path), contents[i]!)
   return { first, last: now() }
-}
-
-/** When the last of these files took its place in the pod, by our clock; fails where one differs from the laptop's. */
-async function arrived(inPod: Hand, onLaptop: Hand, ground: Ground, dir: string, paths: string[]): Promise<number> {
-  const there = await inPod.call<{ digest: string; last: number }>('survey', { dir, paths })
-  const here = await onLaptop.call<{ digest: string }>('survey', { dir: ground.tree, paths })
-  if (there.digest !== here.digest) throw new Error(`the files in ${dir} are not those of the laptop`)
-  return there.last - (await clockOffset(inPod)).offsetMs
 }

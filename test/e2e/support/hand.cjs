@@ -110,17 +110,20 @@ const hands = {
     return { files, first, last }
   },
 
-  /** One digest of these files' contents, in this order, and when the last of them changed, by this machine's clock. */
+  /** One digest of these files' contents, in this order, and when the last path changed, by this machine's clock. */
   survey({ dir, paths }) {
     const hash = createHash('sha256')
     let last = -Infinity
     for (const name of paths) {
       const file = path.join(dir, name)
-      last = Math.max(last, Number(fs.lstatSync(file, { bigint: true }).ctimeNs) / 1e6)
-      hash.update(fs.readFileSync(file))
+      const stat = fs.lstatSync(file, { bigint: true })
+      last = Math.max(last, Number(stat.ctimeNs) / 1e6)
+      if (stat.isFile()) hashFile(hash, file)
     }
     return { digest: hash.digest('hex'), last }
   },
+
+  names: ({ dir }) => ({ entries: fs.readdirSync(dir) }),
 
   /** Makes packages of small files, as an installer does. `cpuMs` is what that took of the CPU. */
   install({ dir, count }) {
@@ -250,6 +253,16 @@ function supersede(file, descriptor, text, before) {
 
 function isThat(file, descriptor) {
   return fs.statSync(file, { bigint: true }).ino === fs.fstatSync(descriptor, { bigint: true }).ino
+}
+
+function hashFile(hash, file) {
+  const part = Buffer.alloc(1024 * 1024)
+  const descriptor = fs.openSync(file, 'r')
+  try {
+    for (let count; (count = fs.readSync(descriptor, part)) > 0; ) hash.update(part.subarray(0, count))
+  } finally {
+    fs.closeSync(descriptor)
+  }
 }
 
 function version(file) {
