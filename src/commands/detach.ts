@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { UserError } from '../../syncer/base/errors.ts'
+import { forgetLog, holderLog } from '../home/holder-log.ts'
 import type { HolderRecord } from '../home/holder-record.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import { askHolder } from '../session/control-client.ts'
@@ -80,16 +80,21 @@ async function betterReason(holder: Holder, error: unknown): Promise<unknown> {
 
 /** A background process that does just this already. Throws `held` where it is another one's. */
 function runningHolder({ home, cluster, manifest }: Workplace, dev: Dev): Holder | null {
-  const id = sessionId({ server: cluster.server, namespace: cluster.namespace, dev: dev.name, selector: dev.selector })
-  const record = findHolder(home, id)
+  const record = findHolder(home, sessionOf(cluster, dev))
   if (!record) return null
   if (record.log === null || record.manifest !== manifest?.file) throw heldHere(record)
   return { record, isOld: true, failure: new Promise(() => {}), letGo() {} }
 }
 
+function sessionOf({ server, namespace }: Workplace['cluster'], { name, selector }: Dev): string {
+  return sessionId({ server, namespace, dev: name, selector })
+}
+
 async function startHolder(invocation: Invocation<UpOptions>, workplace: Workplace, dev: Dev): Promise<Holder> {
   const { io } = invocation
-  const log = join(workplace.home.logs, `${workplace.cluster.namespace}.${dev.name}.log`)
+  const { home, cluster } = workplace
+  const log = holderLog(home, { id: sessionOf(cluster, dev), namespace: cluster.namespace, dev: dev.name })
+  forgetLog(log)
   const output = openSync(log, 'w', 0o600)
   const program = [...nodeFlags, process.argv[1] ?? '']
   const child = spawn(process.execPath, [...program, ...holdArguments(invocation, workplace, dev, log)], {

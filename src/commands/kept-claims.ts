@@ -24,7 +24,7 @@ export interface DeletingClaims {
 export async function deleteClaims(workplace: Workplace, deleting: DeletingClaims): Promise<number> {
   const { cluster, reporter } = workplace
   const { has, one, hasFailed, signal } = deleting
-  const meant = (await listMine(cluster, signal)).filter(claim => has(asSwapped(claim)))
+  const meant = (await listMine(cluster, signal)).filter(claim => asSwapped(claim).some(has))
   const own = meant.filter(claim => foreignText(workplace, claim, deleting.owner) === null)
   if (one && own.length > 1) {
     const names = own.map(({ workload, name }) => `${name} of ${workload}`).join(', ')
@@ -34,7 +34,7 @@ export async function deleteClaims(workplace: Workplace, deleting: DeletingClaim
   for (const claim of meant) {
     const { name, workload, size } = claim
     const foreign = foreignText(workplace, claim, deleting.owner)
-    const isNeeded = hasFailed(asSwapped(claim))
+    const isNeeded = asSwapped(claim).some(hasFailed)
     if (foreign !== null || isNeeded) {
       const why = foreign ?? `${workload} could not be put back`
       const hint = foreign ? `kubectl delete pvc ${name} deletes it` : 'podswap down --volumes once more deletes it'
@@ -68,10 +68,19 @@ async function listMine(cluster: Workplace['cluster'], signal: AbortSignal): Pro
   }
 }
 
-/** As if its workload were swapped, so that names mean it as they mean a swap. */
-function asSwapped({ workload, dev, session, owner }: KeptClaim): Swapped {
+/** As if its workload were swapped, by a clone of either name, so that names mean it as they mean a swap. */
+function asSwapped({ workload, dev, session, owner }: KeptClaim): Swapped[] {
   const [kind, name = ''] = workload.split('/')
   const kindOf: WorkloadKind = kind === 'statefulset' ? 'StatefulSet' : 'Deployment'
-  const [clone] = cloneNames(kindOf, name)
-  return { kind: kindOf, name, uid: '', replicas: 0, session, clone, dev, owner, state: 'left-over' }
+  return cloneNames(kindOf, name).map(clone => ({
+    kind: kindOf,
+    name,
+    uid: '',
+    replicas: 0,
+    session,
+    clone,
+    dev,
+    owner,
+    state: 'left-over',
+  }))
 }

@@ -1,9 +1,9 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
-import { join } from 'node:path'
-import { StringDecoder } from 'node:string_decoder'
+import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { errnoOf, UserError } from '../../syncer/base/errors.ts'
+import { holderLog } from '../home/holder-log.ts'
 import { parsed, SyncHistory } from '../home/sync-history.ts'
+import { Tail } from '../home/tail.ts'
 import { sessionId } from '../session/find-holder.ts'
 import { historyText, isHistoric } from '../ui/history-text.ts'
 import { reviveEvent } from '../ui/json-reporter.ts'
@@ -17,7 +17,6 @@ export interface LogsOptions {
 }
 
 const FOLLOW_INTERVAL_MS = 250
-const READ_BYTES = 1024 * 1024
 
 /** Prints what a background process said, or with `--sync` what happened to the files, of this run and earlier ones. */
 export async function logs(invocation: Invocation<LogsOptions>): Promise<number> {
@@ -25,17 +24,20 @@ export async function logs(invocation: Invocation<LogsOptions>): Promise<number>
   const workplace = await openWorkplace(invocation, { manifest: 'optional' })
   const session = sessionOf(workplace, names[0])
   const history = options.sync ? new SyncHistory(workplace.home, session.id) : null
-  const toText = (line: string) => (history && !globals.json ? lineText(line) : `${line}\n`)
-  const before = history ? history.read().map(document => JSON.stringify(document)) : null
+  const toText = (line: string) => {
+    if (!history) return `${line}\n`
+    const documents = parsed(line)
+    return documents.map(document => (globals.json ? `${JSON.stringify(document)}\n` : documentText(document))).join('')
+  }
   const path = history?.path ?? session.log
-  if (before?.length === 0 && !options.follow) {
+  using tail = new Tail(path)
+  const before = history ? [...history.readOlder(tail.inode), ...tail.read()] : firstLines(tail, path, options)
+  if (history && before.length === 0 && !options.follow) {
     throw new UserError('not-found', `nothing is known of the files of ${session.dev}`, {
       hint: 'the history begins with the first `podswap up` on this laptop',
     })
   }
-  const tail = new Tail(path)
-  if (before) tail.skip()
-  for (const line of before ?? firstLines(tail, path, options)) io.stdout.write(toText(line))
+  for (const line of before) io.stdout.write(toText(line))
   return options.follow ? await follow(tail, line => io.stdout.write(toText(line)), io) : 0
 }
 
@@ -56,15 +58,15 @@ function firstLines(tail: Tail, path: string, { follow }: LogsOptions): string[]
 /** The session that is meant, whether it runs or not. */
 function sessionOf(workplace: Workplace, name: string | undefined): { id: string; dev: string; log: string } {
   const { cluster, home, manifest } = workplace
-  const logOf = (dev: string) => join(home.logs, `${cluster.namespace}.${dev}.log`)
+  const logOf = (id: string, dev: string) => holderLog(home, { id, namespace: cluster.namespace, dev })
   const holders = holdersHere(workplace).filter(record => name === undefined || isHolderOf(record, name))
   if (manifest && (name === undefined || holders.length === 0)) {
     const { name: dev, selector } = chooseDev(manifest, name)
     const id = sessionId({ server: cluster.server, namespace: cluster.namespace, dev, selector })
-    return { id, dev, log: logOf(dev) }
+    return { id, dev, log: logOf(id, dev) }
   }
   const [only, ...others] = holders
-  if (only && others.length === 0) return { id: only.id, dev: only.dev, log: only.log ?? logOf(only.dev) }
+  if (only && others.length === 0) return { id: only.id, dev: only.dev, log: only.log ?? logOf(only.id, only.dev) }
   if (only)
     throw several(
       holders.map(({ dev }) => dev),
@@ -75,15 +77,10 @@ function sessionOf(workplace: Workplace, name: string | undefined): { id: string
   })
 }
 
-function lineText(line: string): string {
-  return parsed(line)
-    .map(document => {
-      const event = reviveEvent(document)
-      const at =
-        typeof document === 'object' && document !== null && 'at' in document ? Date.parse(`${document.at}`) : 0
-      return event !== null && isHistoric(event) ? historyText(event, at) : ''
-    })
-    .join('')
+function documentText(document: unknown): string {
+  const event = reviveEvent(document)
+  const at = typeof document === 'object' && document !== null && 'at' in document ? Date.parse(`${document.at}`) : 0
+  return event !== null && isHistoric(event) ? historyText(event, at) : ''
 }
 
 async function follow(tail: Tail, show: (line: string) => void, io: Io): Promise<number> {
@@ -96,55 +93,5 @@ async function follow(tail: Tail, show: (line: string) => void, io: Io): Promise
     // Ctrl-C is how this ends.
     if (io.interrupted.aborted) return 130
     throw error
-  }
-}
-
-/** Reads a file that grows, line by line, and the one that comes in its place. */
-class Tail {
-  readonly #path: string
-  #inode = 0
-  #offset = 0
-  #decoder = new StringDecoder('utf8')
-  #rest = ''
-
-  constructor(path: string) {
-    this.#path = path
-  }
-
-  /** What is there already was read elsewhere. */
-  skip(): void {
-    this.read()
-  }
-
-  /** The whole lines that came since the last time. */
-  read(): string[] {
-    let file: number
-    try {
-      file = openSync(this.#path, 'r')
-    } catch (error) {
-      if (errnoOf(error) === undefined) throw error
-      return []
-    }
-    try {
-      const { ino, size } = fstatSync(file)
-      if (ino !== this.#inode || size < this.#offset) {
-        this.#inode = ino
-        this.#offset = 0
-        this.#rest = ''
-        this.#decoder = new StringDecoder('utf8')
-      }
-      const buffer = Buffer.allocUnsafe(READ_BYTES)
-      for (;;) {
-        const count = readSync(file, buffer, 0, buffer.length, this.#offset)
-        if (count === 0) break
-        this.#offset += count
-        this.#rest += this.#decoder.write(buffer.subarray(0, count))
-      }
-    } finally {
-      closeSync(file)
-    }
-    const lines = this.#rest.split('\n')
-    this.#rest = lines.pop() ?? ''
-    return lines
   }
 }

@@ -56,7 +56,7 @@ export async function restore(invocation: Invocation<RestoreOptions>): Promise<n
     const chosen = folders.flatMap(folder => choose(folder, found, atMs))
     if (chosen.length === 0) throw nothingFound(names, found)
     const reports = restoreAll(folders, chosen, options.to, io)
-    io.stdout.write(globals.json ? reportJson(reports) : reports.map(report => reportText(report, io)).join(''))
+    io.stdout.write(globals.json ? reportJson(reports) : reports.map(report => reportText(report, io, atMs)).join(''))
     return reports.every(({ outcome }) => outcome.result === 'restored' || outcome.result === 'same') ? 0 : 1
   } finally {
     closeTrashFolders(folders)
@@ -150,6 +150,7 @@ function versionJson({ folder, file }: Version): object {
     path: file.isPathKnown ? file.path : null,
     name: basename(file.path),
     trashed_at: new Date(file.atMs).toISOString(),
+    written_at: new Date(file.writtenMs).toISOString(),
     reason: file.reason,
     kind: file.kind,
     size: file.sizeBytes,
@@ -162,10 +163,14 @@ function reportJson(reports: Report[]): string {
   return `${JSON.stringify({ restored }, null, 2)}\n`
 }
 
-function reportText({ version: { folder, file }, target, outcome }: Report, io: Io): string {
+function reportText({ version: { folder, file }, target, outcome }: Report, io: Io, atMs: number | undefined): string {
   const of = printable(shownPath(folder, file.path, io.cwd))
   const at = target === join(folder.local, file.path) ? of : `${of} at ${printable(target)}`
-  return `${outcomeText(outcome, of, at, file)}\n`
+  const isLater = outcome.result === 'restored' && atMs !== undefined && file.writtenMs > atMs
+  const doubt = isLater
+    ? `; it was written later, at ${localTime(file.writtenMs)}, and may not have been there then`
+    : ''
+  return `${outcomeText(outcome, of, at, file)}${doubt}\n`
 }
 
 function outcomeText(outcome: CopiedOut, of: string, at: string, { atMs, sizeBytes }: TrashedFile): string {

@@ -27,16 +27,17 @@ export function swappedTitle(swapped: Pick<Swapped, 'kind' | 'name'>): string {
 }
 
 /**
- * Whether what is swapped is what a dev of the manifest means. Before its clone is there, its session alone says so. Other
- * manifests may have a dev of the same name: what another session swapped must bear the dev's selector.
+ * Whether what is swapped is what a dev of the manifest means: the workload of its name, or the one that its selector
+ * finds. Of that, before its clone is there, its session alone says so. Other manifests may have a dev of the same name:
+ * what another session swapped must bear the dev's selector.
  */
 export function isSwapOf({ home, cluster }: Pick<Workplace, 'home' | 'cluster'>, swapped: Swapped, dev: Dev): boolean {
-  if (!dev.selector && [swapped.dev, swapped.name].includes(dev.name)) return true
+  if (!dev.selector) return swapped.name === dev.name
   if (swapped.dev !== undefined && swapped.dev !== dev.name) return false
   const { server, namespace } = cluster
   const id = sessionId({ server, namespace, dev: dev.name, selector: dev.selector })
   if (swapped.session === swapSessionId(home, id)) return true
-  return swapped.dev !== undefined && bears(swapped, dev.selector ?? {})
+  return swapped.dev !== undefined && bears(swapped, dev.selector)
 }
 
 /** What is gone bears nothing, and is not told from others by it. */

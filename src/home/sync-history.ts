@@ -32,9 +32,14 @@ export class SyncHistory {
     }
   }
 
-  /** The documents, oldest first; a line that a crash cut short is left out. */
-  read(): unknown[] {
-    return [this.#older, this.path].flatMap(path => textOf(path).split('\n')).flatMap(parsed)
+  /**
+   * The lines of the older file, oldest first.
+   * @param newer inode of the newer file as the caller has it open: where that has become the older one, it is not read
+   *   a second time
+   */
+  readOlder(newer: bigint | undefined): string[] {
+    const inode = statSync(this.#older, { bigint: true, throwIfNoEntry: false })?.ino
+    return inode === newer ? [] : textOf(this.#older).split('\n').slice(0, -1)
   }
 
   get #older(): string {

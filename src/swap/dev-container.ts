@@ -9,6 +9,7 @@ export interface VolumeMount {
   name: string
   mountPath: string
   subPath?: string
+  readOnly?: boolean
 }
 
 /** A container of a pod template; only what we touch is named. */

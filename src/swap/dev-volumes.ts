@@ -3,8 +3,7 @@ import { nodeCommand, podLayout } from '../../syncer/base/pod-layout.ts'
 import { agentPartName } from '../agent/pod-parts.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import type { Container, VolumeMount } from './dev-container.ts'
-
-type Volume = { name: string; [source: string]: unknown }
+import { outlivesPod, type Volume } from './pod-template.ts'
 
 /** What the dev adds to the pod's volumes and to its container's mounts. */
 export interface DevVolumes {
@@ -102,9 +101,6 @@ function withoutSlash(path: string): string {
   return path.length > 1 ? path.replace(/\/+$/, '') : path
 }
 
-/** What a volume of these holds ends with the pod, or cannot be written. */
-const passingSources = ['emptyDir', 'configMap', 'secret', 'projected', 'downwardAPI']
-
 /**
  * Fails with `unsupported` where a secret's place lies in a volume that outlives the dev pod: a link to what is gone by
  * then would stay there, in the place of what the original finds.
@@ -112,7 +108,7 @@ const passingSources = ['emptyDir', 'configMap', 'secret', 'projected', 'downwar
 export function refuseLastingSecrets(volumes: Volume[] = [], original: Container, dev: Dev): void {
   const lasting = (name: string) => {
     const volume = volumes.find(each => each.name === name)
-    return !volume || !passingSources.some(source => source in volume)
+    return !volume || outlivesPod(volume)
   }
   const mounts = [
     ...(original.volumeMounts ?? []).map(({ mountPath, name }) => ({

@@ -14,7 +14,7 @@ const hint =
 type EventObject = KubeObject & { reason?: string; message?: string; lastTimestamp?: string }
 
 /**
- * Until the claim is bound: tells, in the cluster's words and once for each cause, why it is not. To wait for its first
+ * Until the claim is bound, or gone: tells, in the cluster's words and once for each cause, why it is not. To wait for its first
  * pod is no cause. What cannot be read is passed over: the pod's own trouble says that it waits.
  */
 export async function watchClaim(
@@ -25,7 +25,7 @@ export async function watchClaim(
   const told = new Set<string>()
   while (!signal.aborted) {
     const why = await whyUnbound(cluster, name, signal)
-    if (why === 'bound' || signal.aborted) return
+    if (why === 'settled' || signal.aborted) return
     if (why && !told.has(why)) {
       told.add(why)
       on({ state: 'warning', name: `the volume ${name}`, message: why, hint })
@@ -37,7 +37,7 @@ export async function watchClaim(
 async function whyUnbound(cluster: Cluster, name: string, signal: AbortSignal): Promise<string | undefined> {
   try {
     const claim = await cluster.find('PersistentVolumeClaim', name, { signal })
-    if (claim?.status?.phase !== 'Pending') return claim ? 'bound' : undefined
+    if (claim?.status?.phase !== 'Pending') return 'settled'
     const fieldSelector = `involvedObject.uid=${claim.metadata.uid}`
     const events = (await cluster.list('Event', { fieldSelector, signal })) as EventObject[]
     const newest = events
@@ -47,7 +47,7 @@ async function whyUnbound(cluster: Cluster, name: string, signal: AbortSignal): 
     return newest && `${newest.reason}: ${oneLine(newest.message ?? '')}`
   } catch (error) {
     if (signal.aborted) return undefined
-    if (error instanceof UserError && error.code === 'forbidden') return 'bound'
+    if (error instanceof UserError && error.code === 'forbidden') return 'settled'
     if (error instanceof UserError) return undefined
     throw error
   }

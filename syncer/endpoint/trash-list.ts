@@ -14,6 +14,8 @@ export interface TrashedFile {
   isPathKnown: boolean
   /** When it gave way, wall clock. */
   atMs: number
+  /** When its content was written last, by the file system; of a copy that keeps times, earlier than it came here. */
+  writtenMs: number
   reason: TrashReason
   kind: 'file' | 'link'
   sizeBytes: number
@@ -40,6 +42,7 @@ export function listTrash(disk: Disk): TrashedFile[] {
       path: path ?? base,
       isPathKnown: path !== undefined,
       atMs,
+      writtenMs: Number(stat.mtimeNs / 1_000_000n),
       reason,
       kind: stat.kind,
       sizeBytes: stat.size,
@@ -50,8 +53,8 @@ export function listTrash(disk: Disk): TrashedFile[] {
 }
 
 /**
- * One version of each path: that which stood there at `atMs`, which is the first to give way since; the newest without a
- * time.
+ * One version of each path: the first to give way since `atMs`; the newest without a time. That is what stood there then,
+ * unless it was written later: what a person replaces is in no trash, nor is it known when a file was made.
  */
 export function chooseVersions(trashed: readonly TrashedFile[], atMs?: number): TrashedFile[] {
   const chosen = new Map<string, TrashedFile>()

@@ -101,6 +101,9 @@ describe('down --volumes', () => {
     const kept = claims().find(name => name?.startsWith('api-'))
     expect(await putBack(workplace('mine'), call({ volumes: true }, ['web-podswap']))).toBe(0)
     expect(claims()).toEqual([kept])
+    // the name that a clone has where something else bears the first one
+    expect(await putBack(workplace('mine'), call({ volumes: true }, ['api-deployment-podswap']))).toBe(0)
+    expect(claims()).toEqual([])
   })
 
   test('leaves what another machine with the same user and host name made', async () => {
@@ -207,6 +210,18 @@ describe('down --all', () => {
     expect(claims()).toEqual([kept])
     expect(cluster.peek('Deployment', 'web-podswap')!.spec.replicas).toBe(1)
   })
+})
+
+test('a dev without a selector means the workload of its name, not another’s that a dev of this name has swapped', async () => {
+  await up('theirs', 'billing', { name: 'web', selector: { app: 'billing' } })
+  const mine = workplace('mine', [dev({ name: 'web' })])
+  expect(await putBack(mine, call({}))).toBe(0)
+  expect(cluster.peek('Deployment', 'billing')!.spec.replicas).toBe(0)
+  expect((await readStatus(mine, [], new AbortController().signal)).devs).toEqual([])
+  await up('theirs', 'web')
+  expect(await putBack(mine, call({}))).toBe(0)
+  expect(cluster.peek('Deployment', 'web')!.spec.replicas).toBe(2)
+  expect(cluster.peek('Deployment', 'billing')!.spec.replicas).toBe(0)
 })
 
 describe('down of a dev with a selector', () => {

@@ -1,5 +1,15 @@
 import { hash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -95,6 +105,7 @@ test('as JSON, for programs', async () => {
     path: 'b.txt',
     name: 'b.txt',
     trashed_at: expect.stringMatching(/^\d{4}-.*Z$/),
+    written_at: expect.stringMatching(/^\d{4}-.*Z$/),
     reason: 'deleted',
     kind: 'file',
     size: 1,
@@ -125,6 +136,22 @@ test('by time: everything as it was then', async () => {
     code: 'not-found',
     hint: expect.stringContaining('the last one did at'),
   })
+})
+
+test('by time: what was written after it is told from what stood there', async () => {
+  fill()
+  // the test makes all of it now, and gives it up in the past
+  const now = Date.now() / 1000
+  for (const name of readdirSync(join(folder, '.podswap'))) {
+    if (name !== '.gitignore') utimesSync(join(folder, '.podswap', name), now - 60 * 60, now - 60 * 60)
+  }
+  expect((await call({ options: { at: '40m' } })).stdout).not.toContain('written later')
+  rmSync(join(folder, 'b.txt'))
+  rmSync(join(folder, 'src/a.txt'))
+  const restored = (await call({ options: { at: '2h' } })).stdout
+  const doubt =
+    /restored, as it was until .*; it was written later, at [-\d]+ [:\d]+, and may not have been there then\n/g
+  expect(restored.match(doubt)).toHaveLength(2)
 })
 
 test('to another place: a file, a folder, a tree; nothing there is overwritten', async () => {

@@ -154,6 +154,7 @@ describe('a secret', () => {
   })
 
   it('may lie in one that goes with the pod', () => {
-    expect(() => planWith({ emptyDir: {} })).not.toThrow()
+    const passing = [{ emptyDir: {} }, { ephemeral: {} }, { csi: { driver: 'secrets.example.com' } }]
+    for (const volume of passing) expect(() => planWith(volume)).not.toThrow()
   })
 })

@@ -402,9 +402,25 @@ describe('a StatefulSet', () => {
 })
 
 describe('waiting for the old pod', () => {
+  const mounting = (source: object, readOnly?: boolean) => ({
+    container: { volumeMounts: [{ name: 'd', mountPath: '/d', ...(readOnly && { readOnly }) }] },
+    pod: { volumes: [{ name: 'd', ...source }] },
+  })
+
   it.each<[string, boolean, KubeObject]>([
     ['nothing shared', false, webDeployment()],
     ['a claim', true, webDeployment({ pod: { volumes: [{ name: 'd', persistentVolumeClaim: { claimName: 'd' } }] } })],
+    ['a folder of the node', true, webDeployment(mounting({ hostPath: { path: '/srv' } }))],
+    ['a folder of the node, to read', false, webDeployment(mounting({ hostPath: { path: '/srv' } }, true))],
+    ['a share of the network', true, webDeployment(mounting({ nfs: { server: 'files', path: '/' } }))],
+    [
+      'a share that is only read',
+      false,
+      webDeployment(mounting({ nfs: { server: 'files', path: '/', readOnly: true } })),
+    ],
+    ['a share that nothing mounts', false, webDeployment({ pod: mounting({ nfs: {} }).pod })],
+    ['what a driver makes for each pod', false, webDeployment(mounting({ csi: { driver: 'secrets.example.com' } }))],
+    ['a memory of the pod’s own', false, webDeployment(mounting({ emptyDir: { medium: 'Memory' } }))],
     ['a claim of each pod’s own', false, webDeployment({ pod: { volumes: [{ name: 'd', ephemeral: {} }] } })],
     ['a port of the node', true, webDeployment({ container: { ports: [{ containerPort: 80, hostPort: 80 }] } })],
     ['a port', false, webDeployment({ container: { ports: [{ containerPort: 80 }] } })],

@@ -41,3 +41,21 @@ it('tells once why a claim is not bound, in the cluster’s words, until it is',
   await watching
   expect(time.pendingTimers).toBe(0)
 })
+
+it('ends with a claim that is gone', async () => {
+  let looks = 0
+  const find = async () => {
+    looks += 1
+    return looks === 1 ? { metadata: { name: 'c', uid: 'u' }, status: { phase: 'Pending' } } : null
+  }
+  const cluster = { find, list: async () => [] } as unknown as Cluster
+  const time = new FakeTime()
+  const { signal } = new AbortController()
+  const watching = watchClaim(cluster, 'c', { signal, on: () => {}, timers: time })
+  await settle()
+  time.advance(2_000)
+  await settle()
+  await watching
+  expect(looks).toBe(2)
+  expect(time.pendingTimers).toBe(0)
+})
