@@ -1,12 +1,16 @@
 import { nodeCommand, podLayout } from '../../syncer/base/pod-layout.ts'
 import type { Resources } from '../manifest/manifest.ts'
+import { parseQuantity } from '../swap/quantity.ts'
 
 /** What the agent's memory adds to the dev container's own request and limit. */
 export const agentMemoryBytes = 256 * 1024 * 1024
 /** Least ephemeral storage on top of what is asked: Node's copy (104 MB and more) in the emptyDir counts as such. */
 export const agentEphemeralStorageBytes = 512 * 1024 * 1024
-/** Keeps the agent's heap well below {@link agentMemoryBytes}: on cgroup v2 an OOM kills the whole container. */
-export const agentHeapMegabytes = 160
+/**
+ * The least that the agent's heap may grow to: well below {@link agentMemoryBytes}. With 100,000 files a new agent in an
+ * old pod needs more for a moment, with 300,000 always; one that may not have it dies at each start, and nothing is synced.
+ */
+const agentHeapMegabytes = { least: 160, most: 1024 }
 /**
  * Up to here the heap may grow before all of it is looked through: while a first sync fills it, V8's own beginning has
  * that done some thirty times, a quarter of the agent's work.
@@ -85,7 +89,7 @@ export function agentParts(options: AgentPartsOptions): AgentParts {
     },
     volume: { name: agentPartName, emptyDir: {} },
     volumeMount,
-    command: bootCommand(),
+    command: bootCommand(options.containerResources?.limits?.memory),
     linger: nodeCommand('-e', `setTimeout(() => {}, ${lingerMs})`),
   }
 }
@@ -96,11 +100,23 @@ const cleanEnvironment = [
   { name: 'LD_PRELOAD', value: '' },
 ]
 
-/** The container's first process, which starts the agent and starts it again. */
-function bootCommand(): string[] {
+/**
+ * The container's first process, which starts the agent and starts it again.
+ * @param memoryLimit the container's
+ */
+function bootCommand(memoryLimit: string | undefined): string[] {
   const { init, loader, libraries, node, boot } = podLayout
-  const heap = [`--max-old-space-size=${agentHeapMegabytes}`, `--initial-old-space-size=${agentHeapAtStartMegabytes}`]
+  const most = heapMegabytesMax(memoryLimit)
+  const heap = [`--max-old-space-size=${most}`, `--initial-old-space-size=${agentHeapAtStartMegabytes}`]
   return [init, 'boot', loader, '--library-path', libraries, node, ...heap, boot]
+}
+
+/** Half of what the container may have: on cgroup v2 going beyond that kills all of it. */
+function heapMegabytesMax(memoryLimit: string | undefined): number {
+  const { least, most } = agentHeapMegabytes
+  if (memoryLimit === undefined) return most
+  const half = Math.floor((parseQuantity(memoryLimit) ?? 0) / 2 / 2 ** 20)
+  return Math.min(most, Math.max(least, half))
 }
 
 /**

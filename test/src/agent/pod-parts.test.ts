@@ -26,11 +26,22 @@ test('the parts fit together', () => {
     '--library-path',
     '/podswap/lib',
     '/podswap/node',
-    '--max-old-space-size=160',
+    '--max-old-space-size=1024',
     '--initial-old-space-size=96',
     '/podswap/boot.cjs',
   ])
   expect(parts().initContainer).not.toHaveProperty('imagePullPolicy')
+})
+
+test.each([
+  ['no limit', undefined, 1024],
+  ['a limit', '768Mi', 384],
+  ['a large limit', '16Gi', 1024],
+  ['a small limit', '300Mi', 160],
+  ['a limit that the API will refuse', 'much', 160],
+])('the agent’s heap leaves room for the others of the container: %s', (_, memory, megabytes) => {
+  const { command } = parts({ containerResources: { limits: { ...(memory && { memory }) } } })
+  expect(command.filter(flag => flag.includes('max-old'))).toEqual([`--max-old-space-size=${megabytes}`])
 })
 
 describe('security context of the init container', () => {
