@@ -26,8 +26,11 @@ const changed: Outcome = { result: 'changed' }
 
 /** Codes that mean "somebody was faster", not trouble. */
 const raced = new Set(['EEXIST', 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'EINVAL'])
-/** Codes of a hard link that this file system or its rules do not allow (fs.protected_hardlinks, vfat, NFS). */
-const noLink = new Set(['EPERM', 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS', 'EACCES'])
+/**
+ * Codes of a hard link that this file system or its rules do not allow (fs.protected_hardlinks, vfat, NFS). EACCES is none:
+ * a folder that may not be written to refuses the rename that would take the link's place as well.
+ */
+const noLink = new Set(['EPERM', 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS'])
 /** Codes of an exchange of names that this system, file system or folder does not know. */
 const noExchange = new Set(['ENOSYS', 'EINVAL', 'EPERM', 'EACCES', 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP'])
 const copyBytes = 4 * 1024 * 1024

@@ -33,7 +33,7 @@ interface Growing extends Graft {
 
 /** Paths in one subtree; the sender takes far fewer. */
 const membersMax = 100_000
-/** Subtrees that wait for their PUT, and paths in all of them. */
+/** Subtrees that wait for their PUT, and paths in all of them; the sender keeps to less. */
 const readyMax = 1_000
 const readyMembersMax = 300_000
 
@@ -77,17 +77,19 @@ export class Grafts {
     }
   }
 
-  /** The subtree is complete. */
+  /**
+   * The subtree is complete. `failed`: it could not be built, or too many wait for their PUTs; it is gone.
+   * @throws ProtocolError where it is none, or has the number of one that waits
+   */
   end(id: number): 'staged' | 'failed' {
     const growing = this.growing
     if (growing?.id !== id) throw new ProtocolError('the end of a subtree that did not begin')
     this.growing = undefined
     if (growing.failed) return 'failed'
     const isFull = this.ready.size >= readyMax || this.readyMembers + growing.members > readyMembersMax
-    if (isFull || this.ready.has(id)) {
-      this.discard(growing)
-      throw new ProtocolError('too many subtrees that nobody takes')
-    }
+    if (isFull || this.ready.has(id)) this.discard(growing)
+    if (this.ready.has(id)) throw new ProtocolError('two subtrees of one number')
+    if (isFull) return 'failed'
     this.ready.set(id, growing)
     this.readyMembers += growing.members
     return 'staged'

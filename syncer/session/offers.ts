@@ -100,6 +100,7 @@ export class Offers {
     const isLacked = members.every(member => member.entry.agreed === absent && !x.flights.has(member.entry))
     if (entry.current !== folder || !isLacked || rulesVersion !== x.rulesVersion || !this.order.parentReady(entry)) {
       x.send('control', { type: 'forget', id })
+      this.transfers.placed(entry)
       for (const member of members) this.requeue(member.entry)
       return
     }
@@ -184,6 +185,7 @@ export class Offers {
     const flight = entry && this.x.flights.get(entry)
     if (entry === undefined || flight === undefined || flight.seq !== message.seq) return undefined
     this.x.flights.delete(entry)
+    this.transfers.placed(entry)
     this.openPuts -= 1
     this.inlineBytes -= this.inline.get(entry) ?? 0
     this.inline.delete(entry)

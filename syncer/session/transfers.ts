@@ -7,9 +7,14 @@ import { FileReading, GraftReading, openKnown, type Reading } from './readings.t
 
 /** Content on the bulk lane that is not answered yet. */
 const outstandingBytesMax = 32 * 1024 * 1024
-/** Subtrees that are not answered yet, and what each path of one counts beside its content: many may be empty. */
-const outstandingGraftsMax = 500
+/** What each path of a subtree counts beside its content: many may be empty. */
 const memberBytes = 256
+/**
+ * Subtrees that have not taken their place at the other end, and paths in them: fewer than it holds. Their PUTs travel on
+ * the other lane, which may be late by any time.
+ */
+const unplacedMax = 500
+const unplacedMembersMax = 250_000
 
 /** One path of a subtree, and what stood there when it was put together. */
 export interface Member {
@@ -49,7 +54,9 @@ export class Transfers {
   private readonly sent = new Set<Transfer>()
   private unansweredBytes = 0
   private outstandingBytes = 0
-  private outstandingGrafts = 0
+  /** Paths of each subtree that was sent and has no place yet, by its topmost folder. */
+  private readonly unplaced = new Map<Entry, number>()
+  private unplacedMembers = 0
   private pendingBytes = 0
   private lastId = 0
 
@@ -99,7 +106,8 @@ export class Transfers {
     this.unansweredBytes = 0
     this.insisting.clear()
     this.outstandingBytes = 0
-    this.outstandingGrafts = 0
+    this.unplaced.clear()
+    this.unplacedMembers = 0
     this.pendingBytes = 0
     this.doneBytes = 0
     this.doneFiles = 0
@@ -129,8 +137,8 @@ export class Transfers {
 
   get hasWork(): boolean {
     // What has begun is counted whole, so it must go on: only its last part is answered.
-    const hasRoom = this.outstandingBytes < outstandingBytesMax && this.outstandingGrafts < outstandingGraftsMax
-    const mayOpen = this.queueAt < this.queue.length && hasRoom
+    const hasRoom = this.unplaced.size < unplacedMax && this.unplacedMembers < unplacedMembersMax
+    const mayOpen = this.queueAt < this.queue.length && hasRoom && this.outstandingBytes < outstandingBytesMax
     return (this.x.live || this.x.ahead) && this.x.writable('bulk') && (this.reading !== undefined || mayOpen)
   }
 
@@ -167,9 +175,16 @@ export class Transfers {
     if (transfer === undefined) return undefined
     if (this.reading?.transfer === transfer) this.stopReading()
     this.end(transfer)
+    this.placed(transfer.entry)
     if (reason === 'failed') this.x.retry(transfer.entry, 1_000, 30_000)
     else this.lookAnew(transfer.entry)
     return transfer
+  }
+
+  /** The subtree below `entry` stands at its place, or is given up: the other end holds nothing of it any more. */
+  placed(entry: Entry): void {
+    this.unplacedMembers -= this.unplaced.get(entry) ?? 0
+    this.unplaced.delete(entry)
   }
 
   /** One path of a subtree changed while it was read: it does not go along. */
@@ -198,7 +213,6 @@ export class Transfers {
 
   private countOutstanding({ size, membersAtStart }: Transfer, sign: 1 | -1): void {
     this.outstandingBytes += sign * (size + membersAtStart * memberBytes)
-    if (membersAtStart > 0) this.outstandingGrafts += sign
   }
 
   private openNext(): Reading | undefined {
@@ -210,8 +224,12 @@ export class Transfers {
     this.byId.set(transfer.id, transfer)
     this.countOutstanding(transfer, 1)
     const { members } = transfer
-    if (members !== undefined)
+    if (members !== undefined) {
+      this.placed(transfer.entry)
+      this.unplaced.set(transfer.entry, members.length)
+      this.unplacedMembers += members.length
       return new GraftReading(this.x, transfer, members, member => this.leave(transfer, member))
+    }
     const file = openKnown(this.x, transfer.entry)
     if (file !== undefined) return new FileReading(this.x, transfer, file)
     this.drop(transfer)

@@ -7,12 +7,14 @@ import type { Inode, MemoryVolume } from '../../syncer/disk/memory-volume.ts'
  *
  * Files consist of tokens `<00042>`, each written once by somebody. A token may be missing at the end only if a person
  * overwrote or removed it where it was the content at that moment, or if a fault took the only copy (a power cut on the
- * laptop, a pod that is gone). Tokens that were written again (an undo) are judged for divergence only.
+ * laptop, a pod that is gone). Tokens that were written again, or moved back (an undo), are judged for divergence only.
  */
 export class Checker {
   readonly #written = new Map<string, string>()
   readonly #excused = new Set<string>()
   readonly #removed = new WeakSet<Inode>()
+  /** What people saw at each path. */
+  readonly #stood = new Map<Path, Set<string>>()
   /** Every content that some file of some person ever had; the engine must not show any other. */
   readonly #contents = new Set<string>([''])
   #made = 0
@@ -34,6 +36,19 @@ export class Checker {
   /** Content that was there before people came. */
   given(bytes: Buffer): void {
     this.#contents.add(bytes.toString('latin1'))
+  }
+
+  /** What people left at the path. */
+  stands(path: Path, bytes: Buffer): void {
+    const contents = this.#stood.get(path)
+    if (contents === undefined) this.#stood.set(path, new Set([bytes.toString('latin1')]))
+    else contents.add(bytes.toString('latin1'))
+  }
+
+  /** A file is moved to the path. What stood there before is an undo, as if it had been written again. */
+  moves(path: Path, bytes: Buffer): void {
+    const text = bytes.toString('latin1')
+    if (this.#stood.get(path)?.has(text)) this.excuse(tokensIn(text))
   }
 
   wasSeen(bytes: Buffer): boolean {

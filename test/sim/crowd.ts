@@ -114,6 +114,7 @@ export class Crowd {
     const { people } = this.#disk
     const done = (what: string) => {
       this.#touched.push(path)
+      this.#seeAt(path)
       return `${deed} ${path} ${what}`
     }
     switch (deed) {
@@ -153,8 +154,11 @@ export class Crowd {
       case 'move': {
         const to = this.#random.pick(this.#paths)
         this.#makeParent(to)
+        const moved = people.find(path)
         people.rename(path, to)
+        if (moved?.kind === 'file') this.#checker.moves(to, moved.bytes)
         this.#touched.push(to)
+        this.#seeAt(to)
         return done(`→ ${to}`)
       }
       case 'mkdir':
@@ -210,7 +214,13 @@ export class Crowd {
       this.#writers.splice(at, 1)
     }
     this.#touched.push(writer.path)
+    this.#seeAt(writer.path)
     return `late write ${writer.path} ${token}`
+  }
+
+  #seeAt(path: Path): void {
+    const there = this.#disk.people.find(path)
+    if (there?.kind === 'file') this.#checker.stands(path, there.bytes)
   }
 
   #makeParent(path: Path): void {

@@ -16,13 +16,13 @@ export class Disasters<M> {
     this.#world = world
   }
 
-  cutPower(): void {
-    const { laptop, checker, journal, random, weather } = this.#world
+  /** @param choose returns a whole number from 0 to its argument (inclusive): 0 takes back all that may be gone */
+  cutPower(choose = (max: number) => this.#world.random.below(max + 1)): void {
+    const { laptop, checker, journal, weather } = this.#world
     this.#world.tell(() => "the laptop's power is cut")
     const before = tokensOn(laptop.disk.volume)
     this.#world.kill(laptop)
     laptop.crowd.stop()
-    const choose = (max: number) => random.below(max + 1)
     cutPower(laptop.disk.volume, choose)
     journal.cutPower(choose)
     this.#world.boots += 1

@@ -16,6 +16,10 @@ test('the model loses nothing and both ends agree, whatever happens', { timeout:
   expect(bad).toEqual([])
 })
 
+test('content that is moved back to where it stood is an undo', () => {
+  expect(simulate(model(), 38_870)).toMatchObject({ lost: [], differing: [], misbehaved: undefined })
+})
+
 test('a seed is a run, again and again', () => {
   for (const seed of [7, 8, 9]) {
     const traces = [0, 1].map(() => {

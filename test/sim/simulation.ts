@@ -72,7 +72,7 @@ function takeStep<M>(world: World<M>, disasters: Disasters<M>): void {
   for (const end of [world.laptop, world.pod]) if (end.peer === undefined && random.chance(0.3)) world.start(end)
   if (world.connection === undefined && world.laptop.peer && world.pod.peer && random.chance(0.3)) world.connect()
   const end = random.pick([world.laptop, world.pod])
-  switch (random.weighted({ act: 3, deliver: 6, tick: 3, hint: 3 })) {
+  switch (random.weighted(weather.pace)) {
     case 'act':
       world.act(end)
       break
@@ -112,8 +112,11 @@ function hint<M>(world: World<M>, end: End<M>): void {
   world.run(end, peer => peer.hint(path!))
 }
 
-/** People and faults stop; both ends must come to rest, and stay so after a sweep and after the trash is emptied. */
-function calmDown<M>(world: World<M>): void {
+/**
+ * People and faults stop, and what is down is started; both ends must come to rest, and stay so after a sweep and after
+ * the trash is emptied. It is over at once where a process dies.
+ */
+export function calmDown<M>(world: World<M>): void {
   world.tell(() => 'calm')
   world.calm = true
   const ends = [world.laptop, world.pod]
@@ -126,24 +129,27 @@ function calmDown<M>(world: World<M>): void {
   for (const end of ends) world.run(end, peer => peer.hint(''))
   settle(world)
   const until = world.nowMs + 130_000
-  for (let i = 0; i < 10_000; i++) {
+  for (let i = 0; i < 10_000 && !isDown(world); i++) {
     const due = nextDue(world)
     if (due > until) break
     world.pass(Math.max(0, due - world.nowMs))
-    for (const end of ends) if (end.peer!.due() <= world.nowMs) world.run(end, peer => peer.tick())
+    for (const end of ends) if (end.peer && end.peer.due() <= world.nowMs) world.run(end, peer => peer.tick())
     settle(world)
   }
   for (const end of ends) world.run(end, peer => peer.hint(''))
   settle(world)
+  if (isDown(world)) return
   for (const end of ends) {
     const left = end.disk.listOwn().filter(name => world.isLeftOver(name))
     if (left.length > 0) throw new Misbehaviour(`${end.name} leaves ${left.join(', ')} behind`)
   }
 }
 
-function settle<M>(world: World<M>): void {
+/** Until both ends are idle, or the process of one has died. */
+export function settle<M>(world: World<M>): void {
   const ends = [world.laptop, world.pod]
   for (let i = 0; i < 5_000; i++) {
+    if (isDown(world)) return
     if (world.deliver()) continue
     const due = ends.filter(end => end.peer!.due() <= world.nowMs)
     if (due.length > 0) {
@@ -156,6 +162,10 @@ function settle<M>(world: World<M>): void {
     world.pass(next - world.nowMs)
   }
   throw new Misbehaviour('the ends do not come to rest')
+}
+
+function isDown<M>({ laptop, pod }: World<M>): boolean {
+  return laptop.peer === undefined || pod.peer === undefined
 }
 
 function nextDue<M>(world: World<M>): number {

@@ -40,6 +40,43 @@ export interface Weather {
   bigBytes: number
   /** What people do, by weight; their usual when absent. */
   deeds?: Deeds
+  /** What comes next, by weight: a message that arrives, somebody who acts, an end's own time, a hint of its watcher. */
+  pace: Pace
+}
+
+export type Pace = Record<'act' | 'deliver' | 'tick' | 'hint', number>
+
+const steady: Pace = { act: 3, deliver: 6, tick: 3, hint: 3 }
+
+/** Nothing happens by itself. */
+export const calmWeather: Weather = {
+  steps: 0,
+  paths: [],
+  tickNs: 1_000n,
+  storedStepNs: 1n,
+  reuseInodes: true,
+  peopleInside: 0,
+  crashInside: 0,
+  errorInside: 0,
+  hintLost: 0,
+  cut: 0,
+  crash: 0,
+  powerCut: 0,
+  newPod: 0,
+  volumeRollback: 0,
+  stateRestored: 0,
+  clockStep: 0,
+  longPause: 0,
+  initial: 'keep',
+  skewMs: 0,
+  timesAllowed: true,
+  exchangeWorks: true,
+  stepsMax: Number.POSITIVE_INFINITY,
+  gentle: true,
+  ignored: undefined,
+  windowOpen: false,
+  bigBytes: 0,
+  pace: steady,
 }
 
 const allPaths: Path[] = ['f', 'g', 'd/f', 'd/g', 'd', 'd/e', 'd/e/f']
@@ -86,5 +123,6 @@ function drawAny(random: Random, steps: number): Weather {
     exchangeWorks: paths.length % 2 === 0,
     stepsMax: paths.length % 3 === 0 ? 3 : Number.POSITIVE_INFINITY,
     gentle: random.chance(0.2),
+    pace: steady,
   }
 }

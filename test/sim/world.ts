@@ -46,6 +46,9 @@ export class World<M> {
   boots = 1
   /** What the pod holds is still that of its image or an old volume: the laptop may win over it. */
   podUntouched = true
+  /** Asked before each operation of an end's disk, each record and each message: does its process die there? */
+  dies: ((end: EndName) => boolean) | undefined
+  #dying: End<M> | undefined
   readonly #subject: Subject<M>
   readonly #trace: ((line: string) => void) | undefined
 
@@ -56,7 +59,7 @@ export class World<M> {
     this.#trace = trace
     this.laptop = this.#makeEnd('laptop', 0)
     this.pod = this.#makeEnd('pod', weather.skewMs)
-    this.journal.before = () => this.#maybeDie()
+    this.journal.before = () => this.#maybeDie(this.laptop)
   }
 
   get nowMs(): number {
@@ -90,6 +93,7 @@ export class World<M> {
     } catch (error) {
       if (!(error instanceof Crash)) throw error
       this.tell(() => `${end.name} dies`)
+      this.#dying = undefined
       this.kill(end)
     }
   }
@@ -115,6 +119,7 @@ export class World<M> {
       ignored: this.ignored,
       send: (lane, message) => {
         this.tell(() => `${end.name} sends ${lane === 'bulk' ? 'in bulk ' : ''}${this.#subject.tell(message)}`)
+        if (this.dies?.(end.name)) this.#die(end)
         this.connection?.send(this.other(end).name, lane, message)
       },
     }
@@ -132,6 +137,7 @@ export class World<M> {
     } catch (error) {
       if (!(error instanceof Crash)) throw error
       this.tell(() => `${end.name} dies while it starts`)
+      this.#dying = undefined
       end.disk.crash()
     }
   }
@@ -190,19 +196,28 @@ export class World<M> {
     return end
   }
 
-  #maybeDie(): void {
-    if (!this.calm && this.random.chance(this.weather.crashInside)) throw new Crash()
+  #maybeDie(end: End<M>): void {
+    if (this.#dying === end || this.dies?.(end.name)) this.#die(end)
+    if (!this.calm && this.random.chance(this.weather.crashInside)) this.#die(end)
+  }
+
+  /** Whoever is killed cleans nothing up: whatever it still tries on its way out comes to nothing. */
+  #die(end: End<M>): never {
+    this.#dying = end
+    throw new Crash()
   }
 
   /** The hook before each disk operation of a peer. */
   #before(end: End<M>, operation: DiskOperation, at?: Place, to?: Place): string | undefined {
     this.#nowMs += 0.002 + this.random.next() * 0.01
     if (this.#trace) this.tell(() => `    ${end.name} ${operation} ${place(at)}${to ? ` → ${place(to)}` : ''}`)
-    if (!this.calm) {
+    if (this.#dying === end) this.#die(end)
+    if (this.calm) this.#maybeDie(end)
+    else {
       // The one accepted window: from the last look to the rename over an existing name. Writes in it are not excepted.
       const isWindow = operation === 'rename' && at?.area === 'own' && this.#stands(end, to)
       if (this.random.chance(this.weather.peopleInside)) this.act(end, isWindow && !this.weather.windowOpen)
-      this.#maybeDie()
+      this.#maybeDie(end)
       if (this.random.chance(this.weather.errorInside)) return this.random.pick(['EIO', 'ENOSPC', 'EACCES'])
     }
     this.#judge(end, operation, at, to)

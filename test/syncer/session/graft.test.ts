@@ -76,6 +76,31 @@ describe('a missing subtree', () => {
     expect(of(pair, 'rej')).toEqual([])
   })
 
+  test('waits for its PUT with no more others than the pod holds, however late those are', () => {
+    const pair = new Pair()
+    const { laptop, pod } = pair.disks
+    for (let dir = 0; dir < 3_000; dir++) {
+      laptop.people.mkdir(`d${dir}`)
+      laptop.people.save(`d${dir}/a`, Buffer.from(`${dir}`))
+    }
+    pair.clock.ms += 1_000
+    pair.delayMs = (to, lane) => (to === 'pod' && lane === 'control' ? 1_000 : 0)
+    let waiting = 0
+    let most = 0
+    pod.before = (operation, at) => {
+      if (operation === 'mkdirOwn') most = Math.max(most, ++waiting)
+      if (operation === 'rename' && at?.area === 'own') waiting -= 1
+      return undefined
+    }
+    pair.connect()
+    pair.settle(100_000)
+    pod.before = undefined
+    expect(treeOf(pod)).toEqual(treeOf(laptop))
+    expect(of(pair, 'put').every(put => put.staged !== undefined)).toBe(true)
+    expect(most).toBeGreaterThan(100)
+    expect(most).toBeLessThanOrEqual(600)
+  })
+
   test('larger than one goes in several, and comes out the same', () => {
     const pair = new Pair()
     const { laptop } = pair.disks

@@ -52,7 +52,9 @@ export class Pair {
   marker: Marker | null = null
   laptop!: SyncEngine
   pod!: SyncEngine
-  private queue: { to: 'laptop' | 'pod'; lane: Lane; message: SyncMessage }[] = []
+  private queue: { to: 'laptop' | 'pod'; lane: Lane; message: SyncMessage; atMs: number }[] = []
+  /** How long a message is on its way; messages of one lane keep their order. */
+  delayMs: (to: 'laptop' | 'pod', lane: Lane) => number = () => 0
   private ids = 0
   ignored: (path: Path, isDir: boolean) => boolean = () => false
   initial: 'mirror' | 'keep' = 'mirror'
@@ -135,12 +137,14 @@ export class Pair {
 
   /** One message arrives, or both ends do what is due next. */
   step(): void {
-    const next = this.queue.shift()
+    const at = this.queue.findIndex(({ atMs }) => atMs <= this.clock.ms)
+    const [next] = at < 0 ? [] : this.queue.splice(at, 1)
     if (next !== undefined) {
       this[next.to].receive(next.lane, next.message)
       return
     }
-    const due = Math.min(this.laptop.due(), this.pod.due())
+    let due = Math.min(this.laptop.due(), this.pod.due())
+    for (const { atMs } of this.queue) due = Math.min(due, atMs)
     if (due > this.clock.ms && Number.isFinite(due)) this.clock.ms = Math.ceil(due)
     this.laptop.tick()
     this.pod.tick()
@@ -176,7 +180,8 @@ export class Pair {
       ...(this.stepsMax !== undefined && { stepsMax: this.stepsMax }),
       send: (lane, message) => {
         this.sent.push(message)
-        this.queue.push({ to: other, lane, message: this.damage?.(message) ? damaged(message) : message })
+        const atMs = this.clock.ms + this.delayMs(other, lane)
+        this.queue.push({ to: other, lane, message: this.damage?.(message) ? damaged(message) : message, atMs })
       },
       writable: () => true,
       on: event => this.events.push(event),
