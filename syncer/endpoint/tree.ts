@@ -21,14 +21,21 @@ export class Entry {
   /** Laptop: content that was sent and not answered; durable before it is sent. */
   sent: Token | undefined = undefined
 
+  private ownPath: Path | undefined = undefined
+
   constructor(name: string, parent: Entry | null) {
     this.name = name
     this.parent = parent
   }
 
   get path(): Path {
-    if (this.parent === null) return ''
-    return joinPath(this.parent.path, this.name)
+    return this.parent === null ? '' : joinPath(this.parent.prefix, this.name)
+  }
+
+  /** The path of what is a folder: kept, because that of everything in it begins with it. */
+  private get prefix(): Path {
+    this.ownPath ??= ownText(this.path)
+    return this.ownPath
   }
 }
 
@@ -63,8 +70,9 @@ export class Tree {
     const known = parent.children?.get(name)
     if (known !== undefined) return known
     parent.children ??= new Map()
-    const made = new Entry(name, parent)
-    parent.children.set(name, made)
+    const ownName = ownText(name)
+    const made = new Entry(ownName, parent)
+    parent.children.set(ownName, made)
     this.count += 1
     return made
   }
@@ -89,6 +97,19 @@ export class Tree {
     }
   }
 }
+
+/**
+ * The same text, cut loose. V8 keeps a part of a string as a view of the whole, and what was put together as a chain of
+ * its parts: of a hundred thousand names and paths that is more than everything else that is known about them.
+ */
+function ownText(text: string): string {
+  if (text.length < viewedLengthMin) return text
+  const encoding = /^[\0-\x7f]*$/.test(text) ? 'latin1' : 'utf16le'
+  return Buffer.from(text, encoding).toString(encoding)
+}
+
+/** Shorter ones are copied anyway (V8's `SlicedString::kMinLength`, `ConsString::kMinLength`). */
+const viewedLengthMin = 13
 
 /** Same inode, size, times and mode: nothing was written since, unless within the clock's granule. */
 export function sameKey(a: Stat, b: Stat): boolean {
