@@ -28,6 +28,8 @@ test('the parts fit together', () => {
     '/podswap/node',
     '--max-old-space-size=1024',
     '--initial-old-space-size=96',
+    '--single-threaded-gc',
+    '--max-semi-space-size=8',
     '/podswap/boot.cjs',
   ])
   expect(parts().initContainer).not.toHaveProperty('imagePullPolicy')
