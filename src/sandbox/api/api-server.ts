@@ -36,6 +36,8 @@ const stdinMessageBytesMax = 4 * 1024 * 1024
 const connectionsMaxDefault = 1_000
 /** As kube-apiserver's. */
 const idleConnectionMs = 90_000
+/** A request's line and headers, as kube-apiserver's (`DefaultMaxHeaderBytes` of Go's net/http): an exec's command is in it. */
+const headerBytesMax = 1024 * 1024
 const acceptable = ['*/*', 'application/*', 'application/json']
 
 /** The Kubernetes API over HTTPS on the loopback interface. */
@@ -48,7 +50,12 @@ export class ApiServer {
   private constructor(parts: ApiServerParts) {
     this.#parts = parts
     const { certificate, key } = parts.certificate
-    this.#server = createServer({ cert: certificate, key, ALPNProtocols: ['http/1.1'] })
+    this.#server = createServer({
+      cert: certificate,
+      key,
+      ALPNProtocols: ['http/1.1'],
+      maxHeaderSize: headerBytesMax,
+    })
     this.#server.keepAliveTimeout = idleConnectionMs
     this.#server.maxConnections = parts.connectionsMax ?? connectionsMaxDefault
     this.#sockets = new WebSocketServer({

@@ -58,7 +58,11 @@ export class ApiProxy implements AsyncDisposable {
     this.#agent = new Agent({ keepAlive: true })
     this.#upstream = { ...upstream, agent: this.#agent }
     const { certificate, key } = makeCertificate(Date.now())
-    this.#server = createServer({ cert: certificate, key }, (asked, answer) => this.#onRequest(asked, answer))
+    // as a real API server's: an exec's command is in its URL
+    const maxHeaderSize = 1024 * 1024
+    this.#server = createServer({ cert: certificate, key, maxHeaderSize }, (asked, answer) =>
+      this.#onRequest(asked, answer),
+    )
     this.#server.on('upgrade', (asked: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.#onUpgrade(asked, socket, head),
     )

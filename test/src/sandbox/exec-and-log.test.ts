@@ -39,6 +39,15 @@ describe('exec and logs in the sandbox', { timeout: 120_000 }, () => {
     expect(await missing.exit).toMatchObject({ code: null, message: expect.stringContaining('no-such-program') })
   })
 
+  it('takes a command as long as a real API server does: a program of hundreds of kilobytes', async () => {
+    const long = 'x'.repeat(400_000)
+    const { io, exit } = await run('echo', long)
+    let text = ''
+    for await (const data of io) text += data
+    expect(text.length).toBe(long.length + 1)
+    expect(await exit).toEqual({ code: 0 })
+  })
+
   it('carries 20 MiB there and back, unchanged, and ends with its stdin', async () => {
     const { io, exit, protocol } = await run('cat')
     expect(protocol).toBe('v5.channel.k8s.io')
