@@ -140,7 +140,7 @@ export function calmDown<M>(world: World<M>): void {
   settle(world)
   if (isDown(world)) return
   for (const end of ends) {
-    const left = end.disk.listOwn().filter(name => world.isLeftOver(name))
+    const left = [...end.disk.volume.own.entries!.keys()].filter(name => world.isLeftOver(name))
     if (left.length > 0) throw new Misbehaviour(`${end.name} leaves ${left.join(', ')} behind`)
   }
 }
