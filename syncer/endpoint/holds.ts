@@ -8,7 +8,20 @@ const largeBytes = 1024 * 1024
 /** A file that never comes to rest is looked at after this long all the same. */
 const heldMsMax = 1_000
 
+/**
+ * A file that grows again and again is a log, and goes out whole each time: after some updates in a row, each within a
+ * second of the one before, it waits for the next one as long as this.
+ */
+const growth = { updatesFree: 8, intervalMs: 500, forgottenMs: 1_000, filesMax: 1_000 }
+
 export type HintKind = 'rename' | 'change'
+
+interface Growth {
+  ino: bigint
+  size: number
+  updates: number
+  atMs: number
+}
 
 interface Hold {
   sinceMs: number
@@ -23,6 +36,7 @@ interface Hold {
 export class Holds {
   private readonly holds = new Map<Entry, Hold>()
   private readonly timers = new TimerQueue<Entry>()
+  private readonly growing = new Map<Entry, Growth>()
 
   get size(): number {
     return this.holds.size
@@ -47,14 +61,33 @@ export class Holds {
       return true
     }
     const sinceMs = this.holds.get(entry)?.sinceMs ?? nowMs
-    this.set(entry, { sinceMs, untilMs: Math.min(nowMs + wait, sinceMs + heldMsMax), stat })
+    const untilMs = Math.max(nowMs + wait, this.nextUpdateMs(entry, stat, nowMs))
+    this.set(entry, { sinceMs, untilMs: Math.min(untilMs, sinceMs + heldMsMax), stat })
     return false
+  }
+
+  private nextUpdateMs(entry: Entry, stat: Stat | null, nowMs: number): number {
+    const before = this.growing.get(entry)
+    if (before === undefined || before.updates < growth.updatesFree || !hasGrown(before, stat, nowMs)) return nowMs
+    return before.atMs + growth.intervalMs
+  }
+
+  /** It goes out now. */
+  private update(entry: Entry, stat: Stat, nowMs: number): void {
+    const before = this.growing.get(entry)
+    this.growing.delete(entry)
+    if (stat.kind !== 'file') return
+    const updates = before !== undefined && hasGrown(before, stat, nowMs) ? before.updates + 1 : 0
+    this.growing.set(entry, { ino: stat.ino, size: stat.size, updates, atMs: nowMs })
+    if (this.growing.size > growth.filesMax) this.growing.delete(this.growing.keys().next().value!)
   }
 
   /** Looks again a little later, whatever it is. */
   later(entry: Entry, nowMs: number, waitMs: number): void {
-    const sinceMs = this.holds.get(entry)?.sinceMs ?? nowMs
-    this.set(entry, { sinceMs, untilMs: nowMs + waitMs, stat: null })
+    const held = this.holds.get(entry)
+    // One that is being written is looked at when it has come to rest.
+    if (held !== undefined && held.stat !== null && held.untilMs > nowMs + waitMs) return
+    this.set(entry, { sinceMs: held?.sinceMs ?? nowMs, untilMs: nowMs + waitMs, stat: null })
   }
 
   /** Entries whose time has come and that came to rest. @param statOf what the disk shows now */
@@ -76,6 +109,7 @@ export class Holds {
         }
       }
       this.holds.delete(entry)
+      if (hold.stat !== null) this.update(entry, hold.stat, nowMs)
       yield entry
     }
   }
@@ -94,6 +128,11 @@ export class Holds {
     // One timer for each entry: an earlier one finds the new time by itself.
     if (before === undefined || before.untilMs > hold.untilMs) this.timers.add(hold.untilMs, entry)
   }
+}
+
+function hasGrown(before: Growth, stat: Stat | null, nowMs: number): boolean {
+  const isSame = stat?.kind === 'file' && stat.ino === before.ino && nowMs - before.atMs <= growth.forgottenMs
+  return isSame && stat.size > before.size
 }
 
 /** 0: go at once. `before` is the stat under which the entry was last known. */

@@ -55,6 +55,22 @@ describe('reconcile', () => {
     )
   })
 
+  test('is idempotent: what was carried out is not carried out again, and only an edit asks for more', () => {
+    fc.assert(
+      fc.property(token, token, token, token, (ancestor, local, remote, edited) => {
+        const kept = carryOut(reconcile(ancestor, local, remote), local, remote)
+        for (const [here, there, verdict] of [
+          [kept, kept, 'equal'],
+          [edited, kept, edited === kept ? 'equal' : 'push'],
+          [kept, edited, edited === kept ? 'equal' : 'pull'],
+        ] as const) {
+          expect(reconcile(kept, here, there)).toBe(verdict)
+          expect(carryOut(verdict, here, there)).toBe(here === there ? kept : edited)
+        }
+      }),
+    )
+  })
+
   test('never both lose: content that was edited is at the path or in a conflict copy', () => {
     fc.assert(
       fc.property(token, token, token, (ancestor, local, remote) => {
@@ -92,6 +108,41 @@ describe('the answers to a PUT', () => {
         const settled = settle({ agreed, sent, local, current, base })
         if (current === sent || base === sent) expect(settled).toBe(sent)
         else expect(settled).toBe(current === local ? local : agreed)
+      }),
+    )
+  })
+})
+
+/** Two ends that follow the tables alone, one path, one PUT at a time. */
+describe('both tables together', () => {
+  const edits = fc.array(fc.tuple(fc.boolean(), token), { maxLength: 4 })
+
+  test('one round of PUTs ends every difference, and no edit is without a place', () => {
+    fc.assert(
+      fc.property(token, edits, (start, all) => {
+        let [laptop, pod, agreed] = [start, start, start]
+        for (const [atLaptop, text] of all) {
+          if (atLaptop) laptop = text
+          else pod = text
+        }
+        const [mine, theirs] = [laptop, pod]
+        const copies: Token[] = []
+        // the pod’s own PUT first, then the laptop’s on top of what came of it
+        if (pod !== agreed) {
+          const verdict = judgePut({ base: agreed, data: pod }, laptop, agreed)
+          if (verdict === 'conflict') copies.push(pod)
+          if (verdict === 'pull') laptop = pod
+          agreed = pod
+        }
+        if (laptop !== agreed) {
+          expect(answerPut({ base: agreed, data: laptop }, pod)).toBe('apply')
+          pod = laptop
+          agreed = laptop
+        }
+        expect([pod, agreed]).toEqual([laptop, laptop])
+        for (const edited of [mine, theirs])
+          if (edited !== start && edited !== absent) expect([laptop, ...copies]).toContain(edited)
+        expect(copies.length).toBeLessThanOrEqual(1)
       }),
     )
   })

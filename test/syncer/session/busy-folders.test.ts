@@ -89,6 +89,7 @@ describe.each(sides)('somebody busy at the %s', side => {
   test('case 85: a log that grows holds up no edit, of it or of others, and comes to rest with it', () => {
     const pair = inStep({ 'server.log': 'start\n', 'app.rb': 'base' })
     const log = pair.disks[side].people.open('server.log', 'a')
+    const startedMs = pair.clock.ms
     let waited = 0
     for (let line = 0; line < 500; line++) {
       log.write(bytes(`line ${line}\n`))
@@ -104,6 +105,10 @@ describe.each(sides)('somebody busy at the %s', side => {
     }
     log.close()
     expect(waited).toBeLessThan(20)
+    // each is all of it: two in a second, but for the first few
+    const updates = of(pair, 'put').filter(({ path }) => path === 'server.log').length
+    expect(updates).toBeLessThan((pair.clock.ms - startedMs) / 500 + 12)
+    expect(updates).toBeGreaterThan((pair.clock.ms - startedMs) / 1_200)
     pair.settle()
     const wanted = `start\n${Array.from({ length: 500 }, (_, line) => `line ${line}\n`).join('')}`
     for (const each of sides) expect(pair.disks[each].people.read('server.log').toString()).toBe(wanted)
