@@ -10,6 +10,7 @@ import { devPod } from '../test/e2e/support/service-client.ts'
 import { until } from '../test/e2e/support/until.ts'
 import { Link } from './link.ts'
 import type { Options } from './options.ts'
+import type { LinkSpeed } from './shaper.ts'
 import { type TreePlan, writeTree } from './tree.ts'
 import { type Usage, usageOf } from './usage.ts'
 
@@ -93,10 +94,10 @@ export class Ground implements AsyncDisposable {
     await this.up()
   }
 
-  /** A way to the cluster that is measured; it stands as long as the ground. */
-  async link(): Promise<Link> {
-    const file = join(this.laptop.root, 'link.kubeconfig')
-    return this.#cleanUp.use(await Link.before(this.#options.kubeconfig, file))
+  /** A way to the cluster that is measured, and slow where that is asked for; it stands as long as the ground. */
+  async link(speed?: LinkSpeed): Promise<Link> {
+    const file = join(this.laptop.root, `link-${randomBytes(3).toString('hex')}.kubeconfig`)
+    return this.#cleanUp.use(await Link.before(this.#options.kubeconfig, file, speed))
   }
 
   /** Throws away the folder, and what the laptop remembers of it. */

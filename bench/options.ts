@@ -26,6 +26,7 @@ export const rowNames = [
   'rename',
   'large-file',
   'save-in-transfer',
+  'slow-link',
   'ignored',
   'idle',
   'growth',

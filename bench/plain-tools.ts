@@ -4,13 +4,24 @@ import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Ground, targets } from './ground.ts'
 
+export interface TarOptions {
+  /** Gzip, at both ends. */
+  isPacked?: boolean
+  /** For tar's stdin. */
+  input?: string
+  /** By which kubectl reaches the cluster. */
+  kubeconfig?: string
+}
+
 /** `tar -c … | kubectl exec -i -- tar -x` from the synced folder into the other one of the pod. @param what for tar */
-export async function tarThroughExec(ground: Ground, what: string[], input?: string): Promise<void> {
-  const exec = await execIn(ground)
-  const tar = spawn('tar', ['-C', ground.tree, '-cf', '-', ...what], { stdio: ['pipe', 'pipe', 'inherit'] })
+export async function tarThroughExec(ground: Ground, what: string[], options: TarOptions = {}): Promise<void> {
+  const { isPacked, input, kubeconfig } = options
+  const pack = isPacked ? 'z' : ''
+  const exec = await execIn(ground, kubeconfig)
+  const tar = spawn('tar', ['-C', ground.tree, `-${pack}cf`, '-', ...what], { stdio: ['pipe', 'pipe', 'inherit'] })
   tar.stdin.on('error', () => {})
   tar.stdin.end(input)
-  const kubectl = spawn('kubectl', [...exec, 'tar', '-xf', '-', '-C', targets.theirs], {
+  const kubectl = spawn('kubectl', [...exec, 'tar', `-${pack}xf`, '-', '-C', targets.theirs], {
     stdio: [tar.stdout, 'ignore', 'inherit'],
   })
   const [code] = await once(kubectl, 'close')
@@ -33,7 +44,7 @@ export async function copyThroughExec(ground: Ground, name: string): Promise<voi
 }
 
 /** Arguments of kubectl up to the command. */
-export async function execIn(ground: Ground): Promise<string[]> {
-  const { kubeconfig, namespace } = ground.kubectl
-  return ['--kubeconfig', kubeconfig, '-n', namespace, 'exec', '-i', await ground.podName(), '-c', 'app', '--']
+async function execIn(ground: Ground, kubeconfig = ground.kubectl.kubeconfig): Promise<string[]> {
+  const place = ['-n', ground.kubectl.namespace, 'exec', '-i', await ground.podName(), '-c', 'app', '--']
+  return ['--kubeconfig', kubeconfig, ...place]
 }

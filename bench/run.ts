@@ -1,5 +1,4 @@
 // `npm run bench`: what podswap takes on a real cluster, beside the plain tools, in one run.
-import { CleanUp } from '../test/e2e/support/clean-up.ts'
 import type { Row } from './bench.ts'
 import { environmentOf } from './environment-line.ts'
 import { type Figure, holds, wantedText } from './figures.ts'
@@ -16,9 +15,11 @@ import { measureRename } from './rows/rename.ts'
 import { measureSavesInTransfer } from './rows/save-in-transfer.ts'
 import { measureSaves } from './rows/saves.ts'
 import { measureSecondUp } from './rows/second-up.ts'
+import { measureSlowLink } from './rows/slow-link.ts'
 import { sizesFor } from './sizes.ts'
 import { table } from './table.ts'
 import { planTree } from './tree.ts'
+import { withCleanUp } from './with-clean-up.ts'
 
 const say = (text: string) => void process.stderr.write(`bench: ${text}\n`)
 
@@ -31,6 +32,7 @@ const rows: Record<RowName, Row> = {
   rename: measureRename,
   'large-file': measureLargeFile,
   'save-in-transfer': measureSavesInTransfer,
+  'slow-link': measureSlowLink,
   ignored: measureIgnored,
   idle: measureIdle,
   growth: measureGrowth,
@@ -42,26 +44,12 @@ async function main(): Promise<void> {
     return
   }
   const options = readOptions(process.argv.slice(2), process.env)
-  const cleanUp = new CleanUp()
-  let disposed: Promise<void> | undefined
-  const dispose = () => {
-    disposed ??= cleanUp[Symbol.asyncDispose]()
-    return disposed
-  }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      say('cleaning up')
-      void dispose().finally(() => process.exit(130))
-    })
-  }
-  try {
+  await withCleanUp(say, async cleanUp => {
     const ground = await Ground.prepare(options, cleanUp)
     const line = await environmentOf(ground.kubectl, options)
     const figures = await measure(ground, options)
     process.stdout.write(options.json ? json(line, figures) : report(line, figures))
-  } finally {
-    await dispose()
-  }
+  })
 }
 
 async function measure(ground: Ground, options: Options): Promise<Figure[]> {

@@ -1,7 +1,7 @@
 // `npm run cost`: what podswap asks of a real cluster's API server, and what it takes beside `kubectl scale`.
-import { CleanUp } from '../../test/e2e/support/clean-up.ts'
 import type { Figure } from '../figures.ts'
 import { table } from '../table.ts'
+import { withCleanUp } from '../with-clean-up.ts'
 import { type Cost, costTable, measureCalls } from './calls.ts'
 import { prepareGround } from './ground.ts'
 import { costUsage, readCostOptions } from './options.ts'
@@ -15,22 +15,17 @@ async function main(): Promise<void> {
     return
   }
   const options = readCostOptions(process.argv.slice(2), process.env)
-  await using cleanUp = new CleanUp()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      say('cleaning up')
-      void cleanUp[Symbol.asyncDispose]().finally(() => process.exit(130))
-    })
-  }
-  const ground = await prepareGround(options, cleanUp)
-  const costs: Cost[] = await measureCalls(ground, options.idleMinutes, say)
-  const figures: Figure[] = []
-  if (options.rounds > 0) {
-    figures.push(await measureDown(ground, options.rounds, say))
-    figures.push(await measureWarmUp(ground, options.rounds, say))
-  }
-  const text = `${costTable(costs)}\n\n${figures.length > 0 ? `${table(figures)}\n` : ''}`
-  process.stdout.write(options.json ? `${JSON.stringify({ costs, figures }, null, 2)}\n` : text)
+  await withCleanUp(say, async cleanUp => {
+    const ground = await prepareGround(options, cleanUp)
+    const costs: Cost[] = await measureCalls(ground, options.idleMinutes, say)
+    const figures: Figure[] = []
+    if (options.rounds > 0) {
+      figures.push(await measureDown(ground, options.rounds, say))
+      figures.push(await measureWarmUp(ground, options.rounds, say))
+    }
+    const text = `${costTable(costs)}\n\n${figures.length > 0 ? `${table(figures)}\n` : ''}`
+    process.stdout.write(options.json ? `${JSON.stringify({ costs, figures }, null, 2)}\n` : text)
+  })
 }
 
 main().then(

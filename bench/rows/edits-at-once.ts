@@ -25,7 +25,7 @@ export async function measureEditsAtOnce(bench: Bench): Promise<Figure[]> {
     const done = await arrived(inPod, onLaptop, ground, targets.ours, paths)
     await ground.rested(inPod)
     const started = now()
-    await tarThroughExec(ground, ['-T', '-'], `${paths.join('\n')}\n`)
+    await tarThroughExec(ground, ['-T', '-'], { input: `${paths.join('\n')}\n` })
     const theirs = ((await arrived(inPod, onLaptop, ground, targets.theirs, paths)) - started) / 1000
     fromFirst.push({ ours: (done - edited.first) / 1000, theirs })
     fromLast.push({ ours: (done - edited.last) / 1000, theirs })

@@ -75,7 +75,7 @@ export async function bothEnds(ground: Ground): Promise<Ends> {
 }
 
 /** Round trips of a line through an exec stream to a process in the pod that answers at once. */
-async function echoes(inPod: Hand, count: number): Promise<Reference> {
+export async function echoes(inPod: Hand, count: number): Promise<Reference> {
   const samples: number[] = []
   for (let i = 0; i < count; i++) {
     const started = now()

@@ -12,6 +12,7 @@ import type { TrashLimits } from '../endpoint/trash.ts'
 import { AncestorLog, bootId } from './ancestor-log.ts'
 import { IgnoreReader, type IgnoreReaderOptions } from './ignore-reader.ts'
 import { loadIndex, saveIndex } from './index-cache.ts'
+import { IndexKeeper } from './index-keeper.ts'
 import { newIdMaker } from './new-id.ts'
 
 const trash: TrashLimits = {
@@ -40,6 +41,7 @@ export class LaptopFolder {
   readonly log: AncestorLog
   private readonly disk: NodeDisk
   private readonly indexFile: string
+  private readonly index: IndexKeeper
 
   /** @throws UserError `not-found`, `state` */
   constructor({ local, stateFolder, sessionKey, rules, clock, events }: LaptopFolderOptions) {
@@ -51,13 +53,14 @@ export class LaptopFolder {
     this.log = new AncestorLog(path.join(stateFolder, 'ancestor.log'), bootId(uptime(), clock.now()))
     this.indexFile = path.join(stateFolder, 'index')
     loadIndex(this.indexFile, this.replica.tree)
+    this.index = new IndexKeeper(clock, () => saveIndex(this.indexFile, this.replica.tree))
     this.watcher = createNodeWatcher({ root: this.disk.rootPath, events })
   }
 
-  /** Writes down what a later run needs not read again. */
-  checkpoint(): void {
+  /** Writes down what a later run needs not read again. @param state differs where something is new since the last time */
+  checkpoint(state: string): void {
     this.log.checkpoint()
-    saveIndex(this.indexFile, this.replica.tree)
+    this.index.checkpoint(state)
   }
 
   close(): void {

@@ -224,7 +224,7 @@ export class LaptopSession implements SyncSession {
   }
 
   private checkpoint(): void {
-    this.folder.checkpoint()
+    this.folder.checkpoint(`${this.lastChangeAtMs} ${this.progress.firstSyncSeconds}`)
     if (this.lastChangeAtMs !== this.raisedAfterMs) this.engine.raiseEpoch()
     this.raisedAfterMs = this.lastChangeAtMs
   }
