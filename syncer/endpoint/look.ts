@@ -109,8 +109,11 @@ export class Looker {
 
   private lookAtLink(entry: Entry, path: Path, stat: Stat): Look {
     if (entry.key !== null && !entry.racy && sameKey(entry.key, stat)) return known(entry.current)
-    const target = this.disk.readlink(inTree(path))
-    return this.learn(entry, linkToken(target), stat)
+    const startedNs = this.nowNs()
+    const look = this.learn(entry, linkToken(this.disk.readlink(inTree(path))), stat)
+    // Another link may get its inode number, and its times.
+    entry.racy = this.isRacy(stat, startedNs)
+    return look
   }
 
   private lookWhole(entry: Entry, path: Path, before: Stat, wantBytes: boolean): Look {

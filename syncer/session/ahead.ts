@@ -22,8 +22,9 @@ export class Ahead {
   /** Everything that went ahead since it was opened. */
   private readonly gone = new Set<Entry>()
   private subtrees = 0
-  /** What the other end has staged. */
+  /** What the other end has staged, in this order; those before `releasedTo` have their PUTs. */
   private staged: Transfer[] = []
+  private releasedTo = 0
   /** The folder below which is being read. */
   private growing: { root: Entry; members: number; bytes: number } | undefined
 
@@ -38,7 +39,13 @@ export class Ahead {
     this.gone.clear()
     this.subtrees = 0
     this.staged = []
+    this.releasedTo = 0
     this.growing = undefined
+  }
+
+  /** Subtrees that wait for their PUTs at the other end. */
+  get held(): number {
+    return this.staged.length - this.releasedTo
   }
 
   has(entry: Entry): boolean {
@@ -78,11 +85,21 @@ export class Ahead {
     this.staged.push(transfer)
   }
 
-  /** The two have agreed: the PUTs follow, folders before what is in them. */
-  release(): void {
-    const { staged } = this
+  /** The two have agreed: nothing more goes ahead. */
+  close(): void {
+    this.x.ahead = false
+    if (this.held === 0) this.reset()
+  }
+
+  /** After {@link Ahead.close}: the PUTs of what is held follow, folders before what is in them, until `isOver`. */
+  release(isOver: () => boolean): void {
+    if (this.held === 0) return
+    for (; this.held > 0; this.releasedTo += 1) {
+      if (isOver()) return
+      const transfer = this.staged[this.releasedTo]!
+      this.offers.graftStaged(transfer, transfer.members!)
+    }
     this.reset()
-    for (const transfer of staged) this.offers.graftStaged(transfer, transfer.members!)
   }
 
   private go(root: Entry): void {

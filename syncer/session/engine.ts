@@ -107,7 +107,7 @@ export class SyncEngine implements Peer<SyncMessage> {
   pending(): number {
     const { exchange: x, transfers, intake } = this
     const queued = x.urgent.size + x.backlog.size + x.waiting.size + x.holds.size
-    return queued + x.flights.size + transfers.pending.files + intake.guard.size
+    return queued + x.flights.size + transfers.pending.files + intake.guard.size + this.ahead.held
   }
 
   connect(): void {
@@ -165,7 +165,9 @@ export class SyncEngine implements Peer<SyncMessage> {
     if (this.scanned && nowMs >= this.recoverDueMs) this.recover()
     this.rescue(nowMs)
     this.intake.tick(nowMs)
-    this.offers.step(isOver)
+    if (this.live) this.ahead.release(isOver)
+    // What waits there has no PUT yet: nothing may be offered that is in it, or below it.
+    if (this.ahead.held === 0) this.offers.step(isOver)
     // While it is still being read, reading does not leave anything of the slice.
     this.transfers.step(this.exchange.ahead ? this.slice() : isOver)
     this.passBarriers()
@@ -174,7 +176,8 @@ export class SyncEngine implements Peer<SyncMessage> {
 
   due(): number {
     const { exchange: x, intake } = this
-    if (!this.scanner.idle || this.offers.hasWork || this.transfers.hasWork) return 0
+    const hasWork = this.offers.hasWork || this.transfers.hasWork || (this.live && this.ahead.held > 0)
+    if (!this.scanner.idle || hasWork) return 0
     const guard = Math.min(intake.guard.due(), intake.guard.haltDue())
     const soon = this.barriers.size > 0 ? this.nowMs() + 2 : Number.POSITIVE_INFINITY
     return Math.min(
@@ -330,7 +333,7 @@ export class SyncEngine implements Peer<SyncMessage> {
   private onStaged(id: number): void {
     const transfer = this.transfers.staged(id)
     if (transfer === undefined) return
-    if (!this.exchange.live) this.ahead.hold(transfer)
+    if (!this.exchange.live || (this.ahead.held > 0 && transfer.members !== undefined)) this.ahead.hold(transfer)
     else if (transfer.members === undefined) this.offers.staged(transfer.entry, transfer.token, id, transfer.urgent)
     else this.offers.graftStaged(transfer, transfer.members)
   }
@@ -390,6 +393,7 @@ export class SyncEngine implements Peer<SyncMessage> {
   }
 
   private passBarriers(): void {
+    if (this.ahead.held > 0) return
     for (const id of this.barriers.passed(this.scanner.idle)) {
       if (this.options.role === 'pod') this.exchange.send('control', { type: 'flushed', id })
       else this.exchange.emit({ type: 'flushed', side: 'laptop', id })

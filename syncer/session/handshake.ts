@@ -19,7 +19,7 @@ export interface HandshakeOptions {
   newMarkerId(): string
   /** The folder must be read (again) from top to bottom. */
   sweep(): void
-  ahead: Pick<Ahead, 'open' | 'has' | 'release'>
+  ahead: Pick<Ahead, 'open' | 'has' | 'close'>
 }
 
 export type ContactMessage = Extract<
@@ -270,7 +270,7 @@ export class Handshake {
     for (const entry of this.x.replica.tree.walk()) {
       if (entry.current !== entry.agreed && !this.options.ahead.has(entry)) this.x.queue(entry, false)
     }
-    this.options.ahead.release()
+    this.options.ahead.close()
     this.x.emit({ type: 'live' })
   }
 

@@ -54,6 +54,37 @@ describe('subtrees go ahead while the laptop still reads', () => {
     expectSame(pair)
   })
 
+  test('and their PUTs leave a few in a turn, before anything else that is in them', () => {
+    const pair = new Pair(twoWay, { stepsMax: 5 })
+    const { laptop } = pair.disks
+    for (let dir = 0; dir < 40; dir++) {
+      laptop.people.mkdir(`d${dir}`)
+      laptop.people.save(`d${dir}/a`, Buffer.from(`${dir}`))
+    }
+    pair.clock.ms += 1_000
+    pair.connect()
+    // The marker comes late: everything is staged before the two agree.
+    pair.delayMs = (to, lane) => (to === 'pod' && lane === 'control' ? 200 : 0)
+    runUntil(pair, () => pair.laptop.live)
+    expect(of(pair, 'staged')).toHaveLength(40)
+    expect(pair.laptop.idle()).toBe(false)
+    laptop.people.save('d39/a', Buffer.from('edited'))
+    pair.laptop.hint('d39/a', 'rename')
+    let most = 0
+    for (let before = 0; before < 40; ) {
+      pair.step()
+      const now = of(pair, 'put').length
+      most = Math.max(most, now - before)
+      before = now
+    }
+    expect(most).toBeLessThan(20)
+    pair.settle()
+    expectSame(pair)
+    expect(laptop.people.read('d39/a').toString()).toBe('edited')
+    expect(of(pair, 'forget')).toEqual([])
+    expect(of(pair, 'graft-end')).toHaveLength(40)
+  })
+
   test('but nothing that the pod has something of', () => {
     const pair = seeded()
     pair.disks.pod.people.mkdir('d5')
