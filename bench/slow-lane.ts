@@ -7,7 +7,7 @@ const aheadBytesMax = 256 * 1024
 interface Flow {
   from: Socket
   to: Socket
-  hasEnded: boolean
+  isClosed: boolean
 }
 
 /** One direction of a slow link, for any number of connections. */
@@ -23,22 +23,24 @@ export class SlowLane {
 
   carry(from: Socket, to: Socket): void {
     const id = ++this.#lastFlow
-    const flow: Flow = { from, to, hasEnded: false }
+    const flow: Flow = { from, to, isClosed: false }
     this.#flows.set(id, flow)
     from.on('data', (bytes: Buffer) => {
+      // nobody is there any more to hear it
+      if (!this.#flows.has(id)) return
       this.#shaper.push(id, bytes, performance.now())
       if (this.#shaper.waitingBytes(id) > aheadBytesMax) from.pause()
       this.#run()
     })
-    // what has been said is still on its way when the connection is closed
+    // what was said last is still on its way when a connection is closed
     from.on('close', () => {
-      flow.hasEnded = true
+      flow.isClosed = true
       this.#run()
     })
     to.on('close', () => {
       this.#flows.delete(id)
       this.#shaper.forget(id)
-      from.destroy()
+      from.resume()
     })
   }
 
@@ -50,9 +52,9 @@ export class SlowLane {
     clearTimeout(this.#timer)
     const nowMs = performance.now()
     for (const { flow, bytes } of this.#shaper.take(nowMs)) this.#flows.get(flow)?.to.write(bytes)
-    for (const [id, { from, to, hasEnded }] of this.#flows) {
+    for (const [id, { from, to, isClosed }] of this.#flows) {
       if (from.isPaused() && this.#shaper.waitingBytes(id) < aheadBytesMax / 2) from.resume()
-      if (hasEnded && !this.#shaper.has(id)) to.end()
+      if (isClosed && !this.#shaper.has(id)) to.destroySoon()
     }
     const dueMs = this.#shaper.dueMs()
     if (dueMs < Infinity) this.#timer = setTimeout(() => this.#run(), Math.max(0, dueMs - nowMs))
