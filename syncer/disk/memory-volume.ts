@@ -233,8 +233,11 @@ export class MemoryVolume {
     const [one, other] = [this.get(fromRoot, from), this.get(toRoot, to)]
     if (one.mount || other.mount || from === '' || to === '') throw systemError('EBUSY', to)
     const [source, target] = [this.place(fromRoot, from), this.place(toRoot, to)]
+    // Neither is without a name in between, so that its number is not free.
+    other.links++
     this.setName(target.dir, target.name, one)
     this.setName(source.dir, source.name, other)
+    other.links--
     one.ctimeNs = other.ctimeNs = this.stamp()
   }
 

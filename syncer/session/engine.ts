@@ -1,7 +1,7 @@
 import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { absent } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
-import type { ListedStat } from '../disk/disk.ts'
+import type { ListedStat, Stat } from '../disk/disk.ts'
 import type { HintKind } from '../endpoint/holds.ts'
 import { type ScanEvents, Scanner } from '../endpoint/scanner.ts'
 import type { Entry } from '../endpoint/tree.ts'
@@ -380,10 +380,15 @@ export class SyncEngine implements Peer<SyncMessage> {
     const { replica } = this.options
     const { tree, trash, clock } = replica
     this.recoverDueMs = Number.POSITIVE_INFINITY
-    const inodes = new Set<bigint>()
-    for (const entry of tree.walk()) if (entry.key !== null) inodes.add(entry.key.ino)
+    const keys = new Map<bigint, Stat>()
+    for (const { key } of tree.walk()) if (key !== null && key.kind !== 'dir') keys.set(key.ino, key)
+    // The number alone is no proof: an overlay of several file systems may have it twice (sync-findings B.15).
+    const isLinked = ({ ino, size, mtimeNs }: Stat) => {
+      const key = keys.get(ino)
+      return key !== undefined && key.size === size && key.mtimeNs === mtimeNs
+    }
     try {
-      trash.recover(stat => inodes.has(stat.ino))
+      trash.recover(isLinked)
       trash.prune()
       replica.removeLeftOver()
     } catch (error) {

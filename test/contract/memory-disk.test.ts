@@ -159,3 +159,14 @@ test('a power cut takes back names and bytes that were not synced, and nothing e
   }
   expect([...outcomes].sort()).toEqual(['', 'new', 'old'])
 })
+
+test('an exchange of names makes no inode number free', () => {
+  const { disk } = makeDisk({ reuseInodes: true })
+  disk.exchangeNames()
+  disk.people.save('file', Buffer.from('theirs'))
+  disk.create('ours').close()
+  disk.exchange!('ours', 'file')
+  disk.people.save('new', Buffer.from('new'))
+  const numbers = [inTree('file'), inTree('new'), inOwn('ours')].map(at => disk.stat(at)!.ino)
+  expect(new Set(numbers).size).toBe(3)
+})

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { inTree } from '../../../syncer/disk/disk.ts'
 import type { DiskOperation } from '../../../syncer/disk/memory-disk.ts'
 import { crashPod, rest, saved } from './exchanging-pair.ts'
 import type { Pair } from './pair.ts'
@@ -97,4 +98,24 @@ test('what is written late into ours, opened before it was taken back, is found'
   const texts = Object.values(rest(pair, rounds)).join('|')
   expect(texts).toContain('pod')
   expect(texts).toContain('and more')
+})
+
+test('nor where another file of the tree has its inode number, as on an overlay of several file systems', () => {
+  const pair = saved()
+  const { pod } = pair.disks
+  const open = pod.people.open('file', 'a')
+  pair.settle()
+  open.write(Buffer.from(' pod'))
+  open.close()
+  pair.cutWithoutGoodbye()
+  pod.crash()
+  const stat = pod.stat.bind(pod)
+  pod.stat = at => {
+    const now = stat(at)
+    const isTrash = at.area === 'own' && at.name.startsWith('trash-pod-')
+    return now !== null && isTrash ? { ...now, ino: stat(inTree('file'))!.ino } : now
+  }
+  pair.start('pod')
+  pair.connect()
+  expect(Object.values(rest(pair, rounds)).join('|')).toContain(' pod')
 })
