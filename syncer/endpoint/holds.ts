@@ -27,6 +27,8 @@ interface Hold {
   sinceMs: number
   untilMs: number
   stat: Stat | null
+  /** What it was when the hold began, whatever a scan has seen of it since. */
+  before: Stat | null
 }
 
 /**
@@ -55,15 +57,35 @@ export class Holds {
    * @returns true where it may go out at once
    */
   hint(entry: Entry, stat: Stat | null, kind: HintKind, nowMs: number): boolean {
-    const wait = quietTime(entry.key, stat, kind)
+    const held = this.holds.get(entry)
+    const before = held === undefined ? entry.key : held.before
+    const wait = quietTime(before, stat, kind)
     if (wait === 0) {
       this.holds.delete(entry)
       return true
     }
-    const sinceMs = this.holds.get(entry)?.sinceMs ?? nowMs
+    const sinceMs = held?.sinceMs ?? nowMs
     const untilMs = Math.max(nowMs + wait, this.nextUpdateMs(entry, stat, nowMs))
-    this.set(entry, { sinceMs, untilMs: Math.min(untilMs, sinceMs + heldMsMax), stat })
+    this.set(entry, { sinceMs, untilMs: Math.min(untilMs, sinceMs + heldMsMax), stat, before })
     return false
+  }
+
+  /**
+   * A file was found changed, by a scan or when it was to be sent, and there may be no word of it yet.
+   * @param before what it was when it was known last
+   * @param wallMs the present as files are stamped with it
+   * @returns true where it is held now: it was written a moment ago, and may not be whole
+   */
+  found(entry: Entry, before: Stat | null, nowMs: number, wallMs: number): boolean {
+    const stat = entry.key
+    if (stat?.kind !== 'file' || (before !== null && sameKey(before, stat))) return false
+    const held = this.holds.get(entry)
+    if (held !== undefined) return true
+    const wait = quietTime(before, stat, before === null ? 'change' : 'rename')
+    const ageMs = Math.max(0, wallMs - Number(stat.ctimeNs / 1_000_000n))
+    if (ageMs >= wait) return false
+    this.set(entry, { sinceMs: nowMs, untilMs: nowMs + wait - ageMs, stat, before })
+    return true
   }
 
   private nextUpdateMs(entry: Entry, stat: Stat | null, nowMs: number): number {
@@ -87,7 +109,12 @@ export class Holds {
     const held = this.holds.get(entry)
     // One that is being written is looked at when it has come to rest.
     if (held !== undefined && held.stat !== null && held.untilMs > nowMs + waitMs) return
-    this.set(entry, { sinceMs: held?.sinceMs ?? nowMs, untilMs: nowMs + waitMs, stat: null })
+    this.set(entry, {
+      sinceMs: held?.sinceMs ?? nowMs,
+      untilMs: nowMs + waitMs,
+      stat: null,
+      before: held === undefined ? entry.key : held.before,
+    })
   }
 
   /** Entries whose time has come and that came to rest. @param statOf what the disk shows now */
@@ -142,6 +169,6 @@ function quietTime(before: Stat | null, now: Stat | null, kind: HintKind): numbe
   const moved = kind === 'rename' && (before === null || before.ino !== now.ino)
   if (moved && now.size > 0) return 0
   if (now.size === 0 && before !== null && before.size > 0) return quietMs.emptied
-  if (before !== null && now.size * 2 < before.size) return quietMs.shrunk
-  return now.size > largeBytes ? quietMs.large : quietMs.inPlace
+  if (before !== null && now.size * 2 <= before.size) return quietMs.shrunk
+  return Math.max(now.size, before?.size ?? 0) > largeBytes ? quietMs.large : quietMs.inPlace
 }

@@ -1,7 +1,7 @@
 import { errnoOf } from '../base/errors.ts'
 import { absent, folder } from '../core/content.ts'
 import { joinPath, type Path } from '../core/path.ts'
-import type { ListedStat } from '../disk/disk.ts'
+import type { ListedStat, Stat } from '../disk/disk.ts'
 import type { Look } from './look.ts'
 import type { IgnoreRules, Replica } from './replica.ts'
 import type { Entry } from './tree.ts'
@@ -13,8 +13,8 @@ export interface ScanEvents {
   listed(path: Path, listed: ListedStat[]): void
   /** Everything directly in the folder is known. */
   read(entry: Entry): void
-  /** What stands there was learnt anew, or vanished. */
-  looked(entry: Entry, path: Path): void
+  /** What stands there was learnt anew, or vanished; `before` is what was known of a file. */
+  looked(entry: Entry, path: Path, before?: Stat | null): void
   /** It is being written, or a large file is still being hashed: look again soon. */
   busy(entry: Entry): void
   /** It cannot travel; `''` where it can again. */
@@ -133,10 +133,11 @@ export class Scanner {
     const isNew = reading.entry.children?.get(listed.name) === undefined
     const entry = this.replica.tree.child(reading.entry, listed.name)
     const wasFolder = entry.current === folder && !isNew
+    const before = entry.key
     const look = this.lookAt(entry, path, listed)
     if (look.state === 'busy') this.events.busy(entry)
     else if (look.state === 'barred') this.events.barred(path, look.code)
-    else this.events.looked(entry, path)
+    else this.events.looked(entry, path, before)
     if (isDir && (reading.deep || !wasFolder)) this.add(entry, true)
   }
 

@@ -72,7 +72,7 @@ export class SyncEngine implements Peer<SyncMessage> {
       folder: path => options.watch(path),
       listed: (path, listed) => options.listed?.(path, namesOf(listed)),
       read: entry => this.ahead.read(entry),
-      looked: entry => this.looked(entry),
+      looked: (entry, _path, before) => this.looked(entry, before),
       busy: entry => this.exchange.holds.later(entry, this.nowMs(), 5),
       barred: (path, code) => this.barred(path, code),
     }
@@ -357,8 +357,8 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.handshake.advance(this.scanned)
   }
 
-  private looked(entry: Entry): void {
-    this.hints.scanned(entry)
+  private looked(entry: Entry, before?: Stat | null): void {
+    this.hints.scanned(entry, before)
     if (entry.current === absent) this.options.unwatch(entry.path)
   }
 

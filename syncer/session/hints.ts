@@ -101,8 +101,9 @@ export class Hints {
   }
 
   /** A scan learnt what stands there. What changed a moment ago gets its time to come to rest. */
-  scanned(entry: Entry): void {
+  scanned(entry: Entry, before: Stat | null = entry.key): void {
     const { x } = this
+    if (x.holds.found(entry, before, this.nowMs(), x.clock.now())) return
     if (!entry.racy || entry.key === null) {
       if (entry.current !== entry.agreed) x.queue(entry, false)
       else if (x.untaken.has(entry)) x.retryNow(entry)

@@ -209,7 +209,9 @@ export class Offers {
     }
     const path = entry.path
     if (x.rules.ignored(path, entry.current === folder)) return
+    const before = entry.key
     const look = x.replica.looker.look(entry, path, true)
+    if (before !== null && x.holds.found(entry, before, nowMs, x.clock.now())) return
     if (look.state === 'busy') {
       x.holds.later(entry, nowMs, 5)
       return
