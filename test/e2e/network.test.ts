@@ -2,16 +2,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RunningCommand } from './support/command.ts'
 import { DevSession } from './support/dev-session.ts'
-import { embeddedCluster } from './support/embedded-cluster.ts'
 import type { Hand } from './support/hand.ts'
 import { noiseBytes } from './support/noise.ts'
 import { freePort } from './support/ports.ts'
 import { TcpProxy } from './support/tcp-proxy.ts'
 import { expectRestored } from './support/traces.ts'
 import { until } from './support/until.ts'
-
-/** What this proxy slows down takes minutes on the embedded cluster instead of seconds; why is not known yet. */
-const onSlowLine = it.skipIf(embeddedCluster() !== undefined)
 
 /** The network between the laptop and the API server is cut, refused, silent or slow. */
 describe('when the network goes', () => {
@@ -80,7 +76,7 @@ describe('when the network goes', () => {
     expect(await (await fetch(`http://localhost:${port}/`)).text()).toBe('alive')
   })
 
-  onSlowLine('case 48: a cut in mid-transfer resumes; nothing half-written is ever at its place', async () => {
+  it('case 48: a cut in mid-transfer resumes; nothing half-written is ever at its place', async () => {
     const bytes = noiseBytes('cut', 48 * 1024 * 1024)
     proxy.limit(4 * 1024 * 1024)
     await inPod.call('watchFiles', { files: ['/app/a.txt'] })
@@ -102,25 +98,22 @@ describe('when the network goes', () => {
     expect(seen).toEqual({})
   })
 
-  onSlowLine(
-    'a large file that goes on being written while it is sent arrives whole, without being asked for',
-    async () => {
-      proxy.limit(4 * 1024 * 1024)
-      const bytes = noiseBytes('growing', 12 * 1024 * 1024)
-      const volume = async () => (await inPod.call<{ bytes: number }>('volume', { dir: '/app' })).bytes
-      const before = await volume()
-      session.save('growing.bin', bytes.subarray(0, 4 * 1024 * 1024))
-      await until('its first part is under way', async () => (await volume()) > before + 512 * 1024, { everyMs: 10 })
-      session.save('growing.bin', bytes)
-      const whole = (await session.onLaptop.tree(session.folder))['growing.bin']
-      proxy.restore()
-      await until('the whole is in the pod', async () => (await inPod.tree('/app'))['growing.bin'] === whole, {
-        deadlineMs: 60_000,
-      })
-    },
-  )
+  it('a large file that goes on being written while it is sent arrives whole, without being asked for', async () => {
+    proxy.limit(4 * 1024 * 1024)
+    const bytes = noiseBytes('growing', 12 * 1024 * 1024)
+    const volume = async () => (await inPod.call<{ bytes: number }>('volume', { dir: '/app' })).bytes
+    const before = await volume()
+    session.save('growing.bin', bytes.subarray(0, 4 * 1024 * 1024))
+    await until('its first part is under way', async () => (await volume()) > before + 512 * 1024, { everyMs: 10 })
+    session.save('growing.bin', bytes)
+    const whole = (await session.onLaptop.tree(session.folder))['growing.bin']
+    proxy.restore()
+    await until('the whole is in the pod', async () => (await inPod.tree('/app'))['growing.bin'] === whole, {
+      deadlineMs: 60_000,
+    })
+  })
 
-  onSlowLine('case 63: a small edit overtakes a large file on a slow line', async () => {
+  it('case 63: a small edit overtakes a large file on a slow line', async () => {
     proxy.limit(2 * 1024 * 1024)
     await session.onLaptop.write(join(session.folder, 'larger.bin'), noiseBytes('overtake', 32 * 1024 * 1024))
     const volume = async () => (await inPod.call<{ bytes: number }>('volume', { dir: '/app' })).bytes

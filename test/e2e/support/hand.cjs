@@ -346,12 +346,18 @@ function sendBytes(socket, size) {
   more()
 }
 
-let pending = ''
+// parts of a line that has not ended; a line may be a large file, and is put together once
+let pending = []
 process.stdin.setEncoding('utf8')
 process.stdin.on('data', text => {
-  const lines = (pending + text).split('\n')
-  pending = lines.pop()
-  for (const line of lines) answer(JSON.parse(line))
+  const parts = text.split('\n')
+  const last = parts.pop()
+  for (const part of parts) {
+    const line = [...pending, part].join('')
+    pending = []
+    answer(JSON.parse(line))
+  }
+  pending.push(last)
 })
 process.stdin.on('end', () => process.exit(0))
 process.stdout.on('error', () => process.exit(0))
