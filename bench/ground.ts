@@ -25,6 +25,13 @@ const restingMsMax = 50
 /** Port of the hand's TCP server in the pod. */
 export const serverPort = 7007
 
+export interface BeginOptions {
+  /** By which the laptop reaches the cluster; default: as it was given. */
+  kubeconfig?: string
+  /** To {@link serverPort}. */
+  hasForward?: boolean
+}
+
 /** A workload to develop, a laptop to do it from, and dev mode on. All of it goes when it is disposed of. */
 export class Ground implements AsyncDisposable {
   readonly kubectl: Kubectl
@@ -72,11 +79,10 @@ export class Ground implements AsyncDisposable {
 
   /**
    * Dev mode anew: a pod, a folder and a memory of it that nothing was done with before, and this tree in step.
-   * @param kubeconfig by which the laptop reaches the cluster; default: as it was given
    */
-  async begin(plan: TreePlan, kubeconfig = resolve(this.#options.kubeconfig)): Promise<void> {
+  async begin(plan: TreePlan, { kubeconfig, hasForward = false }: BeginOptions = {}): Promise<void> {
     await this.#end()
-    this.laptop.kubeconfig = kubeconfig
+    this.laptop.kubeconfig = kubeconfig ?? resolve(this.#options.kubeconfig)
     this.forget()
     writeTree(this.tree, plan)
     const dev = {
@@ -85,7 +91,8 @@ export class Ground implements AsyncDisposable {
       imagePullPolicy: 'IfNotPresent',
       command: ['sleep', '86400'],
       sync: [`./tree:${targets.ours}`],
-      forward: [`${this.forwardedPort}:${serverPort}`],
+      // `up --detach` waits for what a forward leads to, and in the other rows nobody is there
+      ...(hasForward && { forward: [`${this.forwardedPort}:${serverPort}`] }),
     }
     this.laptop.folder('.', { 'dev.yml': { namespace: this.kubectl.namespace, dev: { web: dev } } })
     this.#isUp = true

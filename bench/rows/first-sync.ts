@@ -49,7 +49,7 @@ export async function measureFirstSync(bench: Bench): Promise<Figure[]> {
  */
 export async function compareFirstSyncs(bench: Bench, route: Route = {}): Promise<[Taken, Taken][]> {
   const { ground, plan, options, say } = bench
-  await ground.begin(emptyPlan, route.kubeconfig)
+  await ground.begin(emptyPlan, route)
   const rounds: [Taken, Taken][] = []
   for (let round = 0; round < options.rounds; round++) {
     const ours = async () => await byPodswap(ground, plan)

@@ -12,7 +12,7 @@ const roundTrips = 400
 
 /** One TCP server in the pod, reached through our forward and through `kubectl port-forward`, in turns. */
 export async function measureForwards({ ground, options: { rounds } }: Bench): Promise<Figure[]> {
-  await ground.begin(emptyPlan)
+  await ground.begin(emptyPlan, { hasForward: true })
   const server = await ground.handInPod()
   await server.call('serve', { port: serverPort })
   const theirPort = await freePort()

@@ -12,7 +12,7 @@ const trafficKilobytesMax = 4
 /** Thousands of files made in a folder that is left out, as `npm install` does: what that costs both ends. */
 export async function measureIgnored({ ground, plan, sizes, options, say }: Bench): Promise<Figure[]> {
   const link = await ground.link()
-  await ground.begin(plan, link.kubeconfig)
+  await ground.begin(plan, link)
   writeFileSync(join(ground.tree, '.gitignore'), 'node_modules/\n')
   await ground.flush()
   await using inPod = await ground.handInPod()

@@ -49,7 +49,7 @@ async function measureFirstCopy({ ground, sizes, options, say }: Bench): Promise
 
 async function measureChanges({ ground, sizes, options, say }: Bench): Promise<Figure[]> {
   const link = await ground.link()
-  await ground.begin(emptyPlan, link.kubeconfig)
+  await ground.begin(emptyPlan, link)
   await using inPod = await ground.handInPod()
   await using onLaptop = await ground.handOnLaptop()
   const file = join(ground.tree, name)

@@ -13,7 +13,7 @@ const megabyte = 1e6
 export async function measureRename({ ground, sizes, options, say }: Bench): Promise<Figure[]> {
   const link = await ground.link()
   const plan = planTree(sizes.renamed)
-  await ground.begin(inFolder('name-0', plan), link.kubeconfig)
+  await ground.begin(inFolder('name-0', plan), link)
   await using inPod = await ground.handInPod()
   await using onLaptop = await ground.handOnLaptop()
   const wire: number[] = []
