@@ -45,7 +45,7 @@ const undisturbed = {
 } satisfies Partial<Weather>
 
 /** One file that goes back and forth between a few contents, over a slow network. */
-const undoing: Partial<Weather> = {
+export const undoing: Partial<Weather> = {
   ...undisturbed,
   paths: ['f'],
   ignored: undefined,
