@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { limits } from '../base/limits.ts'
-import { isWithin, type Path } from '../core/path.ts'
+import type { Path } from '../core/path.ts'
 import type { EntryKind, Stat } from './disk.ts'
 import { FoldedNames } from './folded-names.ts'
 import type { MemorySystem } from './memory-system.ts'
@@ -218,7 +218,7 @@ export class MemoryVolume {
       return
     }
     if (inode.mount || there?.mount || from === '' || to === '') throw systemError('EBUSY', to)
-    if (inode.kind === 'dir' && fromRoot === toRoot && isWithin(to, from)) throw systemError('EINVAL', to)
+    if (holds(inode, target.dir)) throw systemError('EINVAL', to)
     if (there?.kind === 'dir') throw systemError(inode.kind === 'dir' ? 'ENOTEMPTY' : 'EISDIR', to)
     if (there !== undefined && inode.kind === 'dir') throw systemError('ENOTDIR', to)
     this.#assertFree(inode)
@@ -233,6 +233,7 @@ export class MemoryVolume {
     const [one, other] = [this.get(fromRoot, from), this.get(toRoot, to)]
     if (one.mount || other.mount || from === '' || to === '') throw systemError('EBUSY', to)
     const [source, target] = [this.place(fromRoot, from), this.place(toRoot, to)]
+    if (holds(one, target.dir) || holds(other, source.dir)) throw systemError('EINVAL', to)
     // Neither is without a name in between, so that its number is not free.
     other.links++
     this.setName(target.dir, target.name, one)
@@ -306,4 +307,10 @@ export function statOf(inode: Inode): Stat {
     mode: inode.mode,
     mount: inode.mount,
   }
+}
+
+/** By what they are and not by their paths: a power cut may leave a folder with two names. */
+function holds(folder: Inode, dir: Inode): boolean {
+  if (folder === dir) return true
+  return [...(folder.entries?.values() ?? [])].some(inode => inode.kind === 'dir' && holds(inode, dir))
 }

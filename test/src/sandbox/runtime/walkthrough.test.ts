@@ -233,9 +233,11 @@ describe.runIf(process.platform === 'linux').each(kinds)('from up to down, by $k
 
   it('carries a forward through a Service', async () => {
     await eventually(async () => expect(await echo(databasePort, 'query')).toBe('database query'), waits)
-    const [dev] = await laptop.devs(manifest)
-    expect(dev!.forwards.map(({ state }) => state)).toEqual(['ready', 'ready'])
-    expect(dev).toMatchObject({ state: 'ready', sync: { pending: 0, conflicts: [] } })
+    await eventually(async () => {
+      const [dev] = await laptop.devs(manifest)
+      expect(dev!.forwards.map(({ state }) => state)).toEqual(['ready', 'ready'])
+      expect(dev).toMatchObject({ state: 'ready', sync: { pending: 0, conflicts: [] } })
+    }, waits)
   })
 
   it.runIf(hasPython())('has a terminal', async () => {
