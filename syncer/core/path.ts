@@ -15,6 +15,12 @@ export function joinPath(dir: Path, name: string): Path {
   return dir === '' ? name : `${dir}/${name}`
 }
 
+/** Longer than any message may name it, and than a system takes it in one call. */
+export function isTooLong(path: Path): boolean {
+  // A unit of a string has three bytes at most.
+  return path.length * 3 > limits.pathBytesMax && encodePath(path).length > limits.pathBytesMax
+}
+
 /** The folder that holds `path`; the root's parent is the root. */
 export function parentOf(path: Path): Path {
   const slash = path.lastIndexOf('/')

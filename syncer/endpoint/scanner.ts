@@ -1,6 +1,6 @@
 import { errnoOf } from '../base/errors.ts'
 import { absent, folder } from '../core/content.ts'
-import { joinPath, type Path } from '../core/path.ts'
+import { isTooLong, joinPath, type Path } from '../core/path.ts'
 import type { ListedStat, Stat } from '../disk/disk.ts'
 import type { Look } from './look.ts'
 import type { IgnoreRules, Replica } from './replica.ts'
@@ -28,6 +28,8 @@ interface Reading {
   listed: ListedStat[]
   at: number
   seen: Set<string>
+  /** Something in it has a path that no message can name. */
+  tooLong: boolean
 }
 
 /**
@@ -102,8 +104,7 @@ export class Scanner {
     try {
       const listed = this.replica.disk.listStats(path)
       this.events.listed(path, listed)
-      this.reading = { entry, path, deep, listed, at: 0, seen: new Set() }
-      this.events.barred(path, '')
+      this.reading = { entry, path, deep, listed, at: 0, seen: new Set(), tooLong: false }
     } catch (error) {
       const code = errnoOf(error)
       if (code === undefined) throw error
@@ -124,6 +125,10 @@ export class Scanner {
     const path = joinPath(reading.path, listed.name)
     const isDir = listed.kind === 'dir'
     if (this.rules().ignored(path, isDir)) return
+    if (isTooLong(path)) {
+      reading.tooLong = true
+      return
+    }
     if (listed.mount || listed.kind === 'other') {
       this.events.barred(path, listed.mount ? 'mount-point' : 'unsupported-type')
       reading.seen.add(listed.name)
@@ -150,6 +155,7 @@ export class Scanner {
   }
 
   private finish(reading: Reading): void {
+    this.events.barred(reading.path, reading.tooLong ? 'ENAMETOOLONG' : '')
     this.events.read(reading.entry)
     if (reading.entry.children === null) return
     for (const [name, child] of reading.entry.children) {

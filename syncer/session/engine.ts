@@ -448,6 +448,8 @@ function explain(code: string): string {
       return 'is no file, folder or link: it does not travel'
     case 'mount-point':
       return 'has another file system mounted on it: it does not travel'
+    case 'ENAMETOOLONG':
+      return 'holds what has too long a path: it does not travel'
     case 'root-missing':
       return 'is gone: nothing is sent until it is back'
     default:

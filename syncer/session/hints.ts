@@ -1,7 +1,7 @@
 import { errnoOf } from '../base/errors.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
 import { absent, folder } from '../core/content.ts'
-import { nameOf, type Path, parentOf } from '../core/path.ts'
+import { isTooLong, nameOf, type Path, parentOf } from '../core/path.ts'
 import { granuleMs, inTree, type Stat } from '../disk/disk.ts'
 import type { HintKind } from '../endpoint/holds.ts'
 import type { Scanner } from '../endpoint/scanner.ts'
@@ -71,7 +71,13 @@ export class Hints {
     const stat = this.stat(path)
     if (this.isEcho(parent, path, stat)) return
     this.readSoon(parent)
-    if (x.rules.ignored(path, stat?.kind === 'dir') || stat?.kind === 'other' || stat?.mount === true) return
+    if (
+      isTooLong(path) ||
+      x.rules.ignored(path, stat?.kind === 'dir') ||
+      stat?.kind === 'other' ||
+      stat?.mount === true
+    )
+      return
     const entry = x.replica.tree.ensure(path)
     if (x.holds.hint(entry, stat, kind, this.nowMs())) this.touched(entry)
   }

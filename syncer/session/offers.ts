@@ -221,7 +221,8 @@ export class Offers {
       x.retry(entry, barredWaitMs, barredWaitMsMax)
       return
     }
-    x.readable(path)
+    // Of a folder that is said where it is read.
+    if (look.token !== folder) x.readable(path)
     if (look.token === entry.agreed && !x.untaken.has(entry)) {
       this.settled(entry, look.token)
       return

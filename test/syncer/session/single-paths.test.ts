@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
 import type { People } from '../../../syncer/disk/memory-people.ts'
+import { ByteWriter } from '../../../syncer/wire/byte-writer.ts'
+import { readMessages, writeMessage } from '../../../syncer/wire/sync-codec.ts'
 import { of, Pair, runUntil, treeOf } from './pair.ts'
 
 type Side = 'laptop' | 'pod'
@@ -285,6 +287,30 @@ describe.each(sides)('of what somebody does at the %s', side => {
       pair.clock.ms += 1_000
     }
     expect(pair.events.filter(({ type }) => type === 'conflict')).toEqual([])
+  })
+
+  test('case 9: a path that no message can name stays and is told, and everything else travels', () => {
+    const pair = inStep({ f: 'text' })
+    const name = 'ü'.repeat(100)
+    const deep = Array.from({ length: 20 }, () => name).join('/')
+    const { people } = pair.disks[side]
+    people.mkdir(`${deep}/${name}`)
+    people.save(`${deep}/short`, bytes('fits'))
+    people.save(`${deep}/${name}/x`, bytes('does not'))
+    people.save('f', bytes('edited'))
+    for (const path of [name, `${deep}/${name}`, 'f']) pair[side].hint(path)
+    for (let round = 0; round < 2; round++) pair.sweep()
+    expect(treeOf(pair.disks[there])[`${deep}/short`]).toBe('fits')
+    expect(pair.disks[there].people.read('f').toString()).toBe('edited')
+    expect(pair.disks[there].people.find(`${deep}/${name}`)).toBeUndefined()
+    const to = new ByteWriter()
+    for (const message of pair.sent) writeMessage(to, message)
+    expect([...readMessages(Buffer.concat(to.take()))]).toHaveLength(pair.sent.length)
+    const told = () => (side === 'laptop' ? pair.events : pair.sent).filter(({ type }) => type === 'problem')
+    expect(told()).toMatchObject([{ path: deep, code: 'ENAMETOOLONG' }])
+    people.removeAll(`${deep}/${name}`)
+    pair.sweep()
+    expect(told().slice(1)).toMatchObject([{ path: deep, code: '' }])
   })
 
   test('case 10: names of 255 bytes, in conflict too', () => {
