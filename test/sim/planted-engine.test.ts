@@ -7,7 +7,7 @@ import { bugs } from './planted/bugs.ts'
 import { buildWith } from './planted/build.ts'
 import { isGood, simulate as simulateProduct } from './simulation.ts'
 
-const seedsMax = 3_000
+const seedsMax = 6_000
 let folder: string
 
 beforeAll(async () => {

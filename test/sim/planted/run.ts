@@ -35,7 +35,7 @@ async function main(): Promise<number> {
     if (found.first === undefined) missed += 1
     const where = values.any || bug.focus === undefined ? 'any weather' : `\`${show(bug.focus)}\``
     console.log(
-      `| ${bug.name} | ${found.lost} | ${found.differ} | ${found.misbehave} | ${found.first ?? '–'} | ${where} |`,
+      `| ${bug.name}${bug.accepted ? ' (accepted: 0012)' : ''} | ${found.lost} | ${found.differ} | ${found.misbehave} | ${found.first ?? '–'} | ${where} |`,
     )
   }
   if (missed > 0) console.log(`${missed} not found`)
