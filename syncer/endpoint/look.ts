@@ -36,11 +36,14 @@ export class Looker {
   hashedBytes = 0
   private readonly disk: Disk
   private readonly clock: Clock
+  private readonly sawFolder: (entry: Entry) => void
   private readonly jobs = new Map<Entry, Job>()
 
-  constructor(disk: Disk, clock: Clock) {
+  /** @param sawFolder told of each folder that was looked at */
+  constructor(disk: Disk, clock: Clock, sawFolder: (entry: Entry) => void) {
     this.disk = disk
     this.clock = clock
+    this.sawFolder = sawFolder
   }
 
   /** @param wantBytes also give the content where the file had to be read anyway (small files only) */
@@ -61,7 +64,9 @@ export class Looker {
     try {
       switch (stat.kind) {
         case 'dir':
-          return this.learn(entry, entry.shadow ? absent : folder, stat)
+          this.learn(entry, entry.shadow ? absent : folder, stat)
+          this.sawFolder(entry)
+          return known(entry.current)
         case 'link':
           return this.lookAtLink(entry, path, stat)
         case 'file':

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { absent } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
 import type { SyncPolicy } from '../core/sync-policy.ts'
 import type { Disk } from '../disk/disk.ts'
@@ -6,9 +7,10 @@ import { Applier } from './apply.ts'
 import { Grafts } from './grafts.ts'
 import { Litter } from './litter.ts'
 import { Looker } from './look.ts'
+import { RenamedFolders } from './renamed-folders.ts'
 import { type FileStamp, Stage } from './stage.ts'
 import { Trash, type TrashLimits } from './trash.ts'
-import { Tree } from './tree.ts'
+import { type Entry, Tree } from './tree.ts'
 
 /** Which paths do not travel. */
 export interface IgnoreRules {
@@ -34,6 +36,7 @@ export class Replica {
   readonly tree = new Tree()
   readonly litter: Litter
   readonly looker: Looker
+  readonly renamed: RenamedFolders
   readonly stage: Stage
   readonly grafts: Grafts
   readonly trash: Trash
@@ -48,12 +51,23 @@ export class Replica {
     this.clock = clock
     this.marginMs = Math.max(20, 2 * Number(disk.timestampGranuleNs / 1_000_000n))
     this.litter = new Litter(disk, clock)
-    this.looker = new Looker(disk, clock)
+    this.renamed = new RenamedFolders(disk, this.tree)
+    this.looker = new Looker(disk, clock, entry => this.renamed.note(entry))
     const stamp: FileStamp = { time: (mtimeMs, live) => this.stampTime(mtimeMs, live) }
     this.stage = new Stage(disk, this.litter, stamp, owner, newId)
     this.grafts = new Grafts(disk, this.litter, this.stage)
     this.trash = new Trash(disk, clock, this.litter, owner, newId, options.trash)
     this.applier = new Applier(disk, clock, this.litter, this.stage, this.trash)
+  }
+
+  /** Nothing stands at the path, so nothing stands below it. */
+  forgetBelow(entry: Entry): void {
+    for (const below of this.tree.walk(entry)) {
+      this.looker.forget(below)
+      below.current = absent
+      below.key = null
+      below.shadow = false
+    }
   }
 
   /** When something in the private folder is to be looked at. */

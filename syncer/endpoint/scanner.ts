@@ -143,7 +143,14 @@ export class Scanner {
     if (look.state === 'busy') this.events.busy(entry)
     else if (look.state === 'barred') this.events.barred(path, look.code)
     else this.events.looked(entry, path, before)
+    if (isDir && !wasFolder) this.adopt(entry)
     if (isDir && (reading.deep || !wasFolder)) this.add(entry, true)
+  }
+
+  /** A folder that is new here; it must be read deep afterwards. */
+  adopt(entry: Entry): void {
+    const rules = this.rules()
+    this.replica.renamed.adopt(entry, (path, isDir) => rules.ignored(path, isDir))
   }
 
   private lookAt(entry: Entry, path: Path, listed: ListedStat): Look {

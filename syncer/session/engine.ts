@@ -266,6 +266,9 @@ export class SyncEngine implements Peer<SyncMessage> {
       case 'put':
         this.intake.onPut(message)
         break
+      case 'move':
+        this.intake.onMove(message)
+        break
       case 'ack':
         this.intake.judgeHeld(message.path)
         this.offers.onAck(message)

@@ -23,8 +23,10 @@ export interface Flight {
   stale: boolean
   /** The path changed, or may have, since it was sent: look again when the answer is there. */
   touched: boolean
-  /** Of a subtree's PUT: what else its answer is about, each with a flight of its own. */
+  /** Of a subtree's PUT, or a folder's new name: what else its answer is about, each with a flight of its own. */
   members?: Entry[]
+  /** It is of a folder's new name. */
+  isMove?: true
 }
 
 /** What one end tells the program around it. */

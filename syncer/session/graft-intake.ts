@@ -75,7 +75,8 @@ export class GraftIntake {
     entry.key = stat
     entry.shadow = false
     x.agree(entry, token)
-    if (token !== folder) {
+    if (token === folder) x.replica.renamed.note(entry)
+    else {
       entry.racy = isStampRacy(x.replica.disk, stat)
       if (entry.racy) x.holds.later(entry, x.clock.monotonic(), granuleMs(x.replica.disk) + 1)
     }

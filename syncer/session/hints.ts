@@ -111,6 +111,8 @@ export class Hints {
     const { x } = this
     if (x.holds.found(entry, before, this.nowMs(), x.clock.now())) return
     if (!entry.racy || entry.key === null) {
+      // Under way as it stands here: there is nothing to look at again.
+      if (x.flights.get(entry)?.data === entry.current) return
       if (entry.current !== entry.agreed) x.queue(entry, false)
       else if (x.untaken.has(entry)) x.retryNow(entry)
       else x.noRetry(entry)
@@ -118,11 +120,14 @@ export class Hints {
   }
 
   private touched(entry: Entry): void {
+    const wasFolder = entry.current === folder
     const look = this.x.replica.looker.look(entry, entry.path)
     if (look.state === 'known') {
+      const isNew = look.token === folder && !wasFolder
+      if (isNew) this.scanner.adopt(entry)
       // Once more after the clock's granule: a later write could carry the same time stamps.
       if (entry.racy) this.readSoon(entry.parent ?? entry)
-      if (look.token === folder) this.scanner.add(entry, entry.children === null)
+      if (look.token === folder) this.scanner.add(entry, isNew || entry.children === null)
       if (look.token === absent && entry.children !== null) this.scanner.add(entry, false)
     }
     this.x.queue(entry, true)

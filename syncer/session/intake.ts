@@ -10,10 +10,11 @@ import type { Scanner } from '../endpoint/scanner.ts'
 import type { StagedFile } from '../endpoint/stage.ts'
 import type { Rescue } from '../endpoint/trash.ts'
 import type { Entry } from '../endpoint/tree.ts'
-import type { Put, RejReason } from '../wire/sync-message.ts'
+import type { Move, Put, RejReason } from '../wire/sync-message.ts'
 import { DeleteGuard } from './delete-guard.ts'
 import type { Exchange } from './exchange.ts'
 import { GraftIntake, type NewFolders } from './graft-intake.ts'
+import { MoveIntake } from './moves.ts'
 
 /** Applies the other end's changes: the incoming half of the state table. */
 export class Intake {
@@ -22,6 +23,7 @@ export class Intake {
   private readonly scanner: Scanner
   private readonly folders: NewFolders
   private readonly grafts: GraftIntake
+  private readonly moves: MoveIntake
   /** New files whose place turned out to be taken: the next time it is looked at first. */
   private readonly refused = new Set<Entry>()
 
@@ -30,6 +32,7 @@ export class Intake {
     this.x = exchange
     this.scanner = scanner
     this.grafts = new GraftIntake(exchange, folders)
+    this.moves = new MoveIntake(exchange, path => folders.failed(path))
   }
 
   reset(): void {
@@ -48,6 +51,29 @@ export class Intake {
     if (put.data === folder && put.staged !== undefined) this.judgeGraft(entry, put, put.staged)
     else if (this.isRemoval(put) && x.role === 'laptop') this.guard.add(put, x.clock.monotonic())
     else this.judge(entry, put)
+  }
+
+  onMove(move: Move): void {
+    const { x } = this
+    if (!x.live) throw new ProtocolError('a change before the agreements')
+    const { seq, path } = move
+    if (x.isDeaf) {
+      x.send('control', { type: 'rej', seq, path, reason: 'ignored' })
+      return
+    }
+    const parents = (entry: Entry) =>
+      this.parentStands(entry) || x.replica.applier.ensureParents(entry).result === 'done'
+    const entry = this.moves.take(move, parents)
+    if (entry === undefined) {
+      x.send('control', { type: 'rej', seq, path, reason: 'need' })
+      return
+    }
+    x.problem(path, '', '')
+    x.send('control', { type: 'ack', seq, path })
+    x.recent.add(entry, x.clock.monotonic())
+    this.queueParents(entry)
+    // Before it is read it is watched: what came in between shows.
+    this.scanner.add(entry, true)
   }
 
   /** Answers about a path must not overtake a change of it that is held back. */
@@ -230,7 +256,10 @@ export class Intake {
     this.accept(entry, put)
     x.recent.add(entry, x.clock.monotonic())
     this.queueParents(entry)
-    if (put.data === folder && put.staged === undefined) this.folders.made(entry)
+    if (put.data === folder && put.staged === undefined) {
+      if (entry.key !== null) x.replica.renamed.note(entry)
+      this.folders.made(entry)
+    }
     if (entry.racy) x.holds.later(entry, x.clock.monotonic(), granuleMs(x.replica.disk) + 1)
     x.emit({ type: 'changed', path: put.path, direction: 'in' })
   }

@@ -8,6 +8,7 @@ import type { Entry } from '../endpoint/tree.ts'
 import type { Ack, Put, Rej } from '../wire/sync-message.ts'
 import type { Exchange, Flight } from './exchange.ts'
 import { FolderOrder } from './folder-order.ts'
+import { digestOf, movedFrom } from './moves.ts'
 import { collectGraft } from './readings.ts'
 import type { Member, Transfer, Transfers } from './transfers.ts'
 
@@ -44,6 +45,8 @@ export class Offers {
   private readonly overtaken = new Set<Entry>()
   /** Folders that were not taken as a subtree: they go path by path. */
   private readonly ungrafted = new Set<Entry>()
+  /** Folders that were not taken by their new name. */
+  private readonly unmoved = new Set<Entry>()
 
   constructor(exchange: Exchange, transfers: Transfers, options: OffersOptions = {}) {
     this.x = exchange
@@ -59,6 +62,7 @@ export class Offers {
     this.order.reset()
     this.openPuts = 0
     this.ungrafted.clear()
+    this.unmoved.clear()
     for (const entry of this.x.untaken) this.x.queue(entry, false)
   }
 
@@ -153,12 +157,17 @@ export class Offers {
     const { entry, flight } = answered
     this.x.unsent(entry)
     this.x.untaken.delete(entry)
-    if (flight.members !== undefined) this.ungrafted.add(entry)
+    if (flight.isMove) this.unmoved.add(entry)
+    else if (flight.members !== undefined) this.ungrafted.add(entry)
     for (const below of flight.members ?? []) {
       if (this.x.flights.get(below)?.seq !== flight.seq) continue
       this.x.flights.delete(below)
       this.x.unsent(below)
       this.x.queue(below, false)
+    }
+    if (flight.isMove) {
+      this.x.queue(entry, true)
+      return
     }
     switch (message.reason) {
       case 'changed':
@@ -227,7 +236,8 @@ export class Offers {
       this.settled(entry, look.token)
       return
     }
-    if (look.token === folder && this.graft(entry, urgent)) return
+    if (look.token === absent && this.movedAway(entry)) return
+    if (look.token === folder && (this.move(entry, path) || this.graft(entry, urgent))) return
     if (look.token === entry.agreed) {
       // What could not be written there is not wanted any more: it is said, so that nobody is told of it for ever.
       this.put(entry, path, look.token, { live: urgent })
@@ -235,6 +245,63 @@ export class Offers {
     }
     if (!this.order.parentReady(entry) || !this.order.childrenGone(entry, look.token)) return
     this.sendChange(entry, path, look.token, look.bytes, urgent)
+  }
+
+  /** Sends a folder that was renamed by its new name. @returns false where it goes as what is new */
+  private move(entry: Entry, path: Path): boolean {
+    const { x } = this
+    const from = x.replica.renamed.sourceOf(entry)
+    if (from === undefined || entry.agreed !== absent || this.unmoved.has(entry)) return false
+    if (this.stands(from) || !this.order.parentReady(entry)) return false
+    const nowMs = x.clock.monotonic()
+    const isUnderWay = (at: Entry) =>
+      x.flights.has(at) || this.transfers.has(at) || x.untaken.has(at) || x.isWaitingToRetry(at, nowMs)
+    const moved = movedFrom(x, from, entry, isUnderWay)
+    if (moved.length === 0) return false
+    x.replica.forgetBelow(from)
+    const seq = x.nextSeq()
+    this.openPuts += 1
+    const members: Entry[] = []
+    for (const each of moved) {
+      const to = x.replica.tree.ensure(each.path)
+      for (const one of [to, each.from]) {
+        x.urgent.delete(one)
+        x.backlog.delete(one)
+        x.waiting.delete(one)
+        if (one !== entry) members.push(one)
+      }
+      this.fly(each.from, { seq, data: absent, stale: false, touched: false })
+      this.fly(to, { seq, data: each.token, stale: false, touched: false })
+      if (each.token === folder) this.order.wakeChildren(to)
+    }
+    Object.assign(x.flights.get(entry)!, { members, isMove: true })
+    x.send('control', { type: 'move', seq, from: from.path, path, digest: digestOf(moved) })
+    this.order.left(from)
+    return true
+  }
+
+  /** It, or a folder that it was in, has another name now, which goes first. */
+  private movedAway(entry: Entry): boolean {
+    const { renamed } = this.x.replica
+    for (let at: Entry | null = entry; at !== null && at.current === absent; at = at.parent) {
+      const target = at.agreed === folder ? renamed.targetOf(at) : undefined
+      if (target?.current === folder && !this.isBusy(target) && this.move(target, target.path)) return true
+    }
+    return false
+  }
+
+  private isBusy(entry: Entry): boolean {
+    const { x } = this
+    return x.flights.has(entry) || x.holds.has(entry) || this.transfers.has(entry)
+  }
+
+  private stands(entry: Entry): boolean {
+    try {
+      return this.x.replica.disk.stat(inTree(entry.path)) !== null
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      return true
+    }
   }
 
   /** Sends a folder that the other end lacks together with what is in it. @returns false where it goes by itself */

@@ -28,6 +28,7 @@ const types = [
   'probed',
   'graft',
   'graft-end',
+  'move',
 ] as const satisfies SyncMessage['type'][]
 
 const rejReasons: RejReason[] = ['changed', 'need', 'failed', 'halted', 'ignored']
@@ -95,6 +96,12 @@ const writers: { [T in SyncMessage['type']]: (to: ByteWriter, message: Of<T>) =>
     to.u8((m.live ? 1 : 0) | (m.bytes === undefined ? 0 : 2) | (m.staged === undefined ? 0 : 4))
     if (m.bytes !== undefined) to.blob(m.bytes)
     if (m.staged !== undefined) to.f64(m.staged)
+  },
+  move(to, m) {
+    to.f64(m.seq)
+    writePath(to, m.from)
+    writePath(to, m.path)
+    to.hex(m.digest, 32)
   },
   ack(to, m) {
     to.f64(m.seq)
@@ -180,6 +187,13 @@ const readers: { [T in SyncMessage['type']]: (from: ByteReader) => Of<T> } = {
       throw new ProtocolError('content for something that is no file')
     return message
   },
+  move: from => ({
+    type: 'move',
+    seq: from.count(),
+    from: readPath(from),
+    path: readPath(from),
+    digest: from.hex(32),
+  }),
   ack: from => ({ type: 'ack', seq: from.count(), path: readPath(from) }),
   rej(from) {
     const seq = from.count()

@@ -24,6 +24,7 @@ export type SyncMessage =
   | Content
   | GraftMember
   | GraftEnd
+  | Move
   | Staged
   | Unstaged
   | Forget
@@ -102,6 +103,20 @@ export interface Put {
    * folder: the subtree that was staged, which takes its place as a whole or not at all.
    */
   staged?: number
+}
+
+/**
+ * "The folder `from` has the name `path` now": for everything that both ends agreed on at and below it this is one PUT of
+ * it at its new name, with the base of nothing, and one of nothing at the old. It is done as a whole or not at all, and
+ * answered by an ACK or a REJ of `path`.
+ */
+export interface Move {
+  type: 'move'
+  seq: number
+  from: Path
+  path: Path
+  /** sha256 (hex) of what was agreed on, see `session/moves.ts`. */
+  digest: string
 }
 
 /** "This is the agreement now." */

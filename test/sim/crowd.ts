@@ -23,7 +23,11 @@ const deeds = {
   symlink: 1,
   undo: 2,
   touch: 1,
+  moveFolder: 0,
 }
+
+/** What folders are renamed to. */
+const folderNames: Path[] = ['d', 'e', 'x', 'd/e', 'e/x']
 
 type Deed = keyof typeof deeds
 /** How often each is done. */
@@ -160,6 +164,14 @@ export class Crowd {
         this.#touched.push(to)
         this.#seeAt(to)
         return done(`→ ${to}`)
+      }
+      case 'moveFolder': {
+        const from = this.#random.pick(folderNames)
+        const to = this.#random.pick(folderNames)
+        if (people.find(from)?.kind !== 'dir' || people.find(to) !== undefined) return 'nothing'
+        people.rename(from, to)
+        this.#touched.push(from, to)
+        return `${deed} ${from} → ${to}`
       }
       case 'mkdir':
         people.mkdir(path)

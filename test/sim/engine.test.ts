@@ -4,6 +4,15 @@ import { undoing } from './planted/bugs.ts'
 import { isGood, simulate, type Verdict } from './simulation.ts'
 import type { Weather } from './weather.ts'
 
+/** People who often give a folder another name, and write into files of it meanwhile. */
+const renamers: Partial<Weather> = {
+  paths: ['d/f', 'd/g', 'd/e/f', 'e/f', 'f'],
+  deeds: { moveFolder: 12, save: 6, edit: 2, append: 3, inPlace: 1, openForLater: 2, continueWriting: 4, remove: 1 },
+  longPause: 0.1,
+  // The memory disk takes names back one by one: half a rename of a folder would leave a folder in itself.
+  powerCut: 0,
+}
+
 const cases: { name: string; runs: number; focus: Partial<Weather> }[] = [
   { name: 'any weather', runs: 20_000, focus: {} },
   { name: 'large files, which go ahead in bulk', runs: 300, focus: { bigBytes: 200_000 } },
@@ -17,6 +26,8 @@ const cases: { name: string; runs: number; focus: Partial<Weather> }[] = [
     runs: 500,
     focus: { ignored: 'd/ignored', paths: ['d/ignored', 'd/f', 'd/e/f'] },
   },
+  { name: 'renamed folders', runs: 500, focus: renamers },
+  { name: 'renamed folders with ignored files in them', runs: 200, focus: { ...renamers, ignored: 'd/ignored' } },
 ]
 
 for (const { name, runs, focus } of cases) {

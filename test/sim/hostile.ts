@@ -113,7 +113,10 @@ function work(pair: Pair, random: Random, people: { next: number }): void {
   const path = random.pick(paths)
   pair.clock.ms += 10
   try {
-    if (random.chance(0.2)) pair.disks[side].people.removeAll(path)
+    if (random.chance(0.1)) {
+      pair.disks[side].people.rename('d', 'e')
+      pair[side].hint('e')
+    } else if (random.chance(0.2)) pair.disks[side].people.removeAll(path)
     else {
       if (path.includes('/')) pair.disks[side].people.mkdir(path.slice(0, path.lastIndexOf('/')))
       pair.disks[side].people.save(path, Buffer.from(`<${String(people.next++).padStart(5, '0')}>`))

@@ -58,6 +58,10 @@ export class RealPair {
     fs.writeFileSync(file, text)
   }
 
+  rename(side: 'laptop' | 'pod', from: string, to: string): void {
+    fs.renameSync(this.at(side, from), this.at(side, to))
+  }
+
   read(side: 'laptop' | 'pod', name: string): string | null {
     try {
       return fs.readFileSync(this.at(side, name), 'utf8')

@@ -110,6 +110,7 @@ const message: fc.Arbitrary<SyncMessage> = fc.oneof(
     mtimeMs: count,
   }),
   fc.record({ type: fc.constant('graft' as const), id: count, path, data: file, mtimeMs: count, bytes }),
+  fc.record({ type: fc.constant('move' as const), seq: count, from: path, path, digest: hash }),
   fc.record({ type: fc.constant('graft-end' as const), id: count }),
   fc.record({
     type: fc.constant('problem' as const),
