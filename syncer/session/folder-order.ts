@@ -60,6 +60,7 @@ export class FolderOrder {
     }
     if (left === 0) return true
     this.leaving.set(entry, left)
+    this.x.waiting.add(entry)
     return false
   }
 

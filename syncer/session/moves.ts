@@ -133,6 +133,7 @@ export class MoveIntake {
     entry.racy = from.racy
     entry.shadow = false
     x.agree(entry, token)
+    if (token === folder && entry.key !== null) x.replica.renamed.note(entry)
     from.current = absent
     from.key = null
     x.agree(from, absent)
