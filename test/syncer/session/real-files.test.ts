@@ -56,7 +56,7 @@ describe.each(['laptop', 'pod'] as const)('what a program does in the real folde
 
   test('case 92: a folder is renamed, and edited in under its new name at once', async () => {
     await start({ 'old/deep/f': 'base', 'old/g': 'base' })
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 3; round++) {
       const [from, to] = round % 2 === 0 ? ['old', 'new'] : ['new', 'old']
       fs.renameSync(pair.at(side, from!), pair.at(side, to!))
       pair.write(side, `${to}/deep/f`, `edit ${round}`)
@@ -73,9 +73,9 @@ describe.each(['laptop', 'pod'] as const)('what a program does in the real folde
 })
 
 test('case 77a: edits in every folder at both ends right when it reconnects all arrive', async () => {
-  const dirs = Array.from({ length: 60 }, (_, i) => `d${i % 10}/e${i}`)
+  const dirs = Array.from({ length: 40 }, (_, i) => `d${i % 10}/e${i}`)
   await start(Object.fromEntries(dirs.map(dir => [`${dir}/f`, 'base'])))
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 2; round++) {
     pair.session.detach()
     if (round === 1) pair.restartHost()
     pair.attach()
@@ -127,7 +127,7 @@ for (let round = 1; round <= Number(rounds); round++) {
   }
   step()
   if (longest > 18) heldUp++
-  pause(120)
+  pause(80)
 }
 console.log(heldUp)
 `
@@ -140,7 +140,7 @@ describe('case 84: a save in place is never seen half done at the other end', ()
     ['slow', 2_000_000],
     ['truncate', 10_000],
   ])('%s, %i bytes: 0 torn, 0 empty', async (how, size) => {
-    const rounds = 8
+    const rounds = 5
     const whole = (round: number) => Buffer.alloc(size, String(round).padStart(4, '0'))
     await start({ f: whole(0) })
     const torn: string[] = []

@@ -193,7 +193,7 @@ describe('43: on real folders', () => {
   })
   afterEach(() => pair.dispose())
 
-  test('2,000 files under another name are no bytes, in either direction', async () => {
+  test('case 43: 2,000 files under another name are no bytes, in either direction', async () => {
     for (let file = 0; file < 2_000; file++) pair.write('laptop', `old/d${file % 20}/${file}`, `${file}`.repeat(50))
     pair.open()
     pair.attach()
