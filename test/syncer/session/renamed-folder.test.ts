@@ -44,7 +44,7 @@ function contents(pair: Pair): string[] {
   )
 }
 
-describe('43: a renamed folder', () => {
+describe('case 43: a renamed folder', () => {
   test.each(sides)('of the %s goes by its name, and nothing in it is sent or read', side => {
     const pair = agreed()
     const before = treeOf(pair.disks[side])
@@ -186,7 +186,7 @@ describe('a hostile end', () => {
   })
 })
 
-describe('43: on real folders', () => {
+describe('case 43: on real folders', () => {
   let pair: RealPair
   beforeEach(() => {
     pair = new RealPair()
