@@ -9,7 +9,7 @@ import {
   newUsers,
   type User as UserEntry,
 } from '@kubernetes/client-node/dist/config_types.js'
-import { load } from 'js-yaml'
+import { load, YAMLException } from 'js-yaml'
 import { errnoOf, UserError } from '../../syncer/base/errors.ts'
 
 /** A kubeconfig's user, with what client-node's reader leaves out. */
@@ -81,9 +81,18 @@ async function readConfigFile(file: string, mustExist: boolean): Promise<KubeCon
   try {
     return parseConfigFile(text, dirname(file))
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new UserError('unsupported', `the kubeconfig ${file} is not readable: ${reason}`, { cause: error })
+    const { at, reason, cause } = explain(error)
+    throw new UserError('unsupported', `the kubeconfig ${file}${at} is not readable: ${reason}`, { cause })
   }
+}
+
+/** The exception of js-yaml quotes the lines around, where a token may stand: only its place and its reason go on. */
+function explain(error: unknown): { at: string; reason: string; cause?: unknown } {
+  if (error instanceof YAMLException) {
+    const { mark, reason } = error
+    return { at: mark ? `:${mark.line + 1}:${mark.column + 1}` : '', reason }
+  }
+  return { at: '', reason: error instanceof Error ? error.message : String(error), cause: error }
 }
 
 function parseConfigFile(text: string, folder: string): KubeConfigFile {

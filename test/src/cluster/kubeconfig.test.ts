@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readKubeAccess } from '../../../src/cluster/kubeconfig.ts'
 
@@ -94,6 +95,16 @@ describe('a kubeconfig that does not serve', () => {
     })
     const named = readKubeAccess({ kubeconfig: join(folder, 'none'), env: {} })
     await expect(named).rejects.toMatchObject({ code: 'not-found', message: expect.stringContaining('none') })
+  })
+
+  it('names the place that is not YAML, and quotes nothing of the lines around it', async () => {
+    const kubeconfig = await write('broken', 'users:\n- name: ann\n  user:\n    token: hidden\n   contexts: []\n')
+    const error = await readKubeAccess({ kubeconfig, env: {} }).then(
+      () => expect.unreachable(),
+      (thrown: Error) => thrown,
+    )
+    expect(error.message).toContain(`${kubeconfig}:5:4 is not readable`)
+    expect(inspect(error)).not.toContain('hidden')
   })
 
   it('says that it is not readable, or lacks what it names', async () => {
