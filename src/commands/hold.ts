@@ -49,6 +49,7 @@ export async function hold(invocation: Invocation<HoldOptions>): Promise<number>
   }
 }
 
-function tell(message: HoldMessage): void {
-  if (process.connected) process.send?.(message)
+/** Whoever started it may be gone, and need not be heard of as gone yet: without a callback that would end this process. */
+export function tell(message: HoldMessage): void {
+  if (process.connected) process.send?.(message, () => {})
 }
