@@ -159,6 +159,24 @@ describe('case 43: a renamed folder', () => {
   })
 })
 
+test.each(sides)(
+  '43: a folder of the %s that came out of one that may not be entered any more is read all the same',
+  side => {
+    const pair = new Pair()
+    const { people } = pair.disks.laptop
+    people.mkdir('a/d')
+    people.save('a/d/f', Buffer.from('f'))
+    pair.connect()
+    pair.settle()
+    pair.clock.ms += 5_000
+    pair.disks[side].people.rename('a/d', 'n')
+    pair.disks[side].before = (_, at) => (at?.area === 'tree' && at.path.startsWith('a/') ? 'EACCES' : undefined)
+    pair[side].hint('n', 'rename')
+    runUntil(pair, () => pair.disks[other[side]].people.find('n/f') !== undefined)
+    expect(pair.disks[other[side]].people.read('n/f').toString()).toBe('f')
+  },
+)
+
 describe('a hostile end', () => {
   const move: Move = { type: 'move', seq: 1, from: 'd', path: 'n', digest: '0'.repeat(64) }
 
