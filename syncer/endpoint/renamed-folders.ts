@@ -1,3 +1,4 @@
+import { errnoOf } from '../base/errors.ts'
 import { absent, folder } from '../core/content.ts'
 import { isWithin, joinPath, type Path } from '../core/path.ts'
 import { type Disk, inTree } from '../disk/disk.ts'
@@ -59,9 +60,19 @@ export class RenamedFolders {
   adopt(entry: Entry, ignored: Ignored): void {
     const source = this.sourceOf(entry)
     if (source === undefined || entry.children !== null || source.key?.ino !== entry.key?.ino) return
-    if (this.disk.stat(inTree(source.path))?.ino === entry.key?.ino) return
+    if (this.stands(source)) return
     const [from, path] = [source.path, entry.path]
     if (!isWithin(path, from) && !isWithin(from, path)) this.take(source, entry, path, ignored)
+  }
+
+  /** Also where that cannot be told. */
+  private stands({ path, key }: Entry): boolean {
+    try {
+      return this.disk.stat(inTree(path))?.ino === key?.ino
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      return true
+    }
   }
 
   private take(source: Entry, entry: Entry, path: Path, ignored: Ignored): void {
