@@ -137,8 +137,9 @@ export class Scanner {
     reading.seen.add(listed.name)
     const isNew = reading.entry.children?.get(listed.name) === undefined
     const entry = this.replica.tree.child(reading.entry, listed.name)
-    const wasFolder = entry.current === folder && !isNew
     const before = entry.key
+    // Another folder under its name is a new one.
+    const wasFolder = entry.current === folder && !isNew && before?.ino === listed.ino
     const look = this.lookAt(entry, path, listed)
     if (look.state === 'busy') this.events.busy(entry)
     else if (look.state === 'barred') this.events.barred(path, look.code)

@@ -120,10 +120,11 @@ export class Hints {
   }
 
   private touched(entry: Entry): void {
-    const wasFolder = entry.current === folder
+    const before = entry.current === folder ? entry.key : null
     const look = this.x.replica.looker.look(entry, entry.path)
     if (look.state === 'known') {
-      const isNew = look.token === folder && !wasFolder
+      // Another folder under this name: not every watcher tells of what came along in it.
+      const isNew = look.token === folder && before?.ino !== entry.key?.ino
       if (isNew) this.scanner.adopt(entry)
       // Once more after the clock's granule: a later write could carry the same time stamps.
       if (entry.racy) this.readSoon(entry.parent ?? entry)
