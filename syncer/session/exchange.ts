@@ -19,7 +19,7 @@ export type Role = 'laptop' | 'pod'
 export interface Flight {
   seq: number
   data: Token
-  /** The base was set by the other end's PUT meanwhile: the answer no longer says what is agreed. */
+  /** The base was set by the other end's PUT, or forgotten by the rules, meanwhile: the answer no longer says what is agreed. */
   stale: boolean
   /** The path changed, or may have, since it was sent: look again when the answer is there. */
   touched: boolean

@@ -42,6 +42,8 @@ export function isContact(message: SyncMessage): message is ContactMessage {
 }
 
 const retryMs = 1_000
+/** Where the troubles of the private folder are told. */
+const ownProblems = '.podswap'
 
 /** The first words of a connection, from hello to the moment when changes may flow, and the rules both ends follow. */
 export class Handshake {
@@ -216,11 +218,11 @@ export class Handshake {
   private trying(verb: string, again: () => void, work: () => void): void {
     try {
       work()
-      this.x.problem('.podswap', '', '')
+      this.x.problem(ownProblems, '', '')
     } catch (error) {
       const code = errnoOf(error)
       if (code === undefined) throw error
-      this.x.problem('.podswap', code, `the marker of the synced folder could not be ${verb}`)
+      this.x.problem(ownProblems, code, `the marker of the synced folder could not be ${verb}`)
       this.retry = { atMs: this.x.clock.monotonic() + retryMs, again }
     }
   }
@@ -279,14 +281,28 @@ export class Handshake {
     const rules = this.options.compileRules(text)
     this.x.rules = rules
     this.x.rulesVersion += 1
+    this.solveIgnored(rules)
     for (const entry of [...this.x.replica.tree.walk()]) {
       if (!rules.ignored(entry.path, entry.current === folder || entry.agreed === folder)) continue
       this.x.agree(entry, absent)
       this.x.unsent(entry)
+      this.x.untaken.delete(entry)
+      const flight = this.x.flights.get(entry)
+      if (flight !== undefined) flight.stale = true
       entry.current = absent
       entry.key = null
       this.x.prune(entry)
     }
     this.options.sweep()
+  }
+
+  /** What does not travel any more is no trouble any more. */
+  private solveIgnored(rules: IgnoreRules): void {
+    const { tree } = this.x.replica
+    for (const path of [...this.x.problems.keys()]) {
+      if (path === '' || path === ownProblems) continue
+      const entry = tree.find(path)
+      if (rules.ignored(path, entry?.current === folder || entry?.agreed === folder)) this.x.made(path)
+    }
   }
 }

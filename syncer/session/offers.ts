@@ -217,7 +217,12 @@ export class Offers {
       return
     }
     const path = entry.path
-    if (x.rules.ignored(path, entry.current === folder)) return
+    if (x.rules.ignored(path, entry.current === folder)) {
+      // It was refused when it travelled still.
+      x.noRetry(entry)
+      x.untaken.delete(entry)
+      return
+    }
     const before = entry.key
     const look = x.replica.looker.look(entry, path, true)
     if (before !== null && x.holds.found(entry, before, nowMs, x.clock.now())) return
