@@ -1,6 +1,6 @@
 import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { absent, folder } from '../core/content.ts'
-import { isWithin, type Path } from '../core/path.ts'
+import type { Path } from '../core/path.ts'
 import type { ListedStat, Stat } from '../disk/disk.ts'
 import type { HintKind } from '../endpoint/holds.ts'
 import { type ScanEvents, Scanner } from '../endpoint/scanner.ts'
@@ -365,13 +365,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     if (entry.current !== absent) return
     this.options.unwatch(entry.path)
     const isTopmost = entry.parent?.parent === null || entry.parent?.current === folder
-    if (isTopmost && !entry.shadow) this.readableBelow(entry.path)
-  }
-
-  /** What went with its folder is no trouble any more, whether anything is known of it or not. */
-  private readableBelow(gone: Path): void {
-    const { exchange: x } = this
-    for (const path of [...x.problems.keys()]) if (isWithin(path, gone)) x.readable(path)
+    if (isTopmost && !entry.shadow) this.exchange.readableBelow(entry.path)
   }
 
   private barred(path: Path, code: string): void {

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { QueueSet } from '../base/queue-set.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
 import { absent, type Token } from '../core/content.ts'
-import type { Path } from '../core/path.ts'
+import { isWithin, type Path } from '../core/path.ts'
 import { isMuted, type SyncPolicy, twoWay } from '../core/sync-policy.ts'
 import { Holds } from '../endpoint/holds.ts'
 import type { IgnoreRules, Replica } from '../endpoint/replica.ts'
@@ -255,6 +255,11 @@ export class Exchange {
   /** It can be read (again). That says nothing of whether the other end's change can be made. */
   readable(path: Path): void {
     if (!this.unmade.has(path)) this.problem(path, '', '')
+  }
+
+  /** What went with its folder is no trouble any more, whether anything is known of it or not. */
+  readableBelow(gone: Path): void {
+    for (const path of [...this.problems.keys()]) if (isWithin(path, gone)) this.readable(path)
   }
 
   /** A change of the other end cannot be made here; it is offered again until it can, or is not wanted any more. */

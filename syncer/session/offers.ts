@@ -264,6 +264,7 @@ export class Offers {
     const moved = movedFrom(x, from, entry, isUnderWay)
     if (moved.length === 0) return false
     x.replica.forgetBelow(from)
+    x.readableBelow(from.path)
     const seq = x.nextSeq()
     this.openPuts += 1
     const members: Entry[] = []
