@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Cluster, KubeObject } from '../../../src/cluster/cluster.ts'
 import { type DownOptions, putBack } from '../../../src/commands/down.ts'
-import { holdersMeant } from '../../../src/commands/flush.ts'
+import { flushMeant, holdersMeant } from '../../../src/commands/flush.ts'
 import type { Invocation, Io } from '../../../src/commands/io.ts'
 import { readStatus } from '../../../src/commands/status.ts'
 import type { Workplace } from '../../../src/commands/workplace.ts'
@@ -282,6 +282,38 @@ describe('which sessions a flush means', () => {
     expect(meant(null, 'worker')).toEqual(['worker'])
     hold('other', { manifest: '/other/dev.yml' })
     expect(() => meant(null)).toThrow(expect.objectContaining({ code: 'usage' }))
+  })
+
+  test('fails where one of them is swapped from here and its process is gone', async () => {
+    const all = [web, dev({ name: 'api' })]
+    const { token, socket } = recordOf(web)
+    let asked = 0
+    const server = await ControlServer.listen(socket, token, async () => {
+      asked += 1
+      return null
+    })
+    const flush = (devs: Dev[], names: string[] = []) =>
+      flushMeant(workplace('mine', devs), { ...call({}, names), options: { timeout: 30 } })
+    try {
+      await up('mine', 'web')
+      hold('web', { token, socket })
+      expect(await flush(all)).toBe(0)
+      await up('another', 'api')
+      expect(await flush(all)).toBe(0)
+      expect(await putBack(workplace('another'), call({}, ['api']))).toBe(0)
+      await up('mine', 'api')
+      await expect(flush(all)).rejects.toMatchObject({
+        code: 'not-found',
+        message: 'api is in dev mode, and no podswap process on this machine holds it',
+        hint: 'podswap up api --detach comes back to it',
+      })
+      expect(asked).toBe(3)
+      expect(await flush(all, ['web'])).toBe(0)
+      await up('mine', 'worker')
+      await expect(flush(all, ['web'])).rejects.toMatchObject({ code: 'not-found' })
+    } finally {
+      await server.close()
+    }
   })
 
   test('nothing where the one that is named is not held here', () => {
