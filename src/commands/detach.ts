@@ -105,7 +105,7 @@ async function startHolder(invocation: Invocation<UpOptions>, workplace: Workpla
     windowsHide: true,
   })
   closeSync(output)
-  const failure = endOf(child, log)
+  const failure = endOf(child, log, dev.name)
   const letGo = () => {
     if (child.connected) child.disconnect()
     child.unref()
@@ -159,7 +159,7 @@ function listening(child: ChildProcess): Promise<Holder['record']> {
 }
 
 /** Why the process failed: what it says itself, else how it ended. */
-function endOf(child: ChildProcess, log: string): Promise<UserError> {
+export function endOf(child: ChildProcess, log: string, dev: string): Promise<UserError> {
   return new Promise(resolve => {
     child.on('message', (message: HoldMessage) => {
       if (message.type === 'failed') resolve(fromWireError(message.error))
@@ -168,7 +168,9 @@ function endOf(child: ChildProcess, log: string): Promise<UserError> {
     // After its last message, which may still be on its way.
     child.once('exit', (code, signal) => {
       const how = signal ? `was ended by ${signal}` : `ended with code ${code}`
-      const error = new UserError('state', `the background process ${how}`, { hint: `what it wrote is in ${log}` })
+      const error = new UserError('state', `the background process ${how}`, {
+        hint: `what it wrote is in ${log}\npodswap down ${dev} puts back what it has swapped`,
+      })
       setTimeout(() => resolve(error), 200)
     })
   })

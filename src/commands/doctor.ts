@@ -12,7 +12,7 @@ import { findSwapped, type Swapped } from '../swap/swapped.ts'
 import type { Reporter, UiEvent } from '../ui/events.ts'
 import { confirm } from './confirm.ts'
 import type { Invocation } from './io.ts'
-import { isOfNamespace, swappedTitle } from './targets.ts'
+import { endedSessions, isOfNamespace, swappedTitle } from './targets.ts'
 import { openWorkplace, type Workplace } from './workplace.ts'
 
 export interface DoctorOptions {
@@ -65,6 +65,7 @@ async function findAll(invocation: Invocation<DoctorOptions>, workplace: Workpla
   const view = {
     viewer: `${io.user}@${io.host}`,
     heldHere: holders.flatMap(({ workload }) => workload ?? []),
+    endedHere: endedSessions(workplace, all),
     nowMs: cluster.serverTimeMs(),
   }
   const findings: Finding[] = leftoversOf(all, view).map(left => ({

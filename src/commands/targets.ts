@@ -1,9 +1,9 @@
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import type { HolderRecord } from '../home/holder-record.ts'
+import { type HolderRecord, listHolders } from '../home/holder-record.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import { withServices } from '../manifest/read-services.ts'
-import { liveHolders, sessionId, swapSessionId } from '../session/find-holder.ts'
+import { isAlive, liveHolders, sessionId, swapSessionId } from '../session/find-holder.ts'
 import { findSwapped, type Swapped } from '../swap/swapped.ts'
 import { chooseDev, type Workplace } from './workplace.ts'
 
@@ -43,6 +43,23 @@ export function isSwapOf({ home, cluster }: Pick<Workplace, 'home' | 'cluster'>,
 /** What is gone bears nothing, and is not told from others by it. */
 function bears({ labels }: Swapped, selector: Record<string, string>): boolean {
   return labels === undefined || Object.entries(selector).every(([name, value]) => labels[name] === value)
+}
+
+/**
+ * Sessions in the cluster of this state folder whose process is gone, of those that can be told: of the records that dead
+ * ones left, of the manifest's devs, and of what is swapped by a dev without a selector. Changes nothing.
+ */
+export function endedSessions({ home, cluster, manifest }: Omit<Workplace, 'reporter'>, all: Swapped[]): string[] {
+  const { server, namespace } = cluster
+  const records = listHolders(home).filter(record => isOfNamespace(record, cluster))
+  const devs: Pick<Dev, 'name' | 'selector'>[] = [
+    ...(manifest?.devs ?? []).flatMap(withServices),
+    ...all.map(({ dev, name }) => ({ name: dev ?? name })),
+  ]
+  const ids = devs.map(({ name, selector }) => sessionId({ server, namespace, dev: name, selector }))
+  const living = records.filter(isAlive).map(({ id }) => id)
+  const ended = [...records.map(({ id }) => id), ...ids].filter(id => !living.includes(id))
+  return [...new Set(ended)].map(id => swapSessionId(home, id))
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Swapped } from './swapped.ts'
 export interface Leftover {
   /**
    * `no-session`: swapped, and nobody is at it. `half-swapped`: the original is at 0 with its record, and there is no
-   * clone. `clone`: its original is gone, or is back. `lease`: nothing but a Lease, and that has lapsed.
+   * clone. `clone`: its original is gone, or is back. `lease`: nothing but a Lease that nobody renews.
    */
   kind: 'no-session' | 'half-swapped' | 'clone' | 'lease'
   swapped: Swapped
@@ -18,6 +18,8 @@ export interface LeftoverView {
   viewer: string
   /** `deployment/web`: what processes of this machine hold. */
   heldHere: string[]
+  /** Sessions of this laptop whose process is gone: none of them goes on, however young its Lease is. */
+  endedHere: string[]
   nowMs: number
 }
 
@@ -33,11 +35,11 @@ function leftoverOf(swapped: Swapped, view: LeftoverView): Leftover | undefined 
     ? `delete ${title}, which podswap had made`
     : `put ${title} back${swapped.replicas > 0 ? ` to ${plural(swapped.replicas)}` : ''}`
   // one that lives is about to go on
-  if (lease && !lease.isExpired) return undefined
+  if (lease && !lease.isExpired && !view.endedHere.includes(lease.session)) return undefined
   if (view.heldHere.includes(title)) return undefined
   switch (state) {
     case 'claimed':
-      return { kind: 'lease', swapped, message: `a Lease of ${title} has lapsed`, fix: 'delete the Lease' }
+      return { kind: 'lease', swapped, message: leaseText(swapped), fix: 'delete the Lease' }
     case 'left-over':
       return {
         kind: 'clone',
@@ -55,6 +57,13 @@ function leftoverOf(swapped: Swapped, view: LeftoverView): Leftover | undefined 
     case 'swapped':
       return noSession(swapped, view, back)
   }
+}
+
+function leaseText({ lease, ...swapped }: Swapped): string {
+  const title = titleOf(swapped)
+  return lease?.isExpired === false
+    ? `a Lease of ${title} is of a process that is gone`
+    : `a Lease of ${title} has lapsed`
 }
 
 function noSession(swapped: Swapped, { viewer, nowMs }: LeftoverView, back: string): Leftover {
@@ -78,7 +87,7 @@ function sinceText(since: string, nowMs: number): string {
   return Number.isNaN(ms) ? '' : `, begun ${ago(ms)} ago`
 }
 
-function titleOf({ kind, name }: Swapped): string {
+function titleOf({ kind, name }: Pick<Swapped, 'kind' | 'name'>): string {
   return `${kind.toLowerCase()}/${name}`
 }
 

@@ -35,6 +35,7 @@ describe('doctor', () => {
 
   it('finds a swap that nobody is at and what a dead process left, and says what it would do', async () => {
     await killAll()
+    expect((await leftovers()).map(({ kind }) => kind)).toEqual(['no-session', 'state'])
     await lapse()
     const { code, stdout } = await doctor()
     expect(code).toBe(1)

@@ -7,6 +7,7 @@ import { type DownOptions, putBack } from '../../../src/commands/down.ts'
 import { flushMeant, holdersMeant } from '../../../src/commands/flush.ts'
 import type { Invocation, Io } from '../../../src/commands/io.ts'
 import { readStatus } from '../../../src/commands/status.ts'
+import { endedSessions } from '../../../src/commands/targets.ts'
 import type { Workplace } from '../../../src/commands/workplace.ts'
 import { claimHolder, type HolderRecord, releaseHolder } from '../../../src/home/holder-record.ts'
 import { openHome } from '../../../src/home/home.ts'
@@ -14,6 +15,7 @@ import { processStart } from '../../../src/home/process-identity.ts'
 import type { Dev, Manifest } from '../../../src/manifest/manifest.ts'
 import { ControlServer } from '../../../src/session/control-server.ts'
 import { sessionId, swapSessionId } from '../../../src/session/find-holder.ts'
+import { findSwapped } from '../../../src/swap/swapped.ts'
 import type { UiEvent } from '../../../src/ui/events.ts'
 import { UserError } from '../../../syncer/base/errors.ts'
 import { MemoryCluster } from '../cluster/memory-cluster.ts'
@@ -320,5 +322,28 @@ describe('which sessions a flush means', () => {
     hold('worker')
     expect(() => meant([web], 'web')).toThrow(expect.objectContaining({ code: 'not-found' }))
     expect(() => meant([dev({ name: 'api' })])).toThrow(expect.objectContaining({ code: 'not-found' }))
+  })
+})
+
+describe('which sessions have ended here', () => {
+  const ended = async (devs: Dev[] | null = null) => {
+    const all = await findSwapped(cluster, { signal: new AbortController().signal })
+    const sessions = endedSessions(workplace('mine', devs), all)
+    return all.filter(({ session }) => sessions.includes(session)).map(({ name }) => name)
+  }
+
+  test('those of dead processes, of the manifest, and of no selector', async () => {
+    const home = openHome(join(path, 'mine'))
+    const mine = dev({ name: 'backend', selector: { app: 'api' } })
+    await up('mine', 'web')
+    await up('mine', 'api', mine)
+    await up('another', 'other')
+    expect(await ended()).toEqual(['web'])
+    expect(await ended([mine])).toEqual(['api', 'web'])
+    expect(claimHolder(home, recordOf(mine, { processStart: 'of one before' }))).toEqual({ claimed: true })
+    expect(await ended()).toEqual(processStart(process.pid) === undefined ? ['web'] : ['api', 'web'])
+    // before it is known which workload it is
+    expect(claimHolder(home, recordOf({ name: 'web' }))).toEqual({ claimed: true })
+    expect(await ended()).not.toContain('web')
   })
 })

@@ -4,7 +4,7 @@ import { leftoversOf } from '../../../src/swap/leftovers.ts'
 import { marks } from '../../../src/swap/record.ts'
 import { findSwapped } from '../../../src/swap/swapped.ts'
 import { MemoryCluster } from '../cluster/memory-cluster.ts'
-import { webDeployment } from './shapes.ts'
+import { planOptions, webDeployment } from './shapes.ts'
 import { expectUntouched, ready, Trial } from './trial.ts'
 
 let cluster: MemoryCluster
@@ -19,8 +19,8 @@ beforeEach(async () => {
 })
 afterEach(() => cluster.close())
 
-const found = async (more: { viewer?: string; heldHere?: string[] } = {}) => {
-  const view = { viewer: 'cara@desk', heldHere: [], nowMs: cluster.serverTimeMs(), ...more }
+const found = async (more: { viewer?: string; heldHere?: string[]; endedHere?: string[] } = {}) => {
+  const view = { viewer: 'cara@desk', heldHere: [], endedHere: [], nowMs: cluster.serverTimeMs(), ...more }
   return leftoversOf(await findSwapped(cluster, { signal }), view)
 }
 const pass = (minutes: number) => {
@@ -52,6 +52,21 @@ it('is a swap that nobody is at, until it is put back', async () => {
   await trial.down()
   expect(await found()).toEqual([])
   await expectUntouched(cluster, before)
+})
+
+it('is at once what a process of this laptop held that is gone', async () => {
+  const endedHere = [planOptions.sessionId]
+  await trial.up()
+  expect(await found({ endedHere: ['another'] })).toEqual([])
+  expect(await found({ endedHere })).toMatchObject([{ kind: 'no-session' }])
+  await cluster.delete('Deployment', 'web-podswap')
+  expect(await found({ endedHere })).toMatchObject([{ kind: 'half-swapped' }])
+  const labels = { [marks.undo]: null, [marks.session]: null }
+  cluster.edit('Deployment', 'web', { metadata: { labels }, spec: { replicas: 2 } })
+  expect(await found({ endedHere })).toMatchObject([
+    { kind: 'lease', message: 'a Lease of deployment/web is of a process that is gone' },
+  ])
+  expect(await found()).toEqual([])
 })
 
 it('may be a swap without a Lease: mended for its owner, told to others', async () => {
