@@ -1,6 +1,13 @@
 import type { Clock, Timers } from '../../syncer/base/clock.ts'
 import { UserError } from '../../syncer/base/errors.ts'
-import { type SyncEvent, type SyncSession, type SyncStatus, unusableCode } from '../../syncer/session/sync-port.ts'
+import {
+  notTakenInCode,
+  type SyncEvent,
+  type SyncProblem,
+  type SyncSession,
+  type SyncStatus,
+  unusableCode,
+} from '../../syncer/session/sync-port.ts'
 import type { SyncFolder } from '../manifest/manifest.ts'
 import type { Transfer, UiEvent } from '../ui/events.ts'
 import type { Link } from './link.ts'
@@ -57,9 +64,15 @@ export class SyncFolders {
     for (const { session } of this.#open) session.detach()
   }
 
-  /** Resolves when all that was written on either side before the call is on the other, in every folder. */
+  /**
+   * Resolves when all that was written on either side before the call is on the other, in every folder. Throws `state`
+   * where an end cannot take something in.
+   */
   async flush(signal: AbortSignal): Promise<void> {
     await Promise.all(this.#open.map(({ session }) => session.flush(signal)))
+    const problems = this.#open.flatMap(({ session }) => session.status().problems)
+    const left = problems.filter(({ code }) => code === notTakenInCode)
+    if (left.length > 0) throw notInStep(left)
   }
 
   /**
@@ -182,4 +195,11 @@ function unusable(folder: SyncFolder, message: string): UserError {
 
 function halted(folder: SyncFolder, reason: string, hint: string): UserError {
   return new UserError('sync-halted', `sync of ${folder.remote} stopped: ${reason}`, { hint })
+}
+
+function notInStep(left: SyncProblem[]): UserError {
+  const more = left.length > 1 ? `, and ${left.length - 1} more` : ''
+  return new UserError('state', `not all is in step: ${left[0]!.message}${more}`, {
+    hint: 'make room there or give the right to write; it is sent again until then, and `podswap status` names all',
+  })
 }

@@ -46,6 +46,8 @@ export class Stage {
   private readonly newId: () => string
   private readonly ready = new Map<number, StagedFile>()
   private running: Running | undefined
+  /** Why the last part was not taken. */
+  failure = ''
 
   /** @param owner whose files these are; what carries that name at start is left over */
   constructor(disk: Disk, litter: Litter, stamp: FileStamp, owner: string, newId: () => string) {
@@ -66,7 +68,9 @@ export class Stage {
     try {
       return part.offset === 0 && part.last ? this.addWhole(part) : this.addPart(part)
     } catch (error) {
-      if (errnoOf(error) === undefined) throw error
+      const code = errnoOf(error)
+      if (code === undefined) throw error
+      this.failure = code
       this.dropRunning()
       return 'failed'
     }

@@ -3,6 +3,11 @@ import type { Put } from '../wire/sync-message.ts'
 
 /** How long the stream of removals must pause before they are judged together, in ms. */
 const burstPauseMs = 50
+/** From so many on they are more likely to be part of something larger, whose other end may find a part of them late. */
+const fewMax = 10
+const largeBurstPauseMs = 250
+/** What was let through so shortly before counts as part of the same, in ms. */
+const togetherMs = 1_000
 /** Then one more look, so long after, in ms: whatever had arrived by the first has been read by then. */
 const lastLookMs = 5
 /** A look that is later than this, in ms, says that this process stood still, not that nothing came. */
@@ -25,6 +30,7 @@ export class DeleteGuard {
   private isLastLook = false
   private lateLooks = 0
   private haltedUntilMs = Number.NEGATIVE_INFINITY
+  private letThrough = { count: 0, atMs: Number.NEGATIVE_INFINITY }
 
   get size(): number {
     return this.held.size
@@ -43,7 +49,7 @@ export class DeleteGuard {
 
   add(put: Put, nowMs: number): void {
     this.held.set(put.path, put)
-    this.untilMs = nowMs + burstPauseMs
+    this.untilMs = nowMs + (this.held.size > fewMax ? largeBurstPauseMs : burstPauseMs)
     this.isLastLook = false
   }
 
@@ -70,8 +76,11 @@ export class DeleteGuard {
     if (nowMs < this.untilMs || this.mayBeMore(nowMs)) return undefined
     const puts = [...this.held.values()]
     this.reset()
-    const allowed = puts.length <= Math.max(deletesMax, entries * deletesShareMax)
-    if (!allowed) this.haltedUntilMs = nowMs + haltedForMs
+    const before = nowMs - this.letThrough.atMs < togetherMs ? this.letThrough.count : 0
+    const together = before + puts.length
+    const allowed = together <= Math.max(deletesMax, (entries + before) * deletesShareMax)
+    if (allowed) this.letThrough = { count: together, atMs: nowMs }
+    else this.haltedUntilMs = nowMs + haltedForMs
     return { puts, allowed }
   }
 

@@ -312,13 +312,13 @@ export class SyncEngine implements Peer<SyncMessage> {
 
   private onContent(message: Content): void {
     // It may overtake the agreements, which travel on the other lane.
-    const result = this.options.replica.stage.add(message)
+    const { stage } = this.options.replica
+    const { id } = message
+    const result = stage.add(message)
     if (result === 'partial') return
-    if (result === 'staged') this.exchange.send('control', { type: 'staged', id: message.id })
-    else this.exchange.send('control', { type: 'unstaged', id: message.id, reason: result })
-    if (result === 'failed')
-      this.exchange.problem('.podswap', 'stage', 'content could not be written to the private folder')
-    else if (this.exchange.problems.get('.podswap') === 'stage') this.exchange.problem('.podswap', '', '')
+    if (result === 'staged') this.exchange.send('control', { type: 'staged', id })
+    else if (result === 'damaged') this.exchange.send('control', { type: 'unstaged', id, reason: result })
+    else this.exchange.send('control', { type: 'unstaged', id, reason: result, code: stage.failure })
   }
 
   private onGraft(message: GraftMember | GraftEnd): void {
@@ -341,11 +341,12 @@ export class SyncEngine implements Peer<SyncMessage> {
     else this.offers.graftStaged(transfer, transfer.members)
   }
 
-  private onUnstaged({ id, reason, path }: Unstaged): void {
+  private onUnstaged({ id, reason, path, code = '' }: Unstaged): void {
     if (path !== undefined) this.transfers.leaveOut(id, path)
     else {
       const transfer = this.transfers.unstaged(id, reason)
       if (transfer?.members !== undefined) this.offers.graftFailed(transfer.entry, transfer.members)
+      else if (transfer !== undefined && reason === 'failed') this.exchange.notTakenIn(transfer.entry, code)
     }
   }
 

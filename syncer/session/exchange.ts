@@ -12,6 +12,7 @@ import { EpochHistory } from './epoch-history.ts'
 import type { JournalRecord } from './journal.ts'
 import type { Lane } from './peer.ts'
 import { RecentEntries } from './recent-entries.ts'
+import { notTakenInCode } from './sync-port.ts'
 
 export type Role = 'laptop' | 'pod'
 
@@ -230,6 +231,9 @@ export class Exchange {
   noRetry(entry: Entry): void {
     this.waiting.delete(entry)
     this.retryAt.delete(entry)
+    if (this.problems.size === 0) return
+    const { path } = entry
+    if (this.problems.get(path) === notTakenInCode) this.problem(path, '', '')
   }
 
   isWaitingToRetry(entry: Entry, nowMs: number): boolean {
@@ -254,7 +258,13 @@ export class Exchange {
 
   /** It can be read (again). That says nothing of whether the other end's change can be made. */
   readable(path: Path): void {
-    if (!this.unmade.has(path)) this.problem(path, '', '')
+    if (!this.unmade.has(path) && this.problems.get(path) !== notTakenInCode) this.problem(path, '', '')
+  }
+
+  /** The other end has no room for its content, or no right; it is sent again until it is there, or not wanted any more. */
+  notTakenIn({ path }: Entry, code: string): void {
+    const there = this.role === 'pod' ? 'on the laptop' : 'in the pod'
+    this.problem(path, notTakenInCode, `${path} could not be written ${there} (${code})`)
   }
 
   /** What went with its folder is no trouble any more, whether anything is known of it or not. */

@@ -58,6 +58,9 @@ export interface SyncProblem {
 /** Of a problem of the pod's folder as a whole: it cannot be synced as it is (no right to write, a read-only mount). */
 export const unusableCode = 'unusable'
 
+/** Of a path whose content the other end could not take in: no room there, or no right. It is sent again until then. */
+export const notTakenInCode = 'not-taken-in'
+
 /** What happens to a synced folder, for reporters and for the history (`docs/events.md`). */
 export type SyncEvent =
   | { type: 'state'; state: SyncStatus['state'] }

@@ -6,6 +6,9 @@ import { ByteReader } from './byte-reader.ts'
 import type { ByteWriter } from './byte-writer.ts'
 import type { RejReason, SyncMessage } from './sync-message.ts'
 
+/** A code of the system's or of ours. */
+const codeBytesMax = 64
+
 const types = [
   'hello',
   'welcome',
@@ -131,8 +134,9 @@ const writers: { [T in SyncMessage['type']]: (to: ByteWriter, message: Of<T>) =>
   staged: (to, m) => to.f64(m.id),
   unstaged(to, m) {
     to.f64(m.id)
-    to.u8((m.reason === 'damaged' ? 0 : 1) | (m.path === undefined ? 0 : 2))
+    to.u8((m.reason === 'damaged' ? 0 : 1) | (m.path === undefined ? 0 : 2) | (m.code === undefined ? 0 : 4))
     if (m.path !== undefined) writePath(to, m.path)
+    if (m.code !== undefined) to.text(m.code)
   },
   forget: (to, m) => to.f64(m.id),
   flush: (to, m) => to.f64(m.id),
@@ -224,9 +228,10 @@ const readers: { [T in SyncMessage['type']]: (from: ByteReader) => Of<T> } = {
   unstaged(from) {
     const id = from.count()
     const flags = from.u8()
-    if (flags > 3) throw new ProtocolError('flags out of range')
+    if (flags > 7) throw new ProtocolError('flags out of range')
     const message: Of<'unstaged'> = { type: 'unstaged', id, reason: (flags & 1) === 0 ? 'damaged' : 'failed' }
     if ((flags & 2) !== 0) message.path = readPath(from)
+    if ((flags & 4) !== 0) message.code = from.text(codeBytesMax)
     return message
   },
   forget: from => ({ type: 'forget', id: from.count() }),
@@ -235,7 +240,7 @@ const readers: { [T in SyncMessage['type']]: (from: ByteReader) => Of<T> } = {
   problem: from => ({
     type: 'problem',
     path: from.flag() ? readPath(from) : '',
-    code: from.text(64),
+    code: from.text(codeBytesMax),
     message: from.text(4096),
   }),
   probe: from => ({ type: 'probe', id: from.count() }),

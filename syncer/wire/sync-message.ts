@@ -186,6 +186,8 @@ export interface Unstaged {
   id: number
   reason: 'damaged' | 'failed'
   path?: Path
+  /** Why it failed: the system's code. */
+  code?: string
 }
 
 /** The sender of a finished transfer has no use for it any more. */

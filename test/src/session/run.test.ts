@@ -4,6 +4,7 @@ import { followOutput } from '../../../src/session/program-output.ts'
 import { Session, type SessionConfig } from '../../../src/session/run.ts'
 import type { UiEvent } from '../../../src/ui/events.ts'
 import { type ErrorCode, UserError } from '../../../syncer/base/errors.ts'
+import { notTakenInCode } from '../../../syncer/session/sync-port.ts'
 import { settle } from '../../syncer/wire/fake-time.ts'
 import { configOf, FakeParts, podRef } from './fake-parts.ts'
 
@@ -613,6 +614,21 @@ describe('what others ask of it', () => {
     const begun = begin()
     await expect(begun.session.flush(new AbortController().signal)).rejects.toMatchObject({ code: 'not-found' })
     await toReady(begun)
+    await begun.session.flush(new AbortController().signal)
+    begun.session.leave()
+    await begun.session.done
+    await expectClosed(begun)
+  })
+
+  test('flush: fails where an end cannot take something in', async () => {
+    const begun = begin()
+    await toReady(begun)
+    const sync = begun.sync()
+    const message = 'big.bin could not be written on the laptop (ENOSPC)'
+    const problem = { side: 'pod' as const, path: 'big.bin', code: notTakenInCode, message }
+    sync.current = { ...sync.current, problems: [problem] }
+    await expect(begun.session.flush(new AbortController().signal)).rejects.toMatchObject({ code: 'state' })
+    sync.current = { ...sync.current, problems: [] }
     await begun.session.flush(new AbortController().signal)
     begun.session.leave()
     await begun.session.done

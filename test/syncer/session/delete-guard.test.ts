@@ -30,10 +30,14 @@ function judge(guard: DeleteGuard, lateMs = 0) {
 describe('removals from the pod', () => {
   test('few are let through soon', () => {
     const guard = new DeleteGuard()
-    arrive(guard, 1_000, 0, 50)
-    const { nowMs, ...judged } = judge(guard)
-    expect(judged).toMatchObject({ removals: 50, allowed: true })
-    expect(nowMs).toBeLessThanOrEqual(1_100)
+    arrive(guard, 1_000, 0, 10)
+    const few = judge(guard)
+    expect(few).toMatchObject({ removals: 10, allowed: true })
+    expect(few.nowMs).toBeLessThanOrEqual(1_100)
+    arrive(guard, 3_000, 0, 50)
+    const more = judge(guard)
+    expect(more).toMatchObject({ removals: 50, allowed: true })
+    expect(more.nowMs).toBeLessThanOrEqual(3_300)
     expect(guard.due()).toBe(Number.POSITIVE_INFINITY)
   })
 
@@ -45,6 +49,29 @@ describe('removals from the pod', () => {
       arrive(guard, nowMs, index, index + 1)
     }
     expect(judge(guard)).toMatchObject({ removals: 80, allowed: false })
+  })
+
+  test('case 59: what the pod finds a little later belongs to it', () => {
+    for (const gapMs of [100, 200]) {
+      const guard = new DeleteGuard()
+      arrive(guard, 1_000, 0, 48)
+      expect(guard.take(1_000 + gapMs, 80)).toBeUndefined()
+      arrive(guard, 1_000 + gapMs, 48, 80)
+      expect(judge(guard)).toMatchObject({ removals: 80, allowed: false })
+    }
+  })
+
+  test('two bursts that are each allowed are not when they come within a second', () => {
+    for (const [gapMs, allowed] of [
+      [400, false],
+      [1_300, true],
+    ] as const) {
+      const guard = new DeleteGuard()
+      arrive(guard, 1_000, 0, 40)
+      const { nowMs } = judge(guard)
+      arrive(guard, nowMs + gapMs, 40, 80)
+      expect(judge(guard)).toMatchObject({ removals: 40, allowed })
+    }
   })
 
   test('a standstill of this process is not taken for their end', () => {

@@ -204,6 +204,19 @@ describe.each(sides)('of what somebody does at the %s', side => {
     expect(pair.disks[there].listOwn().filter(name => name.startsWith('stage-'))).toEqual([])
   })
 
+  test('case 53: no room for a large file: that file is named, and it is over once nobody wants it any more', () => {
+    const pair = inStep({ f: 'old' })
+    pair.disks[there].before = operation => (operation === 'write' ? 'ENOSPC' : undefined)
+    pair.disks[side].people.save('large', Buffer.alloc(300_000, 'l'))
+    pair[side].hint('large')
+    pass(pair, 5_000)
+    expect(Object.keys(problems(pair))).toEqual(['large'])
+    pair.disks[side].people.unlink('large')
+    pair[side].hint('large')
+    pass(pair, 60_000)
+    expect(problems(pair)).toEqual({})
+  })
+
   test('case 54: one folder that may not be read: the rest syncs, nothing of it is taken for gone', () => {
     const pair = inStep({ 'shut/f': 'text', 'open/f': 'text' })
     const isShut = (path: string) => path === 'shut' || path.startsWith('shut/')

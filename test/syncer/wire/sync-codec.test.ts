@@ -89,6 +89,7 @@ const message: fc.Arbitrary<SyncMessage> = fc.oneof(
     reason: fc.constantFrom('damaged' as const, 'failed' as const),
     path,
   }),
+  fc.record({ type: fc.constant('unstaged' as const), id: count, reason: fc.constant('failed' as const), code: name }),
   fc.record({
     type: fc.constant('put' as const),
     seq: count,
