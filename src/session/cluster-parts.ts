@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { type Clock, systemClock, systemTimers, type Timers } from '../../syncer/base/clock.ts'
+import { checkLaptopFolder } from '../../syncer/session/laptop-folder.ts'
 import { openSyncSession } from '../../syncer/session/sync-session.ts'
 import { agentImage } from '../agent/agent-image.ts'
 import { attachAgent } from '../agent/attach.ts'
@@ -58,6 +59,7 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
     async claimSwap(how) {
       const { signal } = how
       report = how.report
+      for (const { local } of dev.sync) checkLaptopFolder(local)
       let touching = () => {}
       const on = (event: SwapEvent) => {
         if (event.type === 'touching') {

@@ -86,12 +86,12 @@ export class NodeDisk implements Disk {
     this.#folders = (options.openFolders ?? openFolders)(root, platform)
     try {
       this.#rootDevice = platform === 'linux' ? undefined : fs.statSync(nativePath(root), { bigint: true }).dev
-      this.#places = new NodePlaces(this.#folders, this.#mounts, options.privateFolder ?? 'in-root', {
-        foldsCase: platform === 'darwin' || platform === 'win32',
-      })
+      const foldsCase = platform === 'darwin' || platform === 'win32'
+      const choice = options.privateFolder ?? 'in-root'
+      this.#places = explained(root, () => new NodePlaces(this.#folders, this.#mounts, choice, { foldsCase }))
       const prefix = this.#places.standingPrivatePrefix()
-      this.timestampGranuleNs = explained(() => probeTimestampGranule(prefix, this.#mounts.fileSystem))
-      const habits = explained(() => probeFileSystem(prefix))
+      this.timestampGranuleNs = explained(root, () => probeTimestampGranule(prefix, this.#mounts.fileSystem))
+      const habits = explained(root, () => probeFileSystem(prefix))
       this.modesKept = habits.modesKept
       this.foldsCase = habits.foldsCase
     } catch (error) {

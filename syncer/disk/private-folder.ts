@@ -1,9 +1,10 @@
 import fs from 'node:fs'
+import path from 'node:path'
 import { errnoOf, UserError } from '../base/errors.ts'
 import { nameOf, type Path, parentOf } from '../core/path.ts'
 import type { OpenFile } from './disk.ts'
 import type { Mounts } from './mounts.ts'
-import { nativePath } from './native-path.ts'
+import { type NativePath, nativePath } from './native-path.ts'
 import { openFile } from './node-file.ts'
 import type { Folders } from './node-folders.ts'
 import { systemError } from './system-error.ts'
@@ -17,20 +18,51 @@ export const privateFolderName = '.podswap'
  * Makes our private folder, or finds the one of an earlier run. It is on the root's own mount, so that link and rename
  * work between the two.
  * @returns its place below the root
- * @throws UserError `state` where it cannot be made, or where something that is not ours has its name
+ * @throws UserError `state` where something that is not ours has its name; system errors, see {@link explained}
  */
 export function preparePrivateFolder(folders: Folders, mounts: Mounts, choice: PrivateFolderChoice): Path {
-  return explained(() => makePrivateFolder(folders, mounts, choice))
+  // One of an earlier run, before `git init`, may still hold what must not be lost.
+  const inRoot = statIn(folders, '', privateFolderName)
+  const inGit = choice === 'in-git' && inRoot === undefined ? prepareInGit(folders, mounts) : undefined
+  return inGit ?? prepareInRoot(folders, mounts)
 }
 
-/** Turns a system error of a first use of the private folder into one for people. */
-export function explained<T>(use: () => T): T {
+/**
+ * Whether the private folder could be made, or written to, changing nothing. Says nothing of a folder that is not there.
+ * @param root absolute path
+ * @param access throws a system error where what is at the path, or the folder there, may not be written to
+ * @throws UserError `state`
+ */
+export function checkPrivateFolder(root: string, choice: PrivateFolderChoice, access = mayWrite): void {
+  const own = (name: string) => nativePath(path.join(root, name))
+  const check = (dir: string, name: string) => {
+    const place = own(path.join(dir, name))
+    access(fs.existsSync(place) ? place : own(dir))
+  }
+  if (!fs.existsSync(nativePath(root))) return
+  explained(root, () => {
+    const mayBeInGit = choice === 'in-git' && !fs.existsSync(own(privateFolderName))
+    try {
+      if (mayBeInGit && fs.statSync(own('.git')).isDirectory()) return check('.git', 'podswap')
+    } catch {
+      // The root may be ours to write to.
+    }
+    check('', privateFolderName)
+  })
+}
+
+function mayWrite(place: NativePath): void {
+  fs.accessSync(place, fs.constants.W_OK | fs.constants.X_OK)
+}
+
+/** Turns a system error of a first use of the private folder into one for people. @param root absolute path */
+export function explained<T>(root: string, use: () => T): T {
   try {
     return use()
   } catch (error) {
     const code = errnoOf(error)
     if (error instanceof UserError || code === undefined) throw error
-    throw new UserError('state', `cannot use a private folder in the synced folder (${code})`, {
+    throw new UserError('state', `cannot use a private folder in ${root} (${code})`, {
       hint: hintFor(code),
       cause: error,
     })
@@ -40,18 +72,11 @@ export function explained<T>(use: () => T): T {
 /** The same in the middle of a run, for those who match codes. @throws EEXIST where something that is not ours is there */
 export function renewPrivateFolder(folders: Folders, mounts: Mounts, choice: PrivateFolderChoice): Path {
   try {
-    return makePrivateFolder(folders, mounts, choice)
+    return preparePrivateFolder(folders, mounts, choice)
   } catch (error) {
     if (error instanceof UserError) throw systemError('EEXIST', error.message)
     throw error
   }
-}
-
-function makePrivateFolder(folders: Folders, mounts: Mounts, choice: PrivateFolderChoice): Path {
-  // One of an earlier run, before `git init`, may still hold what must not be lost.
-  const inRoot = statIn(folders, '', privateFolderName)
-  const inGit = choice === 'in-git' && inRoot === undefined ? prepareInGit(folders, mounts) : undefined
-  return inGit ?? prepareInRoot(folders, mounts)
 }
 
 /** Removes the private folder where it holds nothing but its own mark. @param prefix what stands before a private name */

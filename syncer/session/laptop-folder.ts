@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts'
 import { exactDisk } from '../disk/exact-disk.ts'
 import { createNodeDisk, type NodeDisk } from '../disk/node-disk.ts'
 import { createNodeWatcher } from '../disk/node-watcher.ts'
+import { checkPrivateFolder } from '../disk/private-folder.ts'
 import type { WatchEvents, Watcher } from '../disk/watcher.ts'
 import { Replica } from '../endpoint/replica.ts'
 import type { TrashLimits } from '../endpoint/trash.ts'
@@ -32,6 +33,13 @@ export interface LaptopFolderOptions {
   events: WatchEvents
 }
 
+const privateFolder = 'in-git'
+
+/** Whether sync could work in the folder, changing nothing; one that is not there may come. @throws UserError `state` */
+export function checkLaptopFolder(local: string): void {
+  checkPrivateFolder(local, privateFolder)
+}
+
 /** The laptop's folder and what is kept about it between runs. */
 export class LaptopFolder {
   readonly replica: Replica
@@ -46,7 +54,7 @@ export class LaptopFolder {
   /** @throws UserError `not-found`, `state` */
   constructor({ local, stateFolder, sessionKey, rules, clock, events }: LaptopFolderOptions) {
     fs.mkdirSync(stateFolder, { recursive: true, mode: 0o700 })
-    this.disk = createNodeDisk({ root: local, privateFolder: 'in-git' })
+    this.disk = createNodeDisk({ root: local, privateFolder })
     const disk = exactDisk(this.disk)
     this.ignore = new IgnoreReader(disk, rules)
     this.replica = new Replica({ disk, clock, newId: newIdMaker(), owner: ownerOf(sessionKey), trash })

@@ -5,6 +5,8 @@ import { UserError } from '../../../syncer/base/errors.ts'
 import { inOwn, inTree } from '../../../syncer/disk/disk.ts'
 import { exactDisk } from '../../../syncer/disk/exact-disk.ts'
 import { createNodeDisk, type NodeDisk, type NodeDiskOptions } from '../../../syncer/disk/node-disk.ts'
+import { checkPrivateFolder } from '../../../syncer/disk/private-folder.ts'
+import { systemError } from '../../../syncer/disk/system-error.ts'
 import { failsWith, putFile, readFile } from '../../contract/disk-bench.ts'
 import { release, scratchFolder } from './scratch-folder.ts'
 
@@ -242,7 +244,33 @@ describe('the private folder', () => {
   test.runIf(onLinux && !isRoot)('case 55: that cannot be made says so', () => {
     const root = scratchFolder()
     fs.chmodSync(root, 0o555)
-    expect(codeOf(() => createNodeDisk({ root }))).toBe('state')
+    const refused = { code: 'state', message: `cannot use a private folder in ${root} (EACCES)` }
+    expect(() => createNodeDisk({ root })).toThrow(expect.objectContaining(refused))
+    expect(() => checkPrivateFolder(root, 'in-git')).toThrow(expect.objectContaining(refused))
+  })
+
+  test('can be asked for before it is made', () => {
+    const root = scratchFolder()
+    const readOnly = (...places: string[]) =>
+      codeOf(() =>
+        checkPrivateFolder(root, 'in-git', place => {
+          if (places.some(each => path.join(root, each) === place)) throw systemError('EROFS', String(place))
+        }),
+      )
+    const code = codeOf(() => checkPrivateFolder(root, 'in-git'))
+    expect([code, fs.readdirSync(root)]).toEqual([undefined, []])
+    expect(readOnly('')).toBe('state')
+    fs.mkdirSync(path.join(root, '.git'))
+    expect(readOnly('')).toBe(undefined)
+    expect(readOnly('.git')).toBe(undefined)
+    expect(readOnly('', '.git')).toBe('state')
+    fs.mkdirSync(path.join(root, '.git/podswap'))
+    expect(readOnly('', '.git')).toBe(undefined)
+    expect(readOnly('', '.git/podswap')).toBe('state')
+    fs.mkdirSync(path.join(root, '.podswap'))
+    expect(readOnly('', '.git', '.git/podswap')).toBe(undefined)
+    expect(readOnly('.podswap')).toBe('state')
+    expect(codeOf(() => checkPrivateFolder(path.join(root, 'missing'), 'in-git'))).toBe(undefined)
   })
 })
 
