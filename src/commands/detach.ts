@@ -12,6 +12,7 @@ import type { DevStatus } from '../session/status-report.ts'
 import { reviveEvent } from '../ui/json-reporter.ts'
 import type { HoldMessage } from './hold.ts'
 import type { Invocation } from './io.ts'
+import { untilAnswering } from './until-answering.ts'
 import type { UpOptions } from './up.ts'
 import type { Workplace } from './workplace.ts'
 
@@ -21,8 +22,6 @@ import type { Workplace } from './workplace.ts'
  */
 const nodeFlags = ['--initial-old-space-size=64']
 const LISTENING_TIMEOUT_MS = 30_000
-/** After it is ready: an app takes its time to listen, and some forwards are for later (a debugger). */
-const ANSWERING_TIMEOUT_MS = 20_000
 const LAST_WORDS_MS = 3_000
 
 interface Holder {
@@ -61,7 +60,11 @@ export async function detach(invocation: Invocation<UpOptions>, workplace: Workp
       if (known && !isOld) reporter.report(known)
     }
     await askHolder(record, { method: 'follow' }, { signal: leaving.signal, onEvent })
-    reportReady(workplace, dev, await untilAnswering(holder, leaving.signal), isOld)
+    const status = await untilAnswering({
+      ask: async () => (await askHolder(record, { method: 'status' }, { signal: leaving.signal })) as DevStatus,
+      tell: message => reporter.report({ type: 'waiting', message }),
+    })
+    reportReady(workplace, dev, status, isOld)
   } catch (error) {
     if (interrupted) throw new UserError('interrupted', 'interrupted', { cause: error })
     throw holder ? await betterReason(holder, error) : error
@@ -179,19 +182,6 @@ export function endOf(child: ChildProcess, log: string, dev: string): Promise<Us
 /** Ctrl-C: a start that is not through is undone by the process that does it, and `follow` ends with that. */
 async function interrupt(holder: Holder): Promise<void> {
   await askHolder(holder.record, { method: 'interrupt' }, { signal: AbortSignal.timeout(5_000) }).catch(() => {})
-}
-
-async function untilAnswering(holder: Holder, signal: AbortSignal): Promise<DevStatus> {
-  const late = performance.now() + ANSWERING_TIMEOUT_MS
-  for (;;) {
-    const status = (await askHolder(holder.record, { method: 'status' }, { signal })) as DevStatus
-    const answers = status.forwards.every(
-      ({ state, direction }) => state === 'ready' || (direction === 'reverse' && state === 'failed'),
-    )
-    const stands = status.state === 'ready' || status.state === 'syncing'
-    if ((answers && stands) || status.command.state === 'exited' || performance.now() > late) return status
-    await pause(100)
-  }
 }
 
 function reportReady({ reporter }: Workplace, dev: Dev, status: DevStatus, wasRunning: boolean): void {

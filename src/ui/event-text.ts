@@ -53,6 +53,8 @@ export function eventLines(event: UiEvent): Line[] {
       return endedLines(event)
     case 'done':
       return [{ tone: 'good', text: event.message }]
+    case 'waiting':
+      return [{ tone: 'busy', text: event.message }]
     case 'error':
       return []
   }

@@ -54,6 +54,8 @@ export type UiEvent =
   | { type: 'ended'; dev: string; workload: string | null; outcome: Outcome }
   /** Nothing of a running session: the answer of a command that is done. */
   | { type: 'done'; message: string }
+  /** What a command still waits for. */
+  | { type: 'waiting'; message: string }
   | { type: 'error'; error: UserError }
 
 export interface Reporter {

@@ -111,6 +111,7 @@ test.each<[UiEvent, string[]]>([
   [{ type: 'reconnected', elapsedMs: 1_500 }, ['connected again after 1.5 s']],
   [{ type: 'undoing', workload: 'deployment/web' }, ['putting deployment/web back …']],
   [{ type: 'done', message: 'nothing to do' }, ['nothing to do']],
+  [{ type: 'waiting', message: 'waiting for it' }, ['waiting for it …']],
   [
     ended({ kind: 'left' }, 'swapped'),
     ['warning: dev mode of web is still on', 'podswap up web comes back to it; podswap down web ends it'],
