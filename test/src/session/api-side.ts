@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Cluster } from '../../../src/cluster/cluster.ts'
 import { clusterParts } from '../../../src/session/cluster-parts.ts'
 import { Session } from '../../../src/session/run.ts'
@@ -26,7 +27,9 @@ const noFolder = { path: '', run: '', logs: '', sync: '' }
  */
 export function startApiSide({ cluster, name, sessionId, clock, report = () => {} }: ApiSideOptions): Session {
   const pod = new FakePod(clock)
-  const own = { ...dev, name, forward: [] }
+  // A folder that is on no machine: that of one could be read-only.
+  const sync = dev.sync.map(folder => ({ ...folder, local: join(import.meta.dirname, 'no-such-folder') }))
+  const own = { ...dev, name, forward: [], sync }
   const parts = clusterParts({
     cluster,
     home: noFolder,
