@@ -4,7 +4,7 @@ import type { Reporter, UiEvent } from '../ui/events.ts'
 import type { Invocation } from './io.ts'
 import { closeAll, ended, openDev, type RunningDev } from './running-dev.ts'
 import { sessionConfig } from './session-config.ts'
-import type { UpOptions } from './up.ts'
+import type { UpOptions } from './up-options.ts'
 import type { Workplace } from './workplace.ts'
 
 /** The sessions of a dev's services, in its process: they begin with it and end with it. */

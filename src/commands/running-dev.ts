@@ -6,7 +6,7 @@ import type { Outcome } from '../session/session-state.ts'
 import type { Reporter, UiEvent } from '../ui/events.ts'
 import type { Invocation } from './io.ts'
 import { createReporter } from './reporter.ts'
-import type { UpOptions } from './up.ts'
+import type { UpOptions } from './up-options.ts'
 import type { Workplace } from './workplace.ts'
 
 /** One of several sessions in this process: its lines bear its dev's name, and its program has no terminal. */

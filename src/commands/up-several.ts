@@ -7,7 +7,7 @@ import { exitCodeOfOutcome } from './exit-code.ts'
 import type { Invocation } from './io.ts'
 import { closeAll, ended, openDev, type RunningDev } from './running-dev.ts'
 import { sessionConfig } from './session-config.ts'
-import type { UpOptions } from './up.ts'
+import type { UpOptions } from './up-options.ts'
 import type { Workplace } from './workplace.ts'
 
 /**

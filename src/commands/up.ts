@@ -10,16 +10,9 @@ import { dryRun } from './dry-run.ts'
 import { exitCodeOfOutcome } from './exit-code.ts'
 import type { Invocation, Io } from './io.ts'
 import { sessionConfig } from './session-config.ts'
+import type { UpOptions } from './up-options.ts'
 import { upSeveral } from './up-several.ts'
 import { chooseDev, openWorkplace, type Workplace } from './workplace.ts'
-
-export interface UpOptions {
-  detach?: boolean
-  takeOver?: boolean
-  downOnExit?: boolean
-  dryRun?: boolean
-  keepCommand?: boolean
-}
 
 export async function up(invocation: Invocation<UpOptions>): Promise<number> {
   const { names, options } = invocation

@@ -1,7 +1,8 @@
 import type { Position } from '../../syncer/base/errors.ts'
+import type { DevSource } from './dev-source.ts'
 import { devFields } from './field-names.ts'
 import type { Fields } from './fields.ts'
-import type { Complaint, Dev } from './manifest.ts'
+import type { Dev } from './manifest.ts'
 import { quoteText } from './quote-text.ts'
 import { readLifecycle, readProbes } from './read-checks.ts'
 import { readCommand } from './read-command.ts'
@@ -22,16 +23,6 @@ import type { Reading } from './reading.ts'
 
 /** Kubernetes' DNS label, in which Okteto's names are written too. */
 const dnsLabel = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/
-
-/** Where a dev comes from, and where to say that it cannot be used yet though nothing is wrong with it. */
-export interface DevSource {
-  fields: Fields
-  /** absent: the root of a v1 file. */
-  key?: { text: string; at: Position }
-  /** What the manifest's devs are called. */
-  devNames: ReadonlySet<string>
-  leaveOut: (complaint: Complaint, name: string) => void
-}
 
 /** One dev; undefined where it cannot be used, after the reason has been said. */
 export function readDev(reading: Reading, { fields, key, devNames, leaveOut }: DevSource): Dev | undefined {

@@ -1,6 +1,6 @@
+import type { DevSource } from './dev-source.ts'
 import { Fields } from './fields.ts'
 import type { Dev } from './manifest.ts'
-import type { DevSource } from './read-dev.ts'
 import type { Reading } from './reading.ts'
 import { describeNode, type YamlMap, type YamlNode } from './yaml-node.ts'
 

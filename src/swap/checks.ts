@@ -1,5 +1,5 @@
 import type { Dev } from '../manifest/manifest.ts'
-import type { Container } from './dev-container.ts'
+import type { Container } from './container.ts'
 
 const probeFields = { liveness: 'livenessProbe', readiness: 'readinessProbe', startup: 'startupProbe' } as const
 type Probe = keyof typeof probeFields

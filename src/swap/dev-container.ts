@@ -3,29 +3,8 @@ import { podLayout } from '../../syncer/base/pod-layout.ts'
 import { type AgentParts, agentEphemeralStorageBytes, agentMemoryBytes } from '../agent/pod-parts.ts'
 import type { Dev, Resources } from '../manifest/manifest.ts'
 import { withKeptChecks } from './checks.ts'
+import type { Container } from './container.ts'
 import { addBytes } from './quantity.ts'
-
-export interface VolumeMount {
-  name: string
-  mountPath: string
-  subPath?: string
-  readOnly?: boolean
-}
-
-/** A container of a pod template; only what we touch is named. */
-export interface Container {
-  name: string
-  image?: string
-  command?: string[]
-  args?: string[]
-  workingDir?: string
-  env?: { name: string; value?: string; valueFrom?: object }[]
-  resources?: Resources
-  securityContext?: Record<string, unknown>
-  volumeMounts?: VolumeMount[]
-  ports?: { hostPort?: number }[]
-  [field: string]: unknown
-}
 
 /** The container that the dev replaces. */
 export function chooseContainer(containers: Container[], dev: Dev, workload: string): Container {

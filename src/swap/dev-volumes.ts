@@ -2,7 +2,7 @@ import { UserError } from '../../syncer/base/errors.ts'
 import { nodeCommand, podLayout } from '../../syncer/base/pod-layout.ts'
 import { agentPartName } from '../agent/pod-parts.ts'
 import type { Dev } from '../manifest/manifest.ts'
-import type { Container, VolumeMount } from './dev-container.ts'
+import type { Container, VolumeMount } from './container.ts'
 import { outlivesPod, type Volume } from './pod-template.ts'
 
 /** What the dev adds to the pod's volumes and to its container's mounts. */

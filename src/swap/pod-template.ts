@@ -1,6 +1,6 @@
 import type { KubeObject } from '../cluster/cluster.ts'
 import type { Resources } from '../manifest/manifest.ts'
-import type { Container } from './dev-container.ts'
+import type { Container } from './container.ts'
 
 export type Volume = { name: string; persistentVolumeClaim?: { claimName: string }; [source: string]: unknown }
 

@@ -1,4 +1,4 @@
-import type { Container } from './dev-container.ts'
+import type { Container } from './container.ts'
 import type { PodTemplate } from './pod-template.ts'
 
 /** What is different in a workload's new pod template, in a few words each: `env RELEASE of app`, `image of side`. */

@@ -13,10 +13,11 @@ import {
   type Stat,
 } from './disk.ts'
 import { probeFileSystem } from './file-system-probe.ts'
+import type { Folders } from './folders.ts'
 import { Mounts } from './mounts.ts'
 import { type NativePath, nativePath } from './native-path.ts'
 import { createFile, openFile, readFile, syncToDevice, toListedStat, toStat } from './node-file.ts'
-import { type Folders, openFolders } from './node-folders.ts'
+import { openFolders } from './node-folders.ts'
 import { readEntries, readNames } from './node-listing.ts'
 import { NodePlaces } from './node-places.ts'
 import { explained, leavePrivateFolder, type PrivateFolderChoice } from './private-folder.ts'

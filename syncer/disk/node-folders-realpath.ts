@@ -1,8 +1,8 @@
 import fs from 'node:fs'
 import { errnoOf } from '../base/errors.ts'
 import type { Path } from '../core/path.ts'
+import type { Folders, PinnedFolder } from './folders.ts'
 import { nativePath } from './native-path.ts'
-import type { Folders, PinnedFolder } from './node-folders.ts'
 import { systemError } from './system-error.ts'
 
 /**

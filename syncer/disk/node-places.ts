@@ -1,9 +1,9 @@
 import { errnoOf } from '../base/errors.ts'
 import { joinPath, nameOf, type Path, parentOf } from '../core/path.ts'
 import type { Place } from './disk.ts'
+import type { Folders, PinnedFolder } from './folders.ts'
 import type { Mounts } from './mounts.ts'
 import { type NativePath, nativePath } from './native-path.ts'
-import type { Folders, PinnedFolder } from './node-folders.ts'
 import { isPrivate, type PrivateFolderChoice, preparePrivateFolder, renewPrivateFolder } from './private-folder.ts'
 import { systemError } from './system-error.ts'
 

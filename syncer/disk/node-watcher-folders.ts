@@ -2,8 +2,8 @@ import fs from 'node:fs'
 import { errnoOf } from '../base/errors.ts'
 import { joinPath, nameOf, type Path, parentOf } from '../core/path.ts'
 import { nativePath } from './native-path.ts'
-import type { WatchSettings } from './node-watcher.ts'
 import { systemError } from './system-error.ts'
+import type { WatchSettings } from './watch-settings.ts'
 import type { Watcher } from './watcher.ts'
 
 /** A folder that was announced, or one on the way to such a folder. */

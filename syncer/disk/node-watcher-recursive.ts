@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { nameOf, parentOf } from '../core/path.ts'
 import { nativePath } from './native-path.ts'
-import type { WatchSettings } from './node-watcher.ts'
+import type { WatchSettings } from './watch-settings.ts'
 import type { Watcher } from './watcher.ts'
 
 /** One recursive watch of the root (FSEvents, ReadDirectoryChangesW). */

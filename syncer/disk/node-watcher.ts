@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import type { NativePath } from './native-path.ts'
 import { FolderWatcher } from './node-watcher-folders.ts'
 import { RecursiveWatcher } from './node-watcher-recursive.ts'
+import type { OpenWatch } from './watch-settings.ts'
 import { pollIntervalMs, type WatchEvents, type Watcher } from './watcher.ts'
 
 export interface NodeWatcherOptions {
@@ -16,9 +17,6 @@ export interface NodeWatcherOptions {
   openWatch?: OpenWatch
 }
 
-/** `fs.watch`; throws ENOSPC or EMFILE where the system grants no more watches. */
-export type OpenWatch = (path: NativePath, options: { recursive: boolean }) => fs.FSWatcher
-
 /**
  * Linux: one watch for each announced folder. Elsewhere: the system's own recursive watch of the root, where announcing
  * folders does nothing.
@@ -32,14 +30,6 @@ export function createNodeWatcher(options: NodeWatcherOptions): Watcher {
   }
   if ((options.platform ?? process.platform) !== 'linux') return new RecursiveWatcher(watch)
   return new FolderWatcher({ ...watch, queueLengthMax: options.queueLengthMax ?? readQueueLengthMax() })
-}
-
-/** What both kinds of watcher need. */
-export interface WatchSettings {
-  root: string
-  events: WatchEvents
-  pollIntervalMs: number
-  openWatch: OpenWatch
 }
 
 function openWatch(path: NativePath, options: { recursive: boolean }): fs.FSWatcher {

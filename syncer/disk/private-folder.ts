@@ -3,10 +3,10 @@ import path from 'node:path'
 import { errnoOf, UserError } from '../base/errors.ts'
 import { nameOf, type Path, parentOf } from '../core/path.ts'
 import type { OpenFile } from './disk.ts'
+import type { Folders } from './folders.ts'
 import type { Mounts } from './mounts.ts'
 import { type NativePath, nativePath } from './native-path.ts'
 import { openFile } from './node-file.ts'
-import type { Folders } from './node-folders.ts'
 import { systemError } from './system-error.ts'
 
 /** `in-git`: `<root>/.git/podswap` where `.git` is a folder on the root's mount, else as `in-root`: `<root>/.podswap`. */

@@ -4,7 +4,7 @@ import type { Entry } from '../endpoint/tree.ts'
 import type { Exchange } from './exchange.ts'
 import type { Offers } from './offers.ts'
 import { graftLimits } from './readings.ts'
-import type { Transfer } from './transfers.ts'
+import type { Transfer } from './transfer.ts'
 
 /** Subtrees that wait at the other end until something is agreed, and paths in them: fewer than it would hold. */
 const subtreesMax = 400

@@ -10,7 +10,8 @@ import type { Exchange, Flight } from './exchange.ts'
 import { FolderOrder } from './folder-order.ts'
 import { digestOf, movedFrom } from './moves.ts'
 import { collectGraft } from './readings.ts'
-import type { Member, Transfer, Transfers } from './transfers.ts'
+import type { Member, Transfer } from './transfer.ts'
+import type { Transfers } from './transfers.ts'
 
 /** Content that may be under way inside PUTs at once; more goes ahead on the bulk lane. */
 const inlineBytesInFlightMax = 512 * 1024

@@ -5,7 +5,7 @@ import { joinPath, type Path } from '../core/path.ts'
 import { inTree, type OpenFile, type Stat } from '../disk/disk.ts'
 import { type Entry, sameKey } from '../endpoint/tree.ts'
 import type { Exchange } from './exchange.ts'
-import type { Member, Transfer } from './transfers.ts'
+import type { Member, Transfer } from './transfer.ts'
 
 /** Content in one message. */
 export const partBytes = limits.framePayloadBytesMax - 4096

@@ -4,6 +4,7 @@ import type { Path } from '../core/path.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { Exchange } from './exchange.ts'
 import { FileReading, GraftReading, openKnown, type Reading } from './readings.ts'
+import type { Member, Transfer } from './transfer.ts'
 
 /** Content on the bulk lane that is not answered yet. */
 const outstandingBytesMax = 32 * 1024 * 1024
@@ -15,26 +16,6 @@ const memberBytes = 256
  */
 const unplacedMax = 500
 const unplacedMembersMax = 250_000
-
-/** One path of a subtree, and what stood there when it was put together. */
-export interface Member {
-  entry: Entry
-  token: Token
-}
-
-export interface Transfer {
-  id: number
-  entry: Entry
-  token: Token
-  size: number
-  urgent: boolean
-  /** Of a subtree: `entry` and what goes along. */
-  members: Member[] | undefined
-  /** How many those were before any was left out; 0 for a file. */
-  membersAtStart: number
-  /** {@link Exchange.rulesVersion} when it was put together. */
-  rulesVersion: number
-}
 
 /**
  * Sends content ahead of its PUT on the bulk lane, one transfer at a time: small files in one message, large ones in

@@ -1,17 +1,24 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: probes as the API has them, already validated and defaulted
-import type { ContainerWorker } from './container-worker.ts'
 import type { PodDesk } from './pod-desk.ts'
 import { type ProbeTarget, probeOnce } from './probes.ts'
 
+/** A running container that says how it is to be asked, and learns what came of it. */
+export interface ProbedContainer {
+  readonly name: string
+  readonly container: any
+  isStarted: boolean
+  isReady: boolean
+}
+
 /** Asks a running container whether it has started, is ready, is alive; ends it where it is not. */
 export class ProbeLoops {
-  readonly #worker: ContainerWorker
+  readonly #worker: ProbedContainer
   readonly #target: ProbeTarget
   readonly #desk: PodDesk
   readonly #path: string
   readonly #over = new AbortController()
 
-  constructor(worker: ContainerWorker, target: ProbeTarget, desk: PodDesk, path: string) {
+  constructor(worker: ProbedContainer, target: ProbeTarget, desk: PodDesk, path: string) {
     this.#worker = worker
     this.#target = target
     this.#desk = desk

@@ -28,7 +28,7 @@ test('the parts fit together', () => {
     '/podswap/node',
     '--max-old-space-size=1024',
     '--initial-old-space-size=96',
-    '--single-threaded-gc',
+    '--v8-pool-size=1',
     '--max-semi-space-size=8',
     '/podswap/boot.cjs',
   ])

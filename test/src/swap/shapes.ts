@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../../src/cluster/cluster.ts'
 import type { Dev } from '../../../src/manifest/manifest.ts'
-import type { PlanOptions } from '../../../src/swap/plan.ts'
+import type { PlanOptions } from '../../../src/swap/plan-input.ts'
 
 export const planOptions: PlanOptions = {
   agentImage: 'node:22',
