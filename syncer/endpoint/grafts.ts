@@ -86,9 +86,10 @@ export class Grafts {
     if (growing?.id !== id) throw new ProtocolError('the end of a subtree that did not begin')
     this.growing = undefined
     if (growing.failed) return 'failed'
+    const isTwice = this.ready.has(id)
     const isFull = this.ready.size >= readyMax || this.readyMembers + growing.members > readyMembersMax
-    if (isFull || this.ready.has(id)) this.discard(growing)
-    if (this.ready.has(id)) throw new ProtocolError('two subtrees of one number')
+    if (isFull || isTwice) this.discard(growing)
+    if (isTwice) throw new ProtocolError('two subtrees of one number')
     if (isFull) return 'failed'
     this.ready.set(id, growing)
     this.readyMembers += growing.members

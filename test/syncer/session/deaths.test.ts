@@ -91,6 +91,16 @@ function cameBack(pair: Pair): void {
 
 class Death extends Error {}
 
+/** After its death: nothing of the process is left, and a new one stands on its disk. */
+function startAgain(pair: Pair, side: 'laptop' | 'pod'): void {
+  const disk = pair.disks[side]
+  disk.before = undefined
+  disk.crash()
+  if (side === 'pod') pair.cutWithoutGoodbye()
+  else pair.pod.disconnect()
+  pair.start(side)
+}
+
 describe('case 51: an end that dies', () => {
   test.each([
     ['the laptop', 'laptop', false],
@@ -113,11 +123,7 @@ describe('case 51: an end that dies', () => {
         meet(pair)
       } catch (error) {
         if (!(error instanceof Death)) throw error
-        disk.before = undefined
-        disk.crash()
-        if (side === 'pod') pair.cutWithoutGoodbye()
-        else pair.pod.disconnect()
-        pair.start(side)
+        startAgain(pair, side)
         pair.clock.ms += 3_000
         meet(pair)
       }
@@ -176,11 +182,7 @@ describe.each(['laptop', 'pod'] as const)(
         pair.settle()
       } catch (error) {
         if (!(error instanceof Death)) throw error
-        disk.before = undefined
-        disk.crash()
-        if (side === 'pod') pair.cutWithoutGoodbye()
-        else pair.pod.disconnect()
-        pair.start(side)
+        startAgain(pair, side)
         meet(pair)
       }
       disk.before = undefined

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { macos, windows } from '../../../syncer/disk/memory-system.ts'
-import { of, Pair, runUntil, treeOf } from './pair.ts'
+import { of, Pair, problemsOf, runFor, treeOf } from './pair.ts'
 
 const systems = [
   ['macOS', macos],
@@ -24,19 +24,7 @@ function rest(pair: Pair): void {
   pair.clock.ms += 50
   pair.laptop.sweep()
   pair.pod.sweep()
-  const until = pair.clock.ms + 70_000
-  runUntil(pair, () => pair.clock.ms >= until)
-}
-
-/** What is wrong now: path → code, as the last event about each says. */
-function problems(pair: Pair): Record<string, string> {
-  const found: Record<string, string> = {}
-  for (const event of pair.events) {
-    if (event.type !== 'problem') continue
-    if (event.code === '') delete found[event.path]
-    else found[event.path] = event.code
-  }
-  return found
+  runFor(pair, 70_000)
 }
 
 describe.each(systems)('a laptop with %s', (name, system) => {
@@ -47,7 +35,7 @@ describe.each(systems)('a laptop with %s', (name, system) => {
     rest(pair)
     expect(treeOf(pair.disks.pod)).toEqual({ A: 'large', a: 'small' })
     expect(Object.keys(treeOf(pair.disks.laptop))).toHaveLength(1)
-    expect(Object.values(problems(pair))).toEqual(['name-taken'])
+    expect(Object.values(problemsOf(pair))).toEqual(['name-taken'])
 
     // the one that is here is edited and removed without the other
     const [here] = Object.keys(treeOf(pair.disks.laptop))
@@ -59,7 +47,7 @@ describe.each(systems)('a laptop with %s', (name, system) => {
     rest(pair)
     expect(treeOf(pair.disks.pod)).toEqual({ [here!]: 'edited' })
     expect(treeOf(pair.disks.laptop)).toEqual({ [here!]: 'edited' })
-    expect(problems(pair)).toEqual({})
+    expect(problemsOf(pair)).toEqual({})
   })
 
   test('case 14: once there is room the other one comes', () => {
@@ -71,7 +59,7 @@ describe.each(systems)('a laptop with %s', (name, system) => {
     rest(pair)
     expect(treeOf(pair.disks.laptop)).toEqual({ B: 'large', a: 'small' })
     expect(treeOf(pair.disks.pod)).toEqual({ B: 'large', a: 'small' })
-    expect(problems(pair)).toEqual({})
+    expect(problemsOf(pair)).toEqual({})
   })
 
   test('case 14: two of one content: the removal of one does not take the other', () => {
@@ -96,12 +84,12 @@ describe.each(systems)('a laptop with %s', (name, system) => {
     expect(treeOf(pair.disks.laptop)).toEqual({ [dir!]: '/', [`${dir}/f`]: dir })
     expect(treeOf(pair.disks.pod)).toEqual({ Lib: '/', 'Lib/f': 'Lib', lib: '/', 'lib/f': 'lib' })
     const other = dir === 'Lib' ? 'lib' : 'Lib'
-    expect(problems(pair)[other]).toBe('name-taken')
+    expect(problemsOf(pair)[other]).toBe('name-taken')
     pair.disks.pod.people.removeAll(other)
     rest(pair)
     expect(treeOf(pair.disks.pod)).toEqual(treeOf(pair.disks.laptop))
     expect(treeOf(pair.disks.laptop)).toEqual({ [dir!]: '/', [`${dir}/f`]: dir })
-    expect(problems(pair)).toEqual({})
+    expect(problemsOf(pair)).toEqual({})
   })
 
   test.each(['laptop', 'pod'] as const)('cases 15, 98: a rename of the case alone, by the %s', side => {
@@ -124,7 +112,7 @@ describe.each(systems)('a laptop with %s', (name, system) => {
     const wanted = { README: 'text', src: '/', 'src/main': 'main' }
     expect(treeOf(pair.disks.laptop)).toEqual(wanted)
     expect(treeOf(pair.disks.pod)).toEqual(wanted)
-    expect(problems(pair)).toEqual({})
+    expect(problemsOf(pair)).toEqual({})
   })
 
   test('case 13: a name in either normal form stays as it is, and is sent once', () => {
@@ -144,7 +132,7 @@ describe.each(systems)('a laptop with %s', (name, system) => {
     expect(treeOf(pair.disks.pod)).toEqual({ [nfc]: 'composed', [nfd]: 'decomposed' })
     const isOneName = name === 'macOS'
     expect(Object.keys(treeOf(pair.disks.laptop))).toHaveLength(isOneName ? 1 : 2)
-    expect(problems(pair)).toEqual(isOneName ? { [nfd]: 'name-taken' } : {})
+    expect(problemsOf(pair)).toEqual(isOneName ? { [nfd]: 'name-taken' } : {})
     const before = of(pair, 'ack').length
     rest(pair)
     expect(of(pair, 'ack')).toHaveLength(before)
@@ -155,11 +143,11 @@ describe.each(systems)('a laptop with %s', (name, system) => {
     pair.disks.pod.people.save('caf\udce9', bytes('latin-1'))
     rest(pair)
     expect(treeOf(pair.disks.laptop)).toEqual({})
-    expect(Object.keys(problems(pair))).toEqual(['caf\udce9'])
+    expect(Object.keys(problemsOf(pair))).toEqual(['caf\udce9'])
     pair.disks.pod.people.rename('caf\udce9', nfc)
     rest(pair)
     expect(treeOf(pair.disks.laptop)).toEqual({ [nfc]: 'latin-1' })
-    expect(problems(pair)).toEqual({})
+    expect(problemsOf(pair)).toEqual({})
   })
 })
 
@@ -173,10 +161,10 @@ describe('a laptop with Windows', () => {
     rest(pair)
     expect(treeOf(pair.disks.laptop)).toEqual({ a: 'other', dir: '/', 'dir/fine': 'fine' })
     expect(treeOf(pair.disks.pod)[path]).toBe('pod')
-    expect(problems(pair)).toEqual({ [path]: 'name-refused' })
+    expect(problemsOf(pair)).toEqual({ [path]: 'name-refused' })
     pair.disks.pod.people.unlink(path)
     rest(pair)
-    expect(problems(pair)).toEqual({})
+    expect(problemsOf(pair)).toEqual({})
   })
 
   test.each(['edit', 'removal'])('case 97: a file held open takes the pod’s %s as soon as it is let go', what => {
@@ -188,12 +176,12 @@ describe('a laptop with Windows', () => {
     pair.clock.ms += 10_000
     rest(pair)
     expect(treeOf(pair.disks.laptop)).toEqual({ f: 'old' })
-    expect(problems(pair)).toEqual({ f: 'EPERM' })
+    expect(problemsOf(pair)).toEqual({ f: 'EPERM' })
     held.close()
     rest(pair)
     expect(treeOf(pair.disks.laptop)).toEqual(treeOf(pair.disks.pod))
     expect(treeOf(pair.disks.laptop)).toEqual(what === 'edit' ? { f: 'new' } : {})
-    expect(problems(pair)).toEqual({})
+    expect(problemsOf(pair)).toEqual({})
   })
 
   test('case 96: the executable bit is the pod’s, whatever is edited here', () => {

@@ -242,3 +242,20 @@ export function runUntil(pair: Pair, isThere: () => boolean): void {
     pair.step()
   }
 }
+
+/** Runs for so long, whatever is left over. */
+export function runFor(pair: Pair, ms: number): void {
+  const until = pair.clock.ms + ms
+  runUntil(pair, () => pair.clock.ms >= until)
+}
+
+/** What is wrong now: path → code, as the last event about each says. */
+export function problemsOf(pair: Pair): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const event of pair.events) {
+    if (event.type !== 'problem') continue
+    if (event.code === '') delete found[event.path]
+    else found[event.path] = event.code
+  }
+  return found
+}

@@ -3,7 +3,7 @@ import type { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
 import type { People } from '../../../syncer/disk/memory-people.ts'
 import { ByteWriter } from '../../../syncer/wire/byte-writer.ts'
 import { readMessages, writeMessage } from '../../../syncer/wire/sync-codec.ts'
-import { of, Pair, runUntil, treeOf } from './pair.ts'
+import { of, Pair, problemsOf, runFor, runUntil, treeOf } from './pair.ts'
 
 type Side = 'laptop' | 'pod'
 const sides: Side[] = ['laptop', 'pod']
@@ -30,27 +30,10 @@ function expectBoth(pair: Pair, tree: Record<string, string>): void {
   expect(treeOf(pair.disks.pod)).toEqual(tree)
 }
 
-/** Runs for so long, whatever is left over. */
-function pass(pair: Pair, ms: number): void {
-  const until = pair.clock.ms + ms
-  runUntil(pair, () => pair.clock.ms >= until)
-}
-
 function overwrite(people: People, path: string, text: string): void {
   const file = people.open(path, 'w')
   file.write(bytes(text))
   file.close()
-}
-
-/** What is wrong now: path → code. */
-function problems(pair: Pair): Record<string, string> {
-  const found: Record<string, string> = {}
-  for (const event of pair.events) {
-    if (event.type !== 'problem') continue
-    if (event.code === '') delete found[event.path]
-    else found[event.path] = event.code
-  }
-  return found
 }
 
 describe.each(sides)('of what somebody does at the %s', side => {
@@ -194,13 +177,13 @@ describe.each(sides)('of what somebody does at the %s', side => {
     pair.disks[side].people.save('large', Buffer.alloc(300_000, 'l'))
     pair.disks[side].people.unlink('g')
     for (const path of ['f', 'large', 'g']) pair[side].hint(path)
-    pass(pair, 30_000)
+    runFor(pair, 30_000)
     expect(treeOf(pair.disks[there])).toEqual({ f: 'old' })
-    expect(problems(pair)).toMatchObject(there === 'laptop' ? { f: 'ENOSPC' } : {})
+    expect(problemsOf(pair)).toMatchObject(there === 'laptop' ? { f: 'ENOSPC' } : {})
     pair.disks[there].before = undefined
-    pass(pair, 60_000)
+    runFor(pair, 60_000)
     expectBoth(pair, { f: 'new', large: 'l'.repeat(300_000) })
-    expect(problems(pair)).toEqual({})
+    expect(problemsOf(pair)).toEqual({})
     expect(pair.disks[there].listOwn().filter(name => name.startsWith('stage-'))).toEqual([])
   })
 
@@ -209,12 +192,12 @@ describe.each(sides)('of what somebody does at the %s', side => {
     pair.disks[there].before = operation => (operation === 'write' ? 'ENOSPC' : undefined)
     pair.disks[side].people.save('large', Buffer.alloc(300_000, 'l'))
     pair[side].hint('large')
-    pass(pair, 5_000)
-    expect(Object.keys(problems(pair))).toEqual(['large'])
+    runFor(pair, 5_000)
+    expect(Object.keys(problemsOf(pair))).toEqual(['large'])
     pair.disks[side].people.unlink('large')
     pair[side].hint('large')
-    pass(pair, 60_000)
-    expect(problems(pair)).toEqual({})
+    runFor(pair, 60_000)
+    expect(problemsOf(pair)).toEqual({})
   })
 
   test('case 54: one folder that may not be read: the rest syncs, nothing of it is taken for gone', () => {
@@ -227,7 +210,7 @@ describe.each(sides)('of what somebody does at the %s', side => {
     pair.disks[side].people.save('open/f', bytes('edited'))
     for (let round = 0; round < 3; round++) {
       pair[side].sweep()
-      pass(pair, 2_000)
+      runFor(pair, 2_000)
     }
     expect(treeOf(pair.disks[there])).toEqual({ open: '/', 'open/f': 'edited', shut: '/', 'shut/f': 'text' })
     const told = side === 'laptop' ? pair.events : pair.sent
@@ -244,12 +227,12 @@ describe.each(sides)('of what somebody does at the %s', side => {
       at?.area === 'tree' && at.path === 'secret' && ['open', 'read'].includes(operation) ? 'EACCES' : undefined
     for (const path of ['a', 'secret', 'z']) pair.disks[side].people.save(path, bytes(path))
     pair[side].sweep()
-    pass(pair, 5_000)
+    runFor(pair, 5_000)
     expect(treeOf(pair.disks[there])).toEqual({ a: 'a', z: 'z' })
     const told = side === 'laptop' ? pair.events : pair.sent
     expect(told.filter(({ type }) => type === 'problem')).toMatchObject([{ path: 'secret', code: 'EACCES' }])
     pair.disks[side].before = undefined
-    pass(pair, 60_000)
+    runFor(pair, 60_000)
     expectBoth(pair, { a: 'a', secret: 'secret', z: 'z' })
   })
 
