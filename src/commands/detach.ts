@@ -84,20 +84,16 @@ async function betterReason(holder: Holder, error: unknown): Promise<unknown> {
 
 /** A background process that does just this already. Throws `held` where it is another one's. */
 function runningHolder({ home, cluster, manifest }: Workplace, dev: Dev): Holder | null {
-  const record = findHolder(home, sessionOf(cluster, dev))
+  const record = findHolder(home, sessionId(cluster, dev))
   if (!record) return null
   if (record.log === null || record.manifest !== manifest?.file) throw heldHere(record)
   return { record, isOld: true, failure: new Promise(() => {}), letGo() {} }
 }
 
-function sessionOf({ server, namespace }: Workplace['cluster'], { name, selector }: Dev): string {
-  return sessionId({ server, namespace, dev: name, selector })
-}
-
 async function startHolder(invocation: Invocation<UpOptions>, workplace: Workplace, dev: Dev): Promise<Holder> {
   const { io } = invocation
   const { home, cluster } = workplace
-  const log = holderLog(home, { id: sessionOf(cluster, dev), namespace: cluster.namespace, dev: dev.name })
+  const log = holderLog(home, { id: sessionId(cluster, dev), namespace: cluster.namespace, dev: dev.name })
   forgetLog(log)
   const output = openSync(log, 'w', 0o600)
   const program = [...nodeFlags, process.argv[1] ?? '']

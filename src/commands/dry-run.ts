@@ -27,11 +27,10 @@ export async function dryRun(
 ): Promise<void> {
   const { io, globals } = invocation
   const { cluster, home, reporter } = workplace
-  const of = { server: cluster.server, namespace: cluster.namespace, dev: dev.name, selector: dev.selector }
   const options = planOptions({
     dev,
     agent: await readAgentFiles(),
-    sessionId: swapSessionId(home, sessionId(of)),
+    sessionId: swapSessionId(home, sessionId(cluster, dev)),
     owner: `${io.user}@${io.host}`,
     takeOver: false,
     env: io.env,

@@ -43,10 +43,9 @@ export async function flushMeant(workplace: Workplace, invocation: Invocation<Fl
  */
 async function requireHeld(workplace: Workplace, name: string | undefined, signal: AbortSignal): Promise<void> {
   const { cluster, home } = workplace
-  const { server, namespace } = cluster
   const isHeld = (id: string) => findHolder(home, id) !== null
   const away = devsMeant(workplace, name)
-    .map(dev => ({ dev, id: sessionId({ server, namespace, dev: dev.name, selector: dev.selector }) }))
+    .map(dev => ({ dev, id: sessionId(cluster, dev) }))
     .filter(({ id }) => !isHeld(id))
   if (away.length === 0) return
   const swapped = (await findSwapped(cluster, { signal })).filter(({ state }) => swappedStates.includes(state))

@@ -53,8 +53,7 @@ export async function deleteClaims(workplace: Workplace, deleting: DeletingClaim
 /** Whose it is, if not the caller's. Two machines may bear one name, and so may their users: the session tells them apart. */
 function foreignText({ cluster, home }: Workplace, claim: KeptClaim, owner: string): string | null {
   if (claim.owner !== owner) return `it is ${claim.owner}’s`
-  const { server, namespace } = cluster
-  const id = sessionId({ server, namespace, dev: claim.dev, selector: claim.selector })
+  const id = sessionId(cluster, { name: claim.dev, selector: claim.selector })
   if (claim.session === swapSessionId(home, id)) return null
   return `it is ${claim.owner}’s too, but not of the state folder ${home.path}`
 }

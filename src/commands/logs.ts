@@ -62,7 +62,7 @@ function sessionOf(workplace: Workplace, name: string | undefined): { id: string
   const holders = holdersHere(workplace).filter(record => name === undefined || isHolderOf(record, name))
   if (manifest && (name === undefined || holders.length === 0)) {
     const { name: dev, selector } = chooseDev(manifest, name)
-    const id = sessionId({ server: cluster.server, namespace: cluster.namespace, dev, selector })
+    const id = sessionId(cluster, { name: dev, selector })
     return { id, dev, log: logOf(id, dev) }
   }
   const [only, ...others] = holders

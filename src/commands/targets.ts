@@ -34,8 +34,7 @@ export function swappedTitle(swapped: Pick<Swapped, 'kind' | 'name'>): string {
 export function isSwapOf({ home, cluster }: Pick<Workplace, 'home' | 'cluster'>, swapped: Swapped, dev: Dev): boolean {
   if (!dev.selector) return swapped.name === dev.name
   if (swapped.dev !== undefined && swapped.dev !== dev.name) return false
-  const { server, namespace } = cluster
-  const id = sessionId({ server, namespace, dev: dev.name, selector: dev.selector })
+  const id = sessionId(cluster, dev)
   if (swapped.session === swapSessionId(home, id)) return true
   return swapped.dev !== undefined && bears(swapped, dev.selector)
 }
@@ -50,13 +49,12 @@ function bears({ labels }: Swapped, selector: Record<string, string>): boolean {
  * ones left, of the manifest's devs, and of what is swapped by a dev without a selector. Changes nothing.
  */
 export function endedSessions({ home, cluster, manifest }: Omit<Workplace, 'reporter'>, all: Swapped[]): string[] {
-  const { server, namespace } = cluster
   const records = listHolders(home).filter(record => isOfNamespace(record, cluster))
   const devs: Pick<Dev, 'name' | 'selector'>[] = [
     ...(manifest?.devs ?? []).flatMap(withServices),
     ...all.map(({ dev, name }) => ({ name: dev ?? name })),
   ]
-  const ids = devs.map(({ name, selector }) => sessionId({ server, namespace, dev: name, selector }))
+  const ids = devs.map(dev => sessionId(cluster, dev))
   const living = records.filter(isAlive).map(({ id }) => id)
   const ended = [...records.map(({ id }) => id), ...ids].filter(id => !living.includes(id))
   return [...new Set(ended)].map(id => swapSessionId(home, id))

@@ -13,14 +13,12 @@ const TERM_TIMEOUT_MS = 10_000
 const POLL_MS = 25
 
 /** Names the session of one dev of one namespace of one cluster on this laptop: 16 hexadecimal digits. */
-export function sessionId(of: {
-  server: string
-  namespace: string
-  dev: string
-  selector: Record<string, string> | undefined
-}): string {
-  const selector = Object.entries(of.selector ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
-  const text = JSON.stringify([of.server, of.namespace, of.dev, selector])
+export function sessionId(
+  { server, namespace }: { server: string; namespace: string },
+  dev: { name: string; selector?: Record<string, string> | undefined },
+): string {
+  const selector = Object.entries(dev.selector ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
+  const text = JSON.stringify([server, namespace, dev.name, selector])
   return createHash('sha256').update(text).digest('hex').slice(0, 16)
 }
 

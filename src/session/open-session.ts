@@ -41,7 +41,7 @@ export interface OpenedSession {
 export async function openSession(options: OpenSessionOptions): Promise<OpenedSession> {
   const { cluster, home, config, takeOver } = options
   const { dev } = config
-  const id = sessionId({ server: cluster.server, namespace: cluster.namespace, dev: dev.name, selector: dev.selector })
+  const id = sessionId(cluster, dev)
   const agent = await readAgentFiles()
   const there = takeOver ? findHolder(home, id) : null
   if (there) await stopHolder(home, there, options.signal)

@@ -68,8 +68,7 @@ async function up(laptop: string, name: string, fields: Partial<Dev> = {}): Prom
     persistentVolume: { size: '1Gi', accessMode: 'ReadWriteOnce', at },
     ...fields,
   })
-  const { server, namespace } = cluster
-  const id = sessionId({ server, namespace, dev: wanted.name, selector: wanted.selector })
+  const id = sessionId(cluster, wanted)
   const session = swapSessionId(openHome(join(path, laptop)), id)
   await new Trial(cluster).up({ dev: wanted, options: { sessionId: session } })
   await ready(cluster, 'Deployment', `${name}-podswap`)
@@ -78,7 +77,7 @@ async function up(laptop: string, name: string, fields: Partial<Dev> = {}): Prom
 /** A session that this process holds, as far as another can see; it cannot be ended by a signal. */
 function recordOf(of: Pick<Dev, 'name' | 'selector'>, more: Partial<HolderRecord> = {}): HolderRecord {
   const { server, context, namespace } = cluster
-  const id = sessionId({ server, namespace, dev: of.name, selector: of.selector, ...more })
+  const id = sessionId({ server, namespace, ...more }, { name: more.dev ?? of.name, selector: of.selector })
   const about = { id, server, context, namespace, dev: of.name, workload: null }
   const process_ = { pid: process.pid, processStart: null, startedAtMs: 0, user: 'ann', host: 'laptop' }
   const socket =
@@ -258,7 +257,7 @@ describe('which sessions a flush means', () => {
 
   function hold(name: string, more: Partial<HolderRecord> = {}): void {
     const { server, context, namespace } = cluster
-    const id = sessionId({ server, namespace, dev: name, selector: undefined })
+    const id = sessionId(cluster, { name })
     const about = { id, server, context, namespace, dev: name, workload: `deployment/${name}` }
     const process_ = { pid: process.pid, processStart: processStart(process.pid) ?? null, startedAtMs: 0 }
     const place = { user: 'ann', host: 'laptop', token: 'token', socket: join(path, `${name}.sock`), log: null }

@@ -67,16 +67,18 @@ async function deadRecord(): Promise<HolderRecord> {
 
 describe('who holds a session', () => {
   test('the same dev of the same place has the same id, anything else another', () => {
-    const of = { server: 's', namespace: 'n', dev: 'web', selector: { a: '1', b: '2' } }
-    expect(sessionId(of)).toMatch(/^[0-9a-f]{16}$/)
-    expect(sessionId({ ...of, selector: { b: '2', a: '1' } })).toBe(sessionId(of))
+    const of = { server: 's', namespace: 'n', name: 'web', selector: { a: '1', b: '2' } }
+    const idOf = (each: Omit<typeof of, 'selector'> & { selector?: Record<string, string> | undefined }) =>
+      sessionId(each, each)
+    expect(idOf(of)).toMatch(/^[0-9a-f]{16}$/)
+    expect(idOf({ ...of, selector: { b: '2', a: '1' } })).toBe(idOf(of))
     const others = [
       { ...of, server: 't' },
       { ...of, namespace: 'm' },
-      { ...of, dev: 'api' },
+      { ...of, name: 'api' },
       { ...of, selector: undefined },
     ]
-    expect(new Set([of, ...others].map(sessionId)).size).toBe(5)
+    expect(new Set([of, ...others].map(idOf)).size).toBe(5)
   })
 
   test('case 74: a live process keeps it: a second claim is told who and what to do', () => {
