@@ -263,11 +263,11 @@ export class MemoryDisk implements Disk {
   }
 }
 
+const badOwnName = /(?:^|\/)\.{0,2}(?:\/|$)|\0/
+
 function pathOf(at: Place): Path {
   if (at.area === 'tree') return at.path
   const { name } = at
-  const parts = name.split('/')
-  if (parts.some(part => part === '' || part === '.' || part === '..') || name.includes('\0'))
-    throw systemError('EINVAL', name)
+  if (badOwnName.test(name)) throw systemError('EINVAL', name)
   return name
 }

@@ -2,6 +2,8 @@ import { joinPath, type Path } from '../core/path.ts'
 import type { Inode, MemoryVolume } from './memory-volume.ts'
 import { systemError } from './system-error.ts'
 
+const empty = Buffer.alloc(0)
+
 /** Told what people do to contents, at once; for a checker that shares nothing with the engine. */
 export interface PeopleObserver {
   /** A person changed the content of a file, or made it (`before` empty). */
@@ -42,7 +44,7 @@ export class People {
     this.#volume.setBytes(inode, Buffer.from(bytes))
     this.#volume.setName(dir, name, inode)
     if (before !== undefined) this.observer?.removed(before)
-    this.observer?.wrote(inode, Buffer.alloc(0), inode.bytes)
+    this.observer?.wrote(inode, empty, inode.bytes)
   }
 
   /** Opens for writing in place: `w` empties or creates, `a` and `r+` keep; the descriptor outlives the name. */
@@ -150,7 +152,7 @@ export class PersonFile {
   }
 
   truncate(): void {
-    this.#set(Buffer.alloc(0))
+    this.#set(empty)
   }
 
   /** Appends; an editor's write in place is `truncate` and then this, in as many steps as it likes. */

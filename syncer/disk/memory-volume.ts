@@ -9,6 +9,8 @@ import { systemError } from './system-error.ts'
 /** One file, folder, link or special file; names point at it. */
 export class Inode {
   readonly ino: number
+  /** {@link ino} as a stat gives it. */
+  readonly inoInStat: bigint
   readonly kind: EntryKind
   mode: number
   bytes: Buffer = empty
@@ -27,6 +29,7 @@ export class Inode {
 
   constructor(ino: number, kind: EntryKind, mode: number, entries?: Map<string, Inode>) {
     this.ino = ino
+    this.inoInStat = BigInt(ino)
     this.kind = kind
     this.mode = mode
     this.entries = entries
@@ -72,6 +75,9 @@ export class MemoryVolume {
   readonly #powerLoss: boolean
   readonly #freed: number[] = []
   #nextIno = 1
+  /** The last {@link stamp}, which is asked for several times in one moment. */
+  #stamp = 0n
+  #stampedAtMs = Number.NaN
 
   constructor(options: VolumeOptions) {
     this.clock = options.clock
@@ -87,12 +93,17 @@ export class MemoryVolume {
 
   /** The present as a time stamp, ns. */
   stamp(): bigint {
-    const ns = toNs(this.clock.now())
-    return this.stored(ns - (ns % this.#tickNs))
+    const nowMs = this.clock.now()
+    if (nowMs !== this.#stampedAtMs) {
+      const ns = toNs(nowMs)
+      this.#stamp = this.stored(ns - (ns % this.#tickNs))
+      this.#stampedAtMs = nowMs
+    }
+    return this.#stamp
   }
 
   stored(ns: bigint): bigint {
-    return ns - (ns % this.#storedStepNs)
+    return this.#storedStepNs === 1n ? ns : ns - (ns % this.#storedStepNs)
   }
 
   make(kind: EntryKind, mode: number): Inode {
@@ -303,7 +314,7 @@ export function statOf(inode: Inode): Stat {
     size: inode.kind === 'link' ? Buffer.byteLength(inode.target) : inode.bytes.length,
     mtimeNs: inode.mtimeNs,
     ctimeNs: inode.ctimeNs,
-    ino: BigInt(inode.ino),
+    ino: inode.inoInStat,
     mode: inode.mode,
     mount: inode.mount,
   }

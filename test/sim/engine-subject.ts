@@ -118,7 +118,8 @@ function makeEngine(ports: EndPorts<SyncMessage>, role: Role): SyncEngine {
   const newId = () => Math.floor(ports.random() * 2 ** 48).toString(36)
   const replica = new Replica({ disk: ports.disk, clock: ports.clock, newId, owner: 'sim', trash })
   return new SyncEngine({
-    ...role,
+    role: role.role,
+    initial: role.initial,
     replica,
     rules: ports,
     rulesText: '',
@@ -132,6 +133,8 @@ function makeEngine(ports: EndPorts<SyncMessage>, role: Role): SyncEngine {
     newMarkerId: newId,
     urgentGraftMin: 2,
     stepsMax: ports.stepsMax,
+    ...(role.marker && { marker: role.marker }),
+    ...(role.journal && { journal: role.journal }),
   })
 }
 

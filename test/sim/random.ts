@@ -1,6 +1,8 @@
 /** A seeded generator (mulberry32): small, fast, the same everywhere. */
 export class Random {
   #state: number
+  /** What {@link weighted} was given, as it is gone through: objects with names for keys are slow to list. */
+  readonly #wheels = new Map<object, [name: string, weight: number][]>()
 
   constructor(seed: number) {
     // Neighbouring seeds must not give neighbouring runs.
@@ -32,15 +34,18 @@ export class Random {
 
   /** One of the keys, as often as its weight says. */
   weighted<K extends string>(weights: Readonly<Partial<Record<K, number>>>): K {
-    let total = 0
-    for (const key in weights) total += weights[key]!
-    let at = this.next() * total
-    let last: K | undefined
-    for (const key in weights) {
-      last = key
-      at -= weights[key]!
-      if (at < 0) return key
+    let wheel = this.#wheels.get(weights)
+    if (wheel === undefined) {
+      wheel = Object.entries<number>(weights as Record<K, number>)
+      this.#wheels.set(weights, wheel)
     }
-    return last!
+    let total = 0
+    for (const entry of wheel) total += entry[1]
+    let at = this.next() * total
+    for (const entry of wheel) {
+      at -= entry[1]
+      if (at < 0) return entry[0] as K
+    }
+    return wheel.at(-1)![0] as K
   }
 }

@@ -165,8 +165,10 @@ export class World<M> {
   act(end: End<M>, namesStay = false): void {
     const told = end.crowd.act(namesStay)
     this.tell(() => `  ${end.name}'s people: ${told}`)
-    for (const path of end.crowd.takeTouched()) if (!this.random.chance(this.weather.hintLost)) end.hints.push(path)
-    if (end === this.pod && this.podUntouched) this.checker.excuse(tokensOn(end.disk.volume))
+    const touched = end.crowd.takeTouched()
+    for (const path of touched) if (!this.random.chance(this.weather.hintLost)) end.hints.push(path)
+    if (end === this.pod && this.podUntouched && touched.length > 0)
+      this.checker.excuse(tokensOn(end.disk.volume, true))
   }
 
   /** A pod without a file, in the place of the one that was. */
