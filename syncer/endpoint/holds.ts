@@ -1,6 +1,7 @@
 import { TimerQueue } from '../base/timer-queue.ts'
 import type { Stat } from '../disk/disk.ts'
-import { type Entry, sameKey } from './tree.ts'
+import { sameKey } from './stat-columns.ts'
+import type { Entry } from './tree.ts'
 
 /** How long a change is held back until it is taken for whole, in ms (sync-findings A.7, measured on torn saves). */
 const quietMs = { inPlace: 5, large: 25, shrunk: 50, emptied: 200, removed: 100 }
@@ -77,8 +78,9 @@ export class Holds {
    * @returns true where it is held now: it was written a moment ago, and may not be whole
    */
   found(entry: Entry, before: Stat | null, nowMs: number, wallMs: number): boolean {
+    if (before !== null && entry.isKey(before)) return false
     const stat = entry.key
-    if (stat?.kind !== 'file' || (before !== null && sameKey(before, stat))) return false
+    if (stat?.kind !== 'file') return false
     const held = this.holds.get(entry)
     if (held !== undefined) return true
     const wait = quietTime(before, stat, before === null ? 'change' : 'rename')

@@ -4,7 +4,8 @@ import { errnoOf } from '../base/errors.ts'
 import { absent, fileToken, folder, isExecutable, linkToken, type Token, unreadFile } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
 import { type Disk, inTree, type OpenFile, type Stat } from '../disk/disk.ts'
-import { type Entry, sameKey } from './tree.ts'
+import { sameKey } from './stat-columns.ts'
+import type { Entry } from './tree.ts'
 
 /** Files up to this size are read and hashed in one step; larger ones in slices, one for each call. */
 export const wholeReadBytesMax = 8 * 1024 * 1024
@@ -70,8 +71,7 @@ export class Looker {
         case 'link':
           return this.lookAtLink(entry, path, stat)
         case 'file':
-          if (entry.current !== unreadFile && entry.key !== null && !entry.racy && sameKey(entry.key, stat))
-            return known(entry.current)
+          if (entry.current !== unreadFile && !entry.racy && entry.isKey(stat)) return known(entry.current)
           return stat.size > wholeReadBytesMax
             ? this.lookInSlices(entry, path, stat)
             : this.lookWhole(entry, path, stat, wantBytes)
@@ -113,7 +113,7 @@ export class Looker {
   }
 
   private lookAtLink(entry: Entry, path: Path, stat: Stat): Look {
-    if (entry.key !== null && !entry.racy && sameKey(entry.key, stat)) return known(entry.current)
+    if (!entry.racy && entry.isKey(stat)) return known(entry.current)
     const startedNs = this.nowNs()
     const look = this.learn(entry, linkToken(this.disk.readlink(inTree(path))), stat)
     // Another link may get its inode number, and its times.

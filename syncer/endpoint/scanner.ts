@@ -137,7 +137,8 @@ export class Scanner {
     reading.seen.add(listed.name)
     const isNew = reading.entry.children?.get(listed.name) === undefined
     const entry = this.replica.tree.child(reading.entry, listed.name)
-    const before = entry.key
+    // Nearly all of a sweep is as it was: that needs no stat beside the one that was listed.
+    const before = entry.isKey(listed) ? listed : entry.key
     // Another folder under its name is a new one.
     const wasFolder = entry.current === folder && !isNew && before?.ino === listed.ino
     const look = this.lookAt(entry, path, listed)

@@ -1,6 +1,7 @@
 import { absent, type Token } from '../core/content.ts'
 import { joinPath, type Path } from '../core/path.ts'
 import type { Stat } from '../disk/disk.ts'
+import { noRow, StatColumns } from './stat-columns.ts'
 
 /** What one end knows about one path. Entries form a tree by name, so that a folder's children need no search. */
 export class Entry {
@@ -10,7 +11,6 @@ export class Entry {
 
   /** What stood here at the last look; valid while the disk still shows {@link Entry.key}. */
   current: Token = absent
-  key: Stat | null = null
   /** The look came so soon after a change that a later one might show the same time stamps: read once more. */
   racy = false
   /** A folder that stays only because ignored things lie in it: to the other end it is gone. */
@@ -22,10 +22,40 @@ export class Entry {
   sent: Token | undefined = undefined
 
   private ownPath: Path | undefined = undefined
+  private readonly stats: StatColumns
+  private row = noRow
 
   constructor(name: string, parent: Entry | null) {
     this.name = name
     this.parent = parent
+    this.stats = parent === null ? new StatColumns() : parent.stats
+  }
+
+  /** The stat of that look; made anew each time it is asked for. */
+  get key(): Stat | null {
+    return this.row === noRow ? null : this.stats.get(this.row)
+  }
+
+  set key(stat: Stat | null) {
+    if (stat !== null) this.row = this.stats.put(this.row, stat)
+    else if (this.row !== noRow) {
+      this.stats.drop(this.row)
+      this.row = noRow
+    }
+  }
+
+  get hasKey(): boolean {
+    return this.row !== noRow
+  }
+
+  /** The disk shows what it showed at the last look. */
+  isKey(stat: Stat): boolean {
+    return this.row !== noRow && this.stats.isSame(this.row, stat)
+  }
+
+  /** Bytes at the last look; 0 without one. */
+  get size(): number {
+    return this.row === noRow ? 0 : this.stats.sizeOf(this.row)
   }
 
   get path(): Path {
@@ -83,6 +113,7 @@ export class Tree {
       if (at.children !== null && at.children.size > 0) return
       if (at.current !== absent || at.agreed !== absent || at.sent !== undefined || at.shadow || inUse(at)) return
       at.parent.children?.delete(at.name)
+      at.key = null
       this.count -= 1
     }
   }
@@ -110,15 +141,3 @@ function ownText(text: string): string {
 
 /** Shorter ones are copied anyway (V8's `SlicedString::kMinLength`, `ConsString::kMinLength`). */
 const viewedLengthMin = 13
-
-/** Same inode, size, times and mode: nothing was written since, unless within the clock's granule. */
-export function sameKey(a: Stat, b: Stat): boolean {
-  return (
-    a.ctimeNs === b.ctimeNs &&
-    a.mtimeNs === b.mtimeNs &&
-    a.size === b.size &&
-    a.ino === b.ino &&
-    a.mode === b.mode &&
-    a.kind === b.kind
-  )
-}

@@ -69,7 +69,7 @@ export class Ahead {
     this.growing ??= { root: entry, members: 0, bytes: 0 }
     const { growing } = this
     growing.members += entry.children?.size ?? 0
-    for (const { key } of entry.children?.values() ?? []) growing.bytes += key?.size ?? 0
+    for (const { size } of entry.children?.values() ?? []) growing.bytes += size
     if (growing.members >= graftLimits.members || growing.bytes >= graftLimits.bytes) this.grown()
   }
 

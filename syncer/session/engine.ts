@@ -4,7 +4,7 @@ import type { Path } from '../core/path.ts'
 import type { ListedStat, Stat } from '../disk/disk.ts'
 import type { HintKind } from '../endpoint/holds.ts'
 import { type ScanEvents, Scanner } from '../endpoint/scanner.ts'
-import type { Entry } from '../endpoint/tree.ts'
+import type { Entry, Tree } from '../endpoint/tree.ts'
 import type { Content, GraftEnd, GraftMember, SyncMessage, Unstaged } from '../wire/sync-message.ts'
 import { Ahead } from './ahead.ts'
 import { Barriers } from './barriers.ts'
@@ -387,10 +387,10 @@ export class SyncEngine implements Peer<SyncMessage> {
     const { replica } = this.options
     const { tree, trash, clock } = replica
     this.recoverDueMs = Number.POSITIVE_INFINITY
-    const keys = new Map<bigint, Stat>()
-    for (const { key } of tree.walk()) if (key !== null && key.kind !== 'dir') keys.set(key.ino, key)
+    let keys: Map<bigint, Stat> | undefined
     // The number alone is no proof: an overlay of several file systems may have it twice (sync-findings B.15).
     const isLinked = ({ ino, size, mtimeNs }: Stat) => {
+      keys ??= keysByInode(tree)
       const key = keys.get(ino)
       return key !== undefined && key.size === size && key.mtimeNs === mtimeNs
     }
@@ -439,6 +439,12 @@ export class SyncEngine implements Peer<SyncMessage> {
       }
     }
   }
+}
+
+function keysByInode(tree: Tree): Map<bigint, Stat> {
+  const keys = new Map<bigint, Stat>()
+  for (const { key } of tree.walk()) if (key !== null && key.kind !== 'dir') keys.set(key.ino, key)
+  return keys
 }
 
 function* namesOf(listed: ListedStat[]): Generator<string> {

@@ -5,7 +5,7 @@ import { isTooLong, nameOf, type Path, parentOf } from '../core/path.ts'
 import { granuleMs, inTree, type Stat } from '../disk/disk.ts'
 import type { HintKind } from '../endpoint/holds.ts'
 import type { Scanner } from '../endpoint/scanner.ts'
-import { type Entry, sameKey } from '../endpoint/tree.ts'
+import type { Entry } from '../endpoint/tree.ts'
 import type { Exchange } from './exchange.ts'
 
 /** A folder is read again this long after an event in it, as the truth behind the hint, in ms. */
@@ -57,7 +57,7 @@ export class Hints {
       return
     }
     const known = parent.children?.get(nameOf(path))
-    if (known !== undefined && known.key !== null && x.recent.has(known, this.nowMs())) {
+    if (known?.hasKey === true && x.recent.has(known, this.nowMs())) {
       // An echo of our own change; should it be more, the folder's next reading shows it.
       this.readSoon(parent, echoMs)
       return
@@ -110,7 +110,7 @@ export class Hints {
   scanned(entry: Entry, before: Stat | null = entry.key): void {
     const { x } = this
     if (x.holds.found(entry, before, this.nowMs(), x.clock.now())) return
-    if (!entry.racy || entry.key === null) {
+    if (!entry.racy || !entry.hasKey) {
       // Under way as it stands here: there is nothing to look at again.
       if (x.flights.get(entry)?.data === entry.current) return
       if (entry.current !== entry.agreed) x.queue(entry, false)
@@ -138,8 +138,10 @@ export class Hints {
   private isEcho(parent: Entry, path: Path, stat: Stat | null): boolean {
     const entry = parent.children?.get(nameOf(path))
     if (entry === undefined || entry.racy || this.x.holds.has(entry)) return false
-    if (stat === null || entry.key === null) return stat === null && entry.key === null && entry.current === absent
-    return sameKey(stat, entry.key) || (stat.kind === 'dir' && entry.key.kind === 'dir' && stat.ino === entry.key.ino)
+    if (stat === null || !entry.hasKey) return stat === null && !entry.hasKey && entry.current === absent
+    if (entry.isKey(stat)) return true
+    const key = entry.key!
+    return stat.kind === 'dir' && key.kind === 'dir' && stat.ino === key.ino
   }
 
   /** The folder is read within the time, whatever else happens. */

@@ -19,14 +19,15 @@ export function saveIndex(file: string, tree: Tree): void {
   const to = new ByteWriter()
   to.u8(version)
   for (const entry of tree.walk()) {
-    if (entry.key === null || entry.racy || !isFile(entry.current) || entry.current === unreadFile) continue
+    const { key } = entry
+    if (key === null || entry.racy || !isFile(entry.current) || entry.current === unreadFile) continue
     writePath(to, entry.path)
     writeToken(to, entry.current)
-    to.i64(entry.key.mtimeNs)
-    to.i64(entry.key.ctimeNs)
-    to.i64(BigInt.asIntN(64, entry.key.ino))
-    to.f64(entry.key.size)
-    to.u16(entry.key.mode)
+    to.i64(key.mtimeNs)
+    to.i64(key.ctimeNs)
+    to.i64(BigInt.asIntN(64, key.ino))
+    to.f64(key.size)
+    to.u16(key.mode)
   }
   const body = Buffer.concat(to.take())
   const head = Buffer.alloc(4)

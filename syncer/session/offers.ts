@@ -371,7 +371,7 @@ export class Offers {
       this.put(entry, path, token, { live: urgent })
       return
     }
-    const size = entry.key?.size ?? 0
+    const { size } = entry
     const calm = urgent || this.x.backlog.size < 64
     const fits = size <= limits.inlineBytesMax && this.inlineBytes + size <= inlineBytesInFlightMax
     const inline = calm && fits ? (bytes ?? this.read(path, token, size)) : undefined

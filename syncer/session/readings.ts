@@ -3,7 +3,7 @@ import { limits } from '../base/limits.ts'
 import { absent, folder, isFile, unreadFile } from '../core/content.ts'
 import { joinPath, type Path } from '../core/path.ts'
 import { inTree, type OpenFile, type Stat } from '../disk/disk.ts'
-import { type Entry, sameKey } from '../endpoint/tree.ts'
+import type { Entry } from '../endpoint/tree.ts'
 import type { Exchange } from './exchange.ts'
 import type { Member, Transfer } from './transfer.ts'
 
@@ -28,7 +28,7 @@ export interface Reading {
 export function openKnown(x: Exchange, entry: Entry): OpenFile | undefined {
   try {
     const file = x.replica.disk.open(inTree(entry.path))
-    if (entry.key !== null && sameKey(file.opened, entry.key)) return file
+    if (entry.isKey(file.opened)) return file
     file.close()
   } catch (error) {
     if (errnoOf(error) === undefined) throw error
@@ -126,11 +126,11 @@ export class GraftReading implements Reading {
     return look.bytes
   }
 
-  private readAgain({ key }: Entry, path: Path): Buffer | undefined {
-    if (key === null) return undefined
+  private readAgain(entry: Entry, path: Path): Buffer | undefined {
+    if (!entry.hasKey) return undefined
     try {
-      const { bytes, stat } = this.x.replica.disk.read(inTree(path), key.size)
-      return sameKey(stat, key) ? bytes : undefined
+      const { bytes, stat } = this.x.replica.disk.read(inTree(path), entry.size)
+      return entry.isKey(stat) ? bytes : undefined
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       return undefined
@@ -162,14 +162,14 @@ export function collectGraft(
     if (members.length >= graftLimits.members || bytes >= graftLimits.bytes) break
     members.push({ entry: next.at, token: folder })
     for (const entry of next.at.children?.values() ?? []) {
-      const { current, key } = entry
-      if (key === null || entry.agreed !== absent || current === absent || entry.racy) continue
+      const { current } = entry
+      if (!entry.hasKey || entry.agreed !== absent || current === absent || entry.racy) continue
       const path = joinPath(next.path, entry.name)
       if (!mayGo(entry, path)) continue
       if (current === folder) folders.push({ at: entry, path })
-      else if (key.size <= memberBytesMax && members.length < hard.members && bytes < hard.bytes) {
+      else if (entry.size <= memberBytesMax && members.length < hard.members && bytes < hard.bytes) {
         members.push({ entry, token: current })
-        bytes += key.size
+        bytes += entry.size
       }
     }
   }

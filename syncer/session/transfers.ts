@@ -95,7 +95,7 @@ export class Transfers {
   }
 
   add(entry: Entry, token: Token, urgent: boolean): void {
-    this.enqueue({ entry, token, size: entry.key?.size ?? 0, urgent, members: undefined })
+    this.enqueue({ entry, token, size: entry.size, urgent, members: undefined })
   }
 
   /** A whole subtree, its topmost folder first. */
