@@ -25,7 +25,8 @@ export class Transfers {
   doneBytes = 0
   doneFiles = 0
   private readonly x: Exchange
-  private readonly queue: Transfer[] = []
+  /** Those before `queueAt` were taken, and are not held on to. */
+  private readonly queue: (Transfer | undefined)[] = []
   private queueAt = 0
   private readonly byEntry = new Map<Entry, Transfer>()
   private readonly byId = new Map<number, Transfer>()
@@ -197,7 +198,8 @@ export class Transfers {
   }
 
   private openNext(): Reading | undefined {
-    const transfer = this.queue[this.queueAt++]!
+    const transfer = this.queue[this.queueAt]!
+    this.queue[this.queueAt++] = undefined
     if (this.queueAt > 1024) {
       this.queue.splice(0, this.queueAt)
       this.queueAt = 0
