@@ -5,7 +5,7 @@ import { ProtocolError } from '../base/errors.ts'
  *
  * - `''`            nothing
  * - `d`             a folder
- * - `f<sha256 hex>` a file, `x<sha256 hex>` a file that its owner may execute
+ * - `f<hash hex>`   a file, `x<hash hex>` a file that its owner may execute; the hash is that of `content-sum.ts`
  * - `l<target>`     a symbolic link
  *
  * One more is for one end's own use and never travels: {@link unreadFile}.
@@ -49,7 +49,7 @@ export function isFile(token: Token): boolean {
   return kindOf(token) === 'file'
 }
 
-/** The sha256 (hex) of a file token. */
+/** The hash (hex) of a file token. */
 export function hashOf(token: Token): string {
   return token.slice(1)
 }

@@ -56,6 +56,11 @@ export interface Disk {
    * @param mode permission bits from the start, less the umask; 0600 when absent
    */
   create(name: string, mode?: number): NewFile
+  /**
+   * Opens a private file of ours to read and write anywhere in it.
+   * @throws EINVAL as {@link open}
+   */
+  patch(name: string): PatchedFile
   /** Names of all private files and folders, those inside folders not counted. */
   listOwn(): string[]
   /** Makes a private folder; `EEXIST` where something is there. */
@@ -159,6 +164,7 @@ export interface OpenFile {
 
 /** A private file that is being written. */
 export interface NewFile {
+  /** Appends. */
   write(bytes: Uint8Array): void
   /**
    * Sets permissions (exactly these, whatever the umask) and modification time and closes; the name stays. Trouble
@@ -168,4 +174,15 @@ export interface NewFile {
   finish(options: { mode: number; mtimeMs: number }): Stat
   /** Closes; the name stays until `unlink`. */
   close(): void
+}
+
+/** A private file that is read and written here and there. */
+export interface PatchedFile extends NewFile {
+  size(): number
+  /** Up to `length` bytes from `offset`; shorter only at the end of the file. */
+  read(offset: number, length: number): Buffer
+  /** Between the end and a later `offset` there are zeros, which take no room where the file system knows holes. */
+  writeAt(offset: number, bytes: Uint8Array): void
+  /** Cuts off what is more, or adds zeros, which take no room where the file system knows holes. */
+  resize(size: number): void
 }

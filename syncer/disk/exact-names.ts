@@ -6,6 +6,7 @@ import {
   type ListedStat,
   type NewFile,
   type OpenFile,
+  type PatchedFile,
   type Place,
   type Stat,
 } from './disk.ts'
@@ -78,6 +79,10 @@ export class ExactNames implements Disk {
 
   create(name: string, mode?: number): NewFile {
     return this.#disk.create(name, mode)
+  }
+
+  patch(name: string): PatchedFile {
+    return this.#disk.patch(name)
   }
 
   listOwn(): string[] {

@@ -7,6 +7,7 @@ import {
   type ListedStat,
   type NewFile,
   type OpenFile,
+  type PatchedFile,
   type Place,
   type Stat,
 } from './disk.ts'
@@ -23,7 +24,9 @@ export type DiskOperation =
   | 'read'
   | 'readlink'
   | 'create'
+  | 'patch'
   | 'write'
+  | 'resize'
   | 'finish'
   | 'listOwn'
   | 'mkdirOwn'
@@ -133,7 +136,41 @@ export class MemoryDisk implements Disk {
     const at: Place = { area: 'own', name }
     const inode = volume.make('file', mode & ~this.umask)
     volume.addName(volume.own, pathOf(at), inode)
+    return this.#track(inode, close => this.#written(inode, at, close))
+  }
+
+  patch(name: string): PatchedFile {
+    const at: Place = { area: 'own', name }
+    this.#enter('patch', at)
+    const { volume } = this
+    const inode = volume.get(volume.own, pathOf(at))
+    if (inode.kind !== 'file') throw systemError('EINVAL', name)
     return this.#track(inode, close => ({
+      ...this.#written(inode, at, close),
+      size: () => inode.bytes.length,
+      read: (offset, length) => {
+        this.#enter('read', at)
+        return Buffer.from(inode.bytes.subarray(offset, offset + length))
+      },
+      writeAt: (offset, bytes) => {
+        this.#enter('write', at)
+        const grown = Buffer.alloc(Math.max(inode.bytes.length, offset + bytes.length))
+        inode.bytes.copy(grown)
+        grown.set(bytes, offset)
+        volume.setBytes(inode, grown)
+      },
+      resize: size => {
+        this.#enter('resize', at)
+        const resized = Buffer.alloc(size)
+        inode.bytes.copy(resized)
+        volume.setBytes(inode, resized)
+      },
+    }))
+  }
+
+  #written(inode: Inode, at: Place, close: () => void): NewFile {
+    const { volume } = this
+    return {
       write: bytes => {
         this.#enter('write', at)
         volume.setBytes(inode, Buffer.concat([inode.bytes, bytes]))
@@ -147,7 +184,7 @@ export class MemoryDisk implements Disk {
         return this.#statOf(inode)
       },
       close,
-    }))
+    }
   }
 
   listOwn(): string[] {

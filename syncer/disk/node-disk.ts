@@ -9,6 +9,7 @@ import {
   type ListedStat,
   type NewFile,
   type OpenFile,
+  type PatchedFile,
   type Place,
   type Stat,
 } from './disk.ts'
@@ -16,7 +17,7 @@ import { probeFileSystem } from './file-system-probe.ts'
 import type { Folders } from './folders.ts'
 import { Mounts } from './mounts.ts'
 import { type NativePath, nativePath } from './native-path.ts'
-import { createFile, openFile, readFile, syncToDevice, toListedStat, toStat } from './node-file.ts'
+import { createFile, openFile, patchFile, readFile, syncToDevice, toListedStat, toStat } from './node-file.ts'
 import { openFolders } from './node-folders.ts'
 import { readEntries, readNames } from './node-listing.ts'
 import { NodePlaces } from './node-places.ts'
@@ -220,6 +221,10 @@ export class NodeDisk implements Disk {
     // What is inside a folder is moved with it.
     if (!name.includes('/')) this.#ownFiles.add(name)
     return file
+  }
+
+  patch(name: string): PatchedFile {
+    return patchFile(this.#places.inOwn(name).native)
   }
 
   listOwn(): string[] {

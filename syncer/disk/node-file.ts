@@ -1,10 +1,10 @@
 import fs from 'node:fs'
 import { errnoOf } from '../base/errors.ts'
-import type { EntryKind, ListedStat, NewFile, OpenFile, Stat } from './disk.ts'
+import type { EntryKind, ListedStat, NewFile, OpenFile, PatchedFile, Stat } from './disk.ts'
 import type { NativePath } from './native-path.ts'
 import { systemError } from './system-error.ts'
 
-const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL } = fs.constants
+const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants
 // Windows has neither of the two.
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants
 
@@ -22,9 +22,9 @@ export function openFile(path: NativePath): OpenFile {
   }
 }
 
-function openDescriptor(path: NativePath): number {
+function openDescriptor(path: NativePath, access = O_RDONLY): number {
   try {
-    return fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    return fs.openSync(path, access | O_NOFOLLOW | O_NONBLOCK)
   } catch (error) {
     const code = errnoOf(error)
     // ELOOP is a link, ENXIO a socket.
@@ -105,11 +105,30 @@ export function createFile(path: NativePath, mode = 0o600): NewFile {
   return new NodeNewFile(fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode))
 }
 
+/** See `Disk.patch`. */
+export function patchFile(path: NativePath): PatchedFile {
+  const descriptor = openDescriptor(path, O_RDWR)
+  try {
+    const stat = fs.fstatSync(descriptor, bigint)
+    if (!stat.isFile()) throw notRegular()
+    if (O_NOFOLLOW === 0) assertSameFile(path, stat)
+    return new NodePatchedFile(descriptor)
+  } catch (error) {
+    fs.closeSync(descriptor)
+    throw error
+  }
+}
+
 class NodeNewFile implements NewFile {
   #descriptor: number
 
   constructor(descriptor: number) {
     this.#descriptor = descriptor
+  }
+
+  /** -1, which every call refuses, when it is closed. */
+  protected get descriptor(): number {
+    return this.#descriptor
   }
 
   write(bytes: Uint8Array): void {
@@ -140,6 +159,31 @@ class NodeNewFile implements NewFile {
 
   #stat(): Stat {
     return toStat(fs.fstatSync(this.#descriptor, bigint), false)
+  }
+}
+
+class NodePatchedFile extends NodeNewFile implements PatchedFile {
+  size(): number {
+    return fs.fstatSync(this.descriptor).size
+  }
+
+  read(offset: number, length: number): Buffer {
+    return readUpTo(this.descriptor, offset, length)
+  }
+
+  override write(bytes: Uint8Array): void {
+    this.writeAt(this.size(), bytes)
+  }
+
+  writeAt(offset: number, bytes: Uint8Array): void {
+    let written = 0
+    while (written < bytes.length) {
+      written += fs.writeSync(this.descriptor, bytes, written, bytes.length - written, offset + written)
+    }
+  }
+
+  resize(size: number): void {
+    fs.ftruncateSync(this.descriptor, size)
   }
 }
 

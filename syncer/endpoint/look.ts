@@ -1,29 +1,38 @@
-import { createHash, type Hash, hash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { errnoOf } from '../base/errors.ts'
-import { absent, fileToken, folder, isExecutable, linkToken, type Token, unreadFile } from '../core/content.ts'
+import {
+  absent,
+  fileToken,
+  folder,
+  hashOf,
+  isExecutable,
+  isFile,
+  linkToken,
+  type Token,
+  unreadFile,
+} from '../core/content.ts'
+import { contentHash, type Grain, grainOfFiles } from '../core/content-sum.ts'
 import type { Path } from '../core/path.ts'
-import { type Disk, inTree, type OpenFile, type Stat } from '../disk/disk.ts'
+import { type Disk, inTree, type Stat } from '../disk/disk.ts'
+import { SlicedSum } from './sliced-sum.ts'
 import { sameKey } from './stat-columns.ts'
 import type { Entry } from './tree.ts'
 
-/** Files up to this size are read and hashed in one step; larger ones in slices, one for each call. */
-export const wholeReadBytesMax = 8 * 1024 * 1024
-const sliceBytes = 4 * 1024 * 1024
+/** What is kept of the block hashes of files that were read, at most: a GiB has 256 KiB of them. */
+const blockListBytesMax = 16 * 1024 * 1024
+/** Large files that are known, so that one is found again under another name. */
+const largeMax = 10_000
 const ownerExecute = 0o100
 
 export type Look =
   | { state: 'known'; token: Token; bytes?: Buffer }
-  /** It is being written, or a large file is still being hashed: look again. */
-  | { state: 'busy' }
+  /** It is being written, or, `isReading`, a large file is still being hashed: look again, then at once. */
+  | { state: 'busy'; isReading?: true }
   /** Nothing that can travel: a socket, a mount point, a file that may not be read. */
   | { state: 'barred'; code: string }
 
 interface Job {
-  file: OpenFile
-  key: Stat
-  hash: Hash
-  offset: number
+  sum: SlicedSum
   startedNs: bigint
 }
 
@@ -39,10 +48,17 @@ export class Looker {
   private readonly clock: Clock
   private readonly sawFolder: (entry: Entry) => void
   private readonly jobs = new Map<Entry, Job>()
+  private readonly grain: Grain
+  /** By content hash, what was used last at the end. */
+  private readonly blockLists = new Map<string, Buffer>()
+  private blockListBytes = 0
+  /** Entries at which a large file stood when it was looked at last. */
+  private readonly large = new Set<Entry>()
 
   /** @param sawFolder told of each folder that was looked at */
-  constructor(disk: Disk, clock: Clock, sawFolder: (entry: Entry) => void) {
+  constructor(disk: Disk, clock: Clock, sawFolder: (entry: Entry) => void, grain = grainOfFiles) {
     this.disk = disk
+    this.grain = grain
     this.clock = clock
     this.sawFolder = sawFolder
   }
@@ -71,8 +87,9 @@ export class Looker {
         case 'link':
           return this.lookAtLink(entry, path, stat)
         case 'file':
+          if (this.isLarge(stat)) this.noteLarge(entry)
           if (entry.current !== unreadFile && !entry.racy && entry.isKey(stat)) return known(entry.current)
-          return stat.size > wholeReadBytesMax
+          return this.isLarge(stat)
             ? this.lookInSlices(entry, path, stat)
             : this.lookWhole(entry, path, stat, wantBytes)
         default:
@@ -90,16 +107,50 @@ export class Looker {
     this.learn(entry, unreadFile, stat)
   }
 
+  isLarge(stat: Stat): boolean {
+    return stat.kind === 'file' && stat.size > this.grain.smallBytesMax
+  }
+
+  /** Hashes of the blocks of a large file's content that was read here not long ago. */
+  blocksOf(token: Token): Buffer | undefined {
+    return this.blockLists.get(hashOf(token))
+  }
+
+  /** Where both ends agreed on a large file that is `wanted`. */
+  findLarge(wanted: (entry: Entry) => boolean): Entry | undefined {
+    for (const entry of this.large) {
+      if (isFile(entry.agreed) && wanted(entry)) return entry
+      if (!isFile(entry.agreed) && !isFile(entry.current)) this.large.delete(entry)
+    }
+    return undefined
+  }
+
+  private noteLarge(entry: Entry): void {
+    this.large.add(entry)
+    if (this.large.size > largeMax) this.large.delete(this.large.values().next().value!)
+  }
+
+  private keepBlocks(hash: string, blocks: Buffer): void {
+    this.blockListBytes += blocks.length - (this.blockLists.get(hash)?.length ?? 0)
+    this.blockLists.delete(hash)
+    this.blockLists.set(hash, blocks)
+    for (const [oldest, list] of this.blockLists) {
+      if (this.blockListBytes <= blockListBytesMax) break
+      this.blockLists.delete(oldest)
+      this.blockListBytes -= list.length
+    }
+  }
+
   /** Frees what a look in slices holds. */
   forget(entry: Entry): void {
     const job = this.jobs.get(entry)
     if (job === undefined) return
     this.jobs.delete(entry)
-    job.file.close()
+    job.sum.close()
   }
 
   close(): void {
-    for (const job of this.jobs.values()) job.file.close()
+    for (const { sum } of this.jobs.values()) sum.close()
     this.jobs.clear()
   }
 
@@ -126,34 +177,32 @@ export class Looker {
     const { bytes, stat: after } = this.disk.read(inTree(path), before.size)
     if (!sameKey(before, after) || bytes.length !== before.size) return { state: 'busy' }
     this.hashedBytes += bytes.length
-    this.learn(entry, fileToken(hash('sha256', bytes, 'hex'), this.isExecutable(entry, after)), after)
+    this.learn(entry, fileToken(contentHash(bytes, this.grain), this.isExecutable(entry, after)), after)
     entry.racy = this.isRacy(after, startedNs)
     return wantBytes ? { state: 'known', token: entry.current, bytes } : known(entry.current)
   }
 
   private lookInSlices(entry: Entry, path: Path, stat: Stat): Look {
     let job = this.jobs.get(entry)
-    if (job !== undefined && !sameKey(job.key, stat)) {
+    if (job !== undefined && !sameKey(job.sum.opened, stat)) {
       this.forget(entry)
       job = undefined
     }
     if (job === undefined) {
       const startedNs = this.nowNs()
-      const file = this.disk.open(inTree(path))
-      job = { file, key: file.opened, hash: createHash('sha256'), offset: 0, startedNs }
+      job = { sum: new SlicedSum(this.disk.open(inTree(path)), this.grain), startedNs }
       this.jobs.set(entry, job)
     }
-    const bytes = job.file.read(job.offset, sliceBytes)
-    job.hash.update(bytes)
-    job.offset += bytes.length
-    this.hashedBytes += bytes.length
-    if (bytes.length === sliceBytes && job.offset < job.key.size) return { state: 'busy' }
-    const after = job.file.stat()
-    const whole = sameKey(job.key, after) && job.offset === job.key.size
+    const { sum } = job
+    const before = sum.readBytes
+    const result = sum.step()
+    this.hashedBytes += sum.readBytes - before
+    if (result === 'more') return { state: 'busy', isReading: true }
     this.forget(entry)
-    if (!whole) return { state: 'busy' }
-    this.learn(entry, fileToken(job.hash.digest('hex'), this.isExecutable(entry, after)), after)
-    entry.racy = this.isRacy(after, job.startedNs)
+    if (result === 'changed') return { state: 'busy' }
+    this.learn(entry, fileToken(result.hash, this.isExecutable(entry, result.stat)), result.stat)
+    if (result.blocks !== undefined) this.keepBlocks(result.hash, result.blocks)
+    entry.racy = this.isRacy(result.stat, job.startedNs)
     return known(entry.current)
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { absent } from '../core/content.ts'
+import { type Grain, grainOfFiles } from '../core/content-sum.ts'
 import type { Path } from '../core/path.ts'
 import type { SyncPolicy } from '../core/sync-policy.ts'
 import type { Disk } from '../disk/disk.ts'
@@ -27,6 +28,8 @@ export interface ReplicaOptions {
   /** Whose private files these are (`[0-9a-z]{1,16}`): several sessions may share a folder on the laptop. */
   owner: string
   trash: TrashLimits
+  /** {@link grainOfFiles} when absent; both ends' must be the same. */
+  grain?: Grain
 }
 
 /** One end's folder with everything that reads and changes it. */
@@ -46,17 +49,17 @@ export class Replica {
   private readonly marginMs: number
 
   constructor(options: ReplicaOptions) {
-    const { disk, clock, newId, owner } = options
+    const { disk, clock, newId, owner, grain = grainOfFiles } = options
     this.disk = disk
     this.clock = clock
     this.marginMs = Math.max(20, 2 * Number(disk.timestampGranuleNs / 1_000_000n))
     this.litter = new Litter(disk, clock)
     this.renamed = new RenamedFolders(disk, this.tree)
-    this.looker = new Looker(disk, clock, entry => this.renamed.note(entry))
+    this.looker = new Looker(disk, clock, entry => this.renamed.note(entry), grain)
     const stamp: FileStamp = { time: (mtimeMs, live) => this.stampTime(mtimeMs, live) }
-    this.stage = new Stage(disk, this.litter, stamp, owner, newId)
+    this.stage = new Stage(disk, this.litter, stamp, owner, newId, grain)
     this.grafts = new Grafts(disk, this.litter, this.stage)
-    this.trash = new Trash(disk, clock, this.litter, owner, newId, options.trash)
+    this.trash = new Trash(disk, clock, this.litter, owner, newId, options.trash, grain)
     this.applier = new Applier(disk, clock, this.litter, this.stage, this.trash)
   }
 
@@ -77,6 +80,7 @@ export class Replica {
 
   close(): void {
     this.looker.close()
+    this.trash.close()
     this.clearStaged()
   }
 

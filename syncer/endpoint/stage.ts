@@ -1,6 +1,6 @@
-import { createHash, type Hash, hash } from 'node:crypto'
 import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { fileToken, hashOf, isExecutable, type Token } from '../core/content.ts'
+import { ContentSum, contentHash, type Grain, grainOfFiles } from '../core/content-sum.ts'
 import { type Disk, inOwn, type NewFile, type Stat } from '../disk/disk.ts'
 import type { Content } from '../wire/sync-message.ts'
 import type { Litter } from './litter.ts'
@@ -20,7 +20,7 @@ interface Running {
   token: Token
   name: string
   file: NewFile
-  hash: Hash
+  sum: ContentSum
   offset: number
 }
 
@@ -44,14 +44,16 @@ export class Stage {
   private readonly stamp: FileStamp
   private readonly prefix: string
   private readonly newId: () => string
+  private readonly grain: Grain
   private readonly ready = new Map<number, StagedFile>()
   private running: Running | undefined
   /** Why the last part was not taken. */
   failure = ''
 
   /** @param owner whose files these are; what carries that name at start is left over */
-  constructor(disk: Disk, litter: Litter, stamp: FileStamp, owner: string, newId: () => string) {
+  constructor(disk: Disk, litter: Litter, stamp: FileStamp, owner: string, newId: () => string, grain = grainOfFiles) {
     this.disk = disk
+    this.grain = grain
     this.litter = litter
     this.stamp = stamp
     this.prefix = `stage-${owner}-`
@@ -90,7 +92,7 @@ export class Stage {
     live: boolean,
     mode = this.defaultMode(token),
   ): StagedFile | undefined {
-    if (hash('sha256', bytes, 'hex') !== hashOf(token)) return undefined
+    if (contentHash(bytes, this.grain) !== hashOf(token)) return undefined
     const file = this.disk.create(name, mode)
     try {
       file.write(bytes)
@@ -109,7 +111,7 @@ export class Stage {
   copy(read: (offset: number) => Buffer, mtimeMs: number, mode: number): StagedFile {
     const name = this.newName()
     const file = this.disk.create(name)
-    const sum = createHash('sha256')
+    const sum = new ContentSum(this.grain)
     try {
       for (let offset = 0; ; ) {
         const bytes = read(offset)
@@ -123,7 +125,7 @@ export class Stage {
       this.litter.remove(name)
       throw error
     }
-    const token = fileToken(sum.digest('hex'), (mode & 0o100) !== 0)
+    const token = fileToken(sum.digest().hash, (mode & 0o100) !== 0)
     return this.finish(name, file, token, mtimeMs, true, mode)
   }
 
@@ -171,11 +173,11 @@ export class Stage {
     if (running === undefined || running.id !== part.id) return 'partial'
     if (running.offset !== part.offset || running.token !== part.token) throw new ProtocolError('content out of order')
     running.file.write(part.bytes)
-    running.hash.update(part.bytes)
+    running.sum.update(part.bytes)
     running.offset += part.bytes.length
     if (!part.last) return 'partial'
     this.running = undefined
-    if (running.hash.digest('hex') !== hashOf(part.token)) {
+    if (running.sum.digest().hash !== hashOf(part.token)) {
       running.file.close()
       this.litter.remove(running.name)
       return 'damaged'
@@ -188,7 +190,7 @@ export class Stage {
     this.dropRunning()
     const name = this.newName()
     const file = this.disk.create(name)
-    this.running = { id: part.id, token: part.token, name, file, hash: createHash('sha256'), offset: 0 }
+    this.running = { id: part.id, token: part.token, name, file, sum: new ContentSum(this.grain), offset: 0 }
   }
 
   private finish(

@@ -1,11 +1,13 @@
-import { createHash, hash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { errnoOf } from '../base/errors.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
 import { absent, fileToken, kindOf, linkToken, type Token } from '../core/content.ts'
+import { contentHash, type Grain, grainOfFiles } from '../core/content-sum.ts'
 import type { Path } from '../core/path.ts'
 import { type Disk, inOwn, inTree, type Stat } from '../disk/disk.ts'
 import type { Litter } from './litter.ts'
+import { SlicedSum } from './sliced-sum.ts'
 import { beyondBounds, type TrashBounds } from './trash-bounds.ts'
 import { formatTrashName, parseTrashName, type TrashName, type TrashReason } from './trash-name.ts'
 import { TrashPlaces } from './trash-places.ts'
@@ -13,7 +15,6 @@ import { TrashPlaces } from './trash-places.ts'
 /** When a trashed file is looked at again for writes through an old descriptor, in ms after it was trashed. */
 const lateLooksMs = [1_000, 5_000, 15_000, 60_000]
 const lateLooksMax = 10_000
-const readBytes = 4 * 1024 * 1024
 
 /** Between two looks at how much there is, in ms. */
 const pruneIntervalMs = 600_000
@@ -38,6 +39,8 @@ interface Kept {
   stat: Stat | null
   atMs: number
   looks: number
+  /** Of what an earlier process left: what was to take its place, see {@link TrashName.ours}. */
+  ours?: string | undefined
 }
 
 /** Content found in the trash that nobody has at its place: it must become a conflict copy. */
@@ -69,9 +72,21 @@ export class Trash {
   /** Names of those that are here only because a program watches them, and their bytes; oldest first. */
   private readonly awaited = new Map<string, number>()
   private awaitedBytes = 0
+  private readonly grain: Grain
+  /** A large file that is being read to see whether it is what was trashed. */
+  private reading: { kept: Kept; sum: SlicedSum } | undefined
 
   /** @param owner whose entries these are; others are left alone */
-  constructor(disk: Disk, clock: Clock, litter: Litter, owner: string, newId: () => string, limits: TrashLimits) {
+  constructor(
+    disk: Disk,
+    clock: Clock,
+    litter: Litter,
+    owner: string,
+    newId: () => string,
+    limits: TrashLimits,
+    grain = grainOfFiles,
+  ) {
+    this.grain = grain
     this.disk = disk
     this.clock = clock
     this.litter = litter
@@ -99,10 +114,10 @@ export class Trash {
   }
 
   /** The private file is trash now; late writes to it are looked for. */
-  keep(name: string, path: Path, token: Token): void {
+  keep(name: string, path: Path, token: Token, ours?: string): void {
     if (this.queue.size >= lateLooksMax) return
     const atMs = this.clock.monotonic()
-    this.lookAgain({ name, path, token, stat: this.stat(name), atMs, looks: 0 }, atMs + lateLooksMs[0]!)
+    this.lookAgain({ name, path, token, stat: this.stat(name), atMs, looks: 0, ours }, atMs + lateLooksMs[0]!)
   }
 
   private lookAgain(kept: Kept, dueMs: number): void {
@@ -142,22 +157,37 @@ export class Trash {
     this.queue.add(atMs, { name, path, token: absent, stat: null, atMs, looks: 0 })
   }
 
+  /** Ends what is being read. */
+  close(): void {
+    this.reading?.sum.close()
+    this.reading = undefined
+  }
+
   nextDue(): number {
+    if (this.reading !== undefined) return 0
     return Math.min(this.queue.nextDue(), this.pruneDueMs)
   }
 
-  /** Looks at one entry that is due; a rescue where its content is not what was trashed. */
+  /** Looks at one entry that is due, or at the next part of a large one; a rescue where its content is not what was trashed. */
   tick(nowMs: number): Rescue | undefined {
     if (nowMs >= this.pruneDueMs) this.tryToPrune()
-    const kept = this.queue.take(nowMs)
+    const kept = this.reading?.kept ?? this.queue.take(nowMs)
     if (kept === undefined) return undefined
     const stat = this.stat(kept.name)
     if (stat === null) {
+      this.close()
       this.unsaved.delete(kept.name)
       this.letGo(kept)
       return undefined
     }
-    if (this.isOther(kept, stat)) {
+    const judged = this.judge(kept, stat)
+    if (judged === 'later') return undefined
+    if (judged === 'ours') {
+      this.letGo(kept)
+      this.litter.remove(kept.name)
+      return undefined
+    }
+    if (judged === 'other') {
       this.unsaved.add(kept.name)
       // Until it is rescued, which takes it out of the trash.
       this.queue.add(nowMs + rescueRetryMs, kept)
@@ -210,6 +240,10 @@ export class Trash {
       if (stat === null) continue
       if (isLinked(stat)) {
         this.litter.remove(name)
+        continue
+      }
+      if (this.isLarge(stat)) {
+        this.keep(name, path, parsed.tag, parsed.ours)
         continue
       }
       const token = this.tokenOf(name, stat)
@@ -277,44 +311,63 @@ export class Trash {
     return entries
   }
 
-  /** Content of a private file or link as a token; undefined where it changes or cannot be read. */
+  /**
+   * Content of a private file or link as a token; undefined where it changes, cannot be read, or is too large to be read
+   * in one step.
+   */
   tokenOf(name: string, stat: Stat): Token | undefined {
     try {
       if (stat.kind === 'link') return linkToken(this.disk.readlink(inOwn(name)))
-      if (stat.kind !== 'file') return undefined
-      const file = this.disk.open(inOwn(name))
-      try {
-        const sum = createHash('sha256')
-        for (let offset = 0; ; ) {
-          const part = file.read(offset, readBytes)
-          if (part.length === 0) break
-          sum.update(part)
-          offset += part.length
-        }
-        return fileToken(sum.digest('hex'), (stat.mode & 0o100) !== 0)
-      } finally {
-        file.close()
-      }
+      if (stat.kind !== 'file' || this.isLarge(stat)) return undefined
+      const { bytes } = this.disk.read(inOwn(name), this.grain.smallBytesMax + 1)
+      if (bytes.length > this.grain.smallBytesMax) return undefined
+      return fileToken(contentHash(bytes, this.grain), (stat.mode & 0o100) !== 0)
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       return undefined
     }
   }
 
-  /** Does it hold something else than was trashed? */
-  private isOther(kept: Kept, stat: Stat): boolean {
+  private isLarge(stat: Stat): boolean {
+    return stat.kind === 'file' && stat.size > this.grain.smallBytesMax
+  }
+
+  /** Does it hold something else than was trashed? `ours`: what came from the other end. `later`: it is still being read. */
+  private judge(kept: Kept, stat: Stat): 'same' | 'other' | 'ours' | 'later' {
     // It took a file's name in the last moment before we died.
-    if (stat.kind === 'dir') return true
+    if (stat.kind === 'dir') return 'other'
     const before = kept.stat
     const checked = before !== null && kept.looks > 0
-    if (checked && before.mtimeNs === stat.mtimeNs && before.size === stat.size) return false
+    if (checked && before.mtimeNs === stat.mtimeNs && before.size === stat.size) return 'same'
     // A link's target cannot be written to.
-    if (stat.kind === 'link' && kept.token !== absent) return false
-    const token = this.tokenOf(kept.name, stat)
-    if (token === undefined) return false
-    if (token.slice(1) !== kept.token.slice(1)) return true
+    if (stat.kind === 'link' && kept.token !== absent) return 'same'
+    // It has no place: whatever it holds.
+    if (kept.token === absent) return 'other'
+    const token = this.isLarge(stat) ? this.readOn(kept, stat) : this.tokenOf(kept.name, stat)
+    if (token === 'later') return 'later'
+    if (token === undefined) {
+      // Nothing is known of it: the next look reads it, whatever its times say.
+      kept.stat = null
+      return 'same'
+    }
+    if (token.slice(1) !== kept.token.slice(1)) return shortTag(token) === kept.ours ? 'ours' : 'other'
     kept.stat = stat
-    return false
+    return 'same'
+  }
+
+  /** Reads the next part of a large file; undefined where it changes or cannot be read. */
+  private readOn(kept: Kept, stat: Stat): Token | 'later' | undefined {
+    try {
+      this.reading ??= { kept, sum: new SlicedSum(this.disk.open(inOwn(kept.name)), this.grain) }
+      const result = this.reading.sum.step()
+      if (result === 'more') return 'later'
+      this.close()
+      return result === 'changed' ? undefined : fileToken(result.hash, (stat.mode & 0o100) !== 0)
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      this.close()
+      return undefined
+    }
   }
 
   private stat(name: string): Stat | null {

@@ -8,7 +8,7 @@ import { ByteReader } from '../wire/byte-reader.ts'
 import { ByteWriter } from '../wire/byte-writer.ts'
 import { readPath, readToken, writePath, writeToken } from '../wire/sync-codec.ts'
 
-const version = 1
+const version = 2
 
 /**
  * Keeps the hashes of files between two runs, with the stat under which each was taken, so that a start reads no file

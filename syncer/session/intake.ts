@@ -118,6 +118,7 @@ export class Intake {
     const look = this.look(entry, put)
     // Refused and offered again, not kept waiting: nothing about one path may change its order.
     if (look.state === 'busy') {
+      if (look.isReading) x.queue(entry, true)
       this.refuse(put, 'changed')
       return
     }

@@ -228,7 +228,8 @@ export class Offers {
     const look = x.replica.looker.look(entry, path, true)
     if (before !== null && x.holds.found(entry, before, nowMs, x.clock.now())) return
     if (look.state === 'busy') {
-      x.holds.later(entry, nowMs, 5)
+      if (look.isReading) x.queue(entry, urgent)
+      else x.holds.later(entry, nowMs, 5)
       return
     }
     if (look.state === 'barred') {

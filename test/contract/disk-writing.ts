@@ -50,6 +50,26 @@ export function writingCases(bench: DiskBench): void {
       expect(bench.disk.listOwn()).toEqual(['whole'])
     })
 
+    test('a private file is patched anywhere, grows by zeros and is cut', () => {
+      const made = bench.disk.create('part-1')
+      made.write(Buffer.from('0123456789'))
+      made.close()
+      const file = bench.disk.patch('part-1')
+      file.writeAt(2, Buffer.from('ab'))
+      file.write(Buffer.from('+'))
+      file.writeAt(13, Buffer.from('c'))
+      expect([file.size(), file.read(0, 100).toString()]).toEqual([14, '01ab456789+\0\0c'])
+      expect(file.read(12, 1).toString()).toBe('\0')
+      file.resize(4)
+      file.resize(6)
+      const stat = file.finish({ mode: 0o640, mtimeMs: 1_500_000_000_000 })
+      expect(stat).toMatchObject({ kind: 'file', size: 6 })
+      expect(bench.read(inOwn('part-1'))).toBe('01ab\0\0')
+      failsWith(() => bench.disk.patch('part-2'), 'ENOENT')
+      bench.disk.mkdirOwn('part-3')
+      failsWith(() => bench.disk.patch('part-3'), 'EINVAL')
+    })
+
     test('a private name that leads out is refused', () => {
       for (const bad of ['', '.', '..', '../x', 'a/../b', 'a//b', 'a/', 'a/.', '/a', 'a\0b']) {
         failsWith(() => bench.disk.create(bad), 'EINVAL')

@@ -233,9 +233,9 @@ export const bugs: Bug[] = [
       },
       {
         file: trash,
-        text: '    if (this.isOther(kept, stat)) {',
+        text: '    const judged = this.judge(kept, stat)',
         bug: `    if (this.unsaved.delete(kept.name)) kept.token = this.tokenOf(kept.name, stat) ?? kept.token
-    if (this.isOther(kept, stat)) {`,
+    const judged = this.judge(kept, stat)`,
       },
     ],
   },
@@ -275,7 +275,7 @@ export const bugs: Bug[] = [
   },
   {
     name: 'nobody looks into the trash later',
-    edits: [{ file: trash, text: '    if (this.isOther(kept, stat)) {', bug: '    if (kept.looks < 0) {' }],
+    edits: [{ file: trash, text: "    if (judged === 'other') {", bug: '    if (kept.looks < 0) {' }],
   },
   {
     name: 'a full folder goes at the laptop',
