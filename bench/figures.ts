@@ -9,6 +9,10 @@ export function percentile(values: number[], percent: number): number {
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1))]!
 }
 
+function mean(values: number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
 /** What two ways took in one round, one right after the other. */
 export interface Pair {
   ours: number
@@ -25,7 +29,10 @@ export interface Bound {
   isStrict?: boolean
 }
 
-/** A comparison of two ways over all rounds. The ratio is the median of the rounds' own: a slow minute hits both. */
+/**
+ * A comparison of two ways over all rounds. The ratio is the median of the rounds' own, as a slow minute hits both, or that
+ * of their means.
+ */
 export interface Comparison {
   kind: 'comparison'
   title: string
@@ -75,6 +82,19 @@ export function comparison(title: string, unit: Unit, peer: string, rounds: Pair
   const theirs = median(rounds.map(pair => pair.theirs))
   const ratio = median(rounds.map(pair => pair.ours / pair.theirs))
   return { kind: 'comparison', title, unit, peer, ours, theirs, ratio, rounds, bounds }
+}
+
+/** Where the rounds differ by design: their means, and the ratio of these. */
+export function comparisonOfMeans(
+  title: string,
+  unit: Unit,
+  peer: string,
+  rounds: Pair[],
+  ...bounds: Bound[]
+): Comparison {
+  const ours = mean(rounds.map(pair => pair.ours))
+  const theirs = mean(rounds.map(pair => pair.theirs))
+  return { kind: 'comparison', title, unit, peer, ours, theirs, ratio: ours / theirs, rounds, bounds }
 }
 
 export function latency(title: string, samples: number[], reference?: Reference, ...bounds: Bound[]): Latency {

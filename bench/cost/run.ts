@@ -1,4 +1,5 @@
 // `npm run cost`: what podswap asks of a real cluster's API server, and what it takes beside `kubectl scale`.
+import { resolve } from 'node:path'
 import type { Figure } from '../figures.ts'
 import { table } from '../table.ts'
 import { withCleanUp } from '../with-clean-up.ts'
@@ -20,6 +21,8 @@ async function main(): Promise<void> {
     const costs: Cost[] = await measureCalls(ground, options.idleMinutes, say)
     const figures: Figure[] = []
     if (options.rounds > 0) {
+      // what counts the calls takes time of its own
+      ground.laptop.kubeconfig = resolve(options.kubeconfig)
       figures.push(await measureDown(ground, options.rounds, say))
       figures.push(await measureWarmUp(ground, options.rounds, say))
     }

@@ -1,17 +1,20 @@
 import { randomBytes } from 'node:crypto'
+import { systemTimers } from '../../syncer/base/clock.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { HolderRecord } from '../home/holder-record.ts'
 import type { Home } from '../home/home.ts'
 import { withServices } from '../manifest/read-services.ts'
-import { stopHolder, swapSessionId } from '../session/find-holder.ts'
+import { beginStop, swapSessionId } from '../session/find-holder.ts'
 import { undoSession } from '../swap/lease.ts'
 import { type Reverted, revertSwap } from '../swap/revert.ts'
+import type { SwapEvent } from '../swap/swap-event.ts'
 import { findSwapped, type Swapped } from '../swap/swapped.ts'
 import type { Undoer } from '../swap/undo-guard.ts'
 import type { Invocation } from './io.ts'
 import { type DeletingClaims, deleteClaims } from './kept-claims.ts'
 import { holdersHere, isHolderOf, isSwapOf, several, swappedTitle } from './targets.ts'
+import { SilenceTeller } from './tell-silence.ts'
 import { chooseDev, openWorkplace, type Workplace } from './workplace.ts'
 
 /** What a call of `down` is about. */
@@ -43,14 +46,18 @@ export async function down(invocation: Invocation<DownOptions>): Promise<number>
 export async function putBack(workplace: Workplace, invocation: Invocation<DownOptions>): Promise<number> {
   const { cluster, reporter, home } = workplace
   const signal = invocation.io.interrupted
+  using silence = new SilenceTeller(reporter, systemTimers)
   const scope = scopeOf(workplace, invocation)
   const find = async () => (await findSwapped(cluster, { signal })).filter(each => scope.has(each))
   // The cluster is asked first: where it does not answer, a session that runs is left alone.
+  silence.at('asking the cluster what is swapped')
   const before = await find()
   const holders = holdersHere(workplace).filter(record => scope.holds(record))
   if (scope.one) refuseSeveral(before, holders, cluster)
-  const stuck = await stopAll(workplace, holders, signal)
-  const now = holders.some(record => !isOfAny(home, record, before)) ? await find() : before
+  const isSeen = (record: HolderRecord) => isOfAny(home, record, before)
+  for (const { pid, dev } of holders) silence.at(`asking process ${pid}, which holds ${dev}, to end`)
+  const { stuck, leaving } = await stopAll(workplace, holders, isSeen, signal)
+  const now = holders.every(isSeen) ? before : await find()
   const isHeld = (swapped: Swapped) => stuck.some(({ record }) => isHeldBy(home, record, swapped))
   const swapped = now.filter(each => !isHeld(each))
   const by = {
@@ -59,7 +66,8 @@ export async function putBack(workplace: Workplace, invocation: Invocation<DownO
   }
   const { volumes = false } = invocation.options
   const isOneOfSeveral = swapped.length + stuck.length > 1
-  const failures = await revertAll(workplace, swapped, { by, signal, volumes, isOneOfSeveral })
+  const failures = await revertAll(workplace, swapped, { by, signal, volumes, isOneOfSeveral, leaving, silence })
+  await Promise.allSettled(leaving.map(({ ended }) => ended))
   const { owner } = by
   const { has, one } = scope
   const titles = failures.map(failure => swappedTitle(failure.swapped))
@@ -88,19 +96,36 @@ interface Stuck {
   error: UserError
 }
 
-/** One that does not end keeps what it holds, and no other from being put back. Returns those, told all but the first. */
-async function stopAll({ home, reporter }: Workplace, holders: HolderRecord[], signal: AbortSignal): Promise<Stuck[]> {
+/** A session that begins nothing any more, and has not ended yet. */
+interface Leaving {
+  record: HolderRecord
+  ended: Promise<void>
+}
+
+/**
+ * One that does not answer keeps what it holds, and no other from being put back: `stuck`, told all but the first. One
+ * whose swap was not seen may still make it, and its end is waited for.
+ */
+async function stopAll(
+  { home, reporter }: Workplace,
+  holders: HolderRecord[],
+  isSeen: (record: HolderRecord) => boolean,
+  signal: AbortSignal,
+): Promise<{ stuck: Stuck[]; leaving: Leaving[] }> {
   const stuck: Stuck[] = []
+  const leaving: Leaving[] = []
   for (const record of holders) {
+    const { heard, ended } = beginStop(home, record, signal)
     try {
-      await stopHolder(home, record, signal)
+      await (isSeen(record) ? heard : ended)
+      leaving.push({ record, ended })
     } catch (error) {
       if (signal.aborted || !(error instanceof UserError)) throw error
       if (stuck.length > 0) reporter.report({ type: 'warning', message: error.message, hint: error.hint })
       stuck.push({ record, error })
     }
   }
-  return stuck
+  return { stuck, leaving }
 }
 
 /** What it holds was seen swapped; one that starts may have swapped since. */
@@ -151,24 +176,46 @@ interface Undoing {
   volumes: boolean
   /** What is wrong with one is told when it is seen. */
   isOneOfSeveral: boolean
+  leaving: Leaving[]
+  silence: SilenceTeller
 }
 
-async function revert(workplace: Workplace, swapped: Swapped, { by, signal, volumes }: Undoing): Promise<void> {
-  const { cluster, reporter } = workplace
+async function revert(workplace: Workplace, swapped: Swapped, how: Undoing): Promise<void> {
+  const { cluster, reporter, home } = workplace
+  const { by, signal, volumes } = how
+  const untilLeft = async () => {
+    for (const { record, ended } of how.leaving) if (isHeldBy(home, record, swapped)) await ended
+  }
   const { kind, name } = swapped
   const ends = endsSessionText(swapped, by.owner)
   if (ends) reporter.report({ type: 'warning', message: ends })
   reporter.report({ type: 'undoing', workload: swappedTitle(swapped) })
-  const reverted = await revertSwap(
-    cluster,
-    { kind, name },
-    { by, signal, on: event => reporter.report({ type: 'swap', event }) },
-  )
+  const title = swappedTitle(swapped)
+  how.silence.at(`asking the cluster to scale ${title} up`)
+  const on = (event: SwapEvent) => {
+    reporter.report({ type: 'swap', event })
+    how.silence.at(stageAfter(event, title))
+  }
+  const reverted = await revertSwap(cluster, { kind, name }, { by, signal, on, untilLeft })
   for (const message of reverted.leftovers) reporter.report({ type: 'warning', message })
   reporter.report({ type: 'done', message: revertedText(reverted) })
   if (swapped.claim === undefined || volumes) return
   const kept = `the volume ${swapped.claim} stays, with what is in it`
   reporter.report({ type: 'done', message: `${kept}; podswap down --volumes ${name} deletes it` })
+}
+
+/** What goes on, as long as nothing else is told. */
+function stageAfter({ type }: SwapEvent, title: string): string {
+  switch (type) {
+    case 'stopping-clone':
+    case 'waiting-clone-pod':
+      return `taking the dev pod of ${title} away`
+    case 'clone-deleted':
+    case 'original-ready':
+      return `looking whether ${title} is as it was`
+    default:
+      return `seeing ${title} through until it is as it was`
+  }
 }
 
 /** Whose session that is, where it is not the caller's own. */

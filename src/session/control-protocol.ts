@@ -15,7 +15,7 @@ export type ControlRequest =
   /** How it is, from probes made now. */
   | { method: 'status' }
   | { method: 'flush'; timeoutMs: number }
-  /** Ends the session and leaves the cluster as it is. */
+  /** Ends the session and leaves the cluster as it is. An event comes when it begins nothing any more, the result at its end. */
   | { method: 'stop' }
   /** As Ctrl-C: a start that is not through is undone. */
   | { method: 'interrupt' }

@@ -77,14 +77,39 @@ export function heldHere(by: HolderRecord): UserError {
   })
 }
 
+/** A session that was asked to end. */
+export interface Stopping {
+  /** It begins nothing any more, or has ended. Rejects as `ended` does, where nobody answers. */
+  heard: Promise<void>
+  ended: Promise<void>
+}
+
 /**
- * Has a session end and leave the cluster as it is, and waits for that: its process may have others, which go on. A
- * process that does not answer gets SIGTERM, if it certainly is the one. Throws `timeout` where it stays.
+ * Has a session end and leave the cluster as it is: its process may have others, which go on. A process that does not
+ * answer gets SIGTERM, if it certainly is the one. `ended` rejects with `timeout` where it stays.
  */
+export function beginStop(home: Home, record: HolderRecord, signal: AbortSignal): Stopping {
+  let hear = () => {}
+  const answered = new Promise<void>(resolve => {
+    hear = resolve
+  })
+  const ended = seeEnd(home, record, signal, hear)
+  const heard = Promise.race([answered, ended])
+  // who waits for one of them hears of it
+  for (const promise of [heard, ended]) promise.catch(() => {})
+  return { heard, ended }
+}
+
+/** As {@link beginStop}, and waits for the end. */
 export async function stopHolder(home: Home, record: HolderRecord, signal: AbortSignal): Promise<void> {
+  await beginStop(home, record, signal).ended
+}
+
+async function seeEnd(home: Home, record: HolderRecord, signal: AbortSignal, hear: () => void): Promise<void> {
   const late = AbortSignal.timeout(STOP_TIMEOUT_MS)
   try {
-    await askHolder(record, { method: 'stop' }, { signal: AbortSignal.any([signal, late]) })
+    // its only event: it stops
+    await askHolder(record, { method: 'stop' }, { signal: AbortSignal.any([signal, late]), onEvent: hear })
   } catch (error) {
     signal.throwIfAborted()
     // Gone in the middle of the answer is as good as an answer.

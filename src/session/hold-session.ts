@@ -84,6 +84,7 @@ async function answer(question: Question): Promise<unknown> {
       return await flush(session, request.timeoutMs, question.signal)
     case 'stop':
       session.stop()
+      question.emit({ type: 'stopping' })
       await session.done
       return null
     case 'interrupt':

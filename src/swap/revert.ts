@@ -29,6 +29,8 @@ export interface RevertOptions {
   on: OnSwapEvent
   /** How long the original's pods are waited for; the undo itself is done before. */
   readyMs?: number
+  /** Resolves when the session on this laptop that was asked to end has left the dev pod: that stays so long. */
+  untilLeft?: () => Promise<void>
 }
 
 export interface Reverted {
@@ -71,6 +73,7 @@ export async function revertSwap(
     leaseIfAllowed(cluster, target, signal),
   ])
   if (!workload || (clones.length === 0 && !hasMarks(workload))) {
+    await options.untilLeft?.()
     await deleteClones(cluster, clones, options)
     if (lease) await dropLease(cluster, target, lease.session, signal)
     const state = clones.length > 0 ? 'gone' : 'nothing'
@@ -102,17 +105,19 @@ interface Found {
 /** The workload as it is after that. */
 async function undo(cluster: Cluster, found: Found, options: RevertOptions): Promise<KubeObject> {
   const { workload, clones, names } = found
-  const { signal, on, readyMs = readyMsDefault } = options
+  const { signal, on, readyMs = readyMsDefault, untilLeft = async () => {} } = options
   const record = clones.map(readRecord).find(record => isRecordOf(record, workload))
   const kept = await keepRecord(cluster, workload, clones, signal)
   const isHandedOver = !sharesWithOld(workload) && clones.some(isAnswering)
-  if (!isHandedOver) await stopClones(cluster, clones, signal)
+  if (!isHandedOver) await untilLeft()
+  if (!isHandedOver) await stopClones(cluster, clones, options)
   if (sharesWithOld(workload)) await awaitCloneGone(cluster, { cloneNames: names, workload, signal, on })
   const restored = await restore(cluster, kept, { ...options, isHandedOver })
   if (isHandedOver) {
     const now = await awaitAnswering(cluster, restored, { timeoutMs: Math.min(readyMs, handOverMs), signal, on })
     refuseSwappedAgain(restored, now)
-    await stopClones(cluster, clones, signal)
+    await untilLeft()
+    await stopClones(cluster, clones, options)
   }
   const clean = await removeMarks(cluster, restored, record?.owners ?? [], signal)
   await deleteClones(cluster, clones, options)
@@ -129,7 +134,8 @@ interface Removed {
 async function remove(cluster: Cluster, found: Found, options: RevertOptions): Promise<Removed> {
   const { workload, clones, names } = found
   const { signal, on } = options
-  await stopClones(cluster, clones, signal)
+  await options.untilLeft?.()
+  await stopClones(cluster, clones, options)
   const leftovers: string[] = []
   try {
     await awaitCloneGone(cluster, { cloneNames: names, workload, signal, on })
@@ -182,10 +188,11 @@ async function keepRecord(
   )
 }
 
-async function stopClones(cluster: Cluster, clones: KubeObject[], signal: AbortSignal): Promise<void> {
+async function stopClones(cluster: Cluster, clones: KubeObject[], { signal, on }: RevertOptions): Promise<void> {
   for (const { metadata, spec } of clones) {
     const { name = '', uid } = metadata
     if (spec.replicas === 0) continue
+    on({ type: 'stopping-clone', clone: name })
     const patch = { metadata: { uid }, spec: { replicas: 0 } }
     await insist(signal, () => cluster.patch('Deployment', name, patch, { signal }))
   }

@@ -31,6 +31,8 @@ export type SwapEvent =
   | { type: 'clone-created'; clone: string }
   | { type: 'clone-changed'; clone: string }
   | { type: 'clone-reused'; clone: string }
+  /** Its dev pod goes; nobody has been told to go where there is none. */
+  | { type: 'stopping-clone'; clone: string }
   | { type: 'clone-deleted'; clone: string }
   | { type: 'waiting-clone-pod'; pods: string[] }
   | { type: 'restored'; workload: string; replicas: number }

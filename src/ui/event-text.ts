@@ -113,6 +113,7 @@ function swapLines(event: SwapEvent): Line[] {
     }
     case 'touching':
     case 'clone-reused':
+    case 'stopping-clone':
     case 'restored':
     case 'original-ready':
       return []

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { comparison, holds, latency, percentile, reading, referenceOf, wantedText } from '../../bench/figures.ts'
+import {
+  comparison,
+  comparisonOfMeans,
+  holds,
+  latency,
+  percentile,
+  reading,
+  referenceOf,
+  wantedText,
+} from '../../bench/figures.ts'
 import { table } from '../../bench/table.ts'
 
 const hundred = Array.from({ length: 100 }, (_, i) => 100 - i)
@@ -18,6 +27,14 @@ describe('figures', () => {
       { ours: 3, theirs: 1 },
     ]
     expect(comparison('', 's', 'tar', rounds)).toMatchObject({ ours: 3, theirs: 2, ratio: 1 })
+  })
+
+  it('takes the ratio of the means where the rounds differ by design', () => {
+    const rounds = [
+      { ours: 1, theirs: 2 },
+      { ours: 8, theirs: 4 },
+    ]
+    expect(comparisonOfMeans('', 's', 'scale', rounds)).toMatchObject({ ours: 4.5, theirs: 3, ratio: 1.5 })
   })
 
   it('tells whether a limit holds, at the limit too', () => {

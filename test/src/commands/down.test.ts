@@ -198,6 +198,40 @@ describe('down --all', () => {
     expect([replicas('web'), replicas('api')]).toEqual([2, 2])
   })
 
+  test('a session that has heard ends while the original comes back; its dev pod goes after that', async () => {
+    await up('mine', 'web')
+    const home = openHome(join(path, 'mine'))
+    const record = recordOf({ name: 'web' })
+    expect(claimHolder(home, record)).toEqual({ claimed: true })
+    // the process has others, so it is not waited for
+    expect(claimHolder(home, recordOf({ name: 'other' }, { namespace: 'another' }))).toEqual({ claimed: true })
+    const order: string[] = []
+    const seen = new Proxy(cluster as Cluster, {
+      get(target, property) {
+        const value = Reflect.get(target, property)
+        if (property !== 'patch') return typeof value === 'function' ? value.bind(target) : value
+        return (...[kind, name, patch, ...rest]: Parameters<Cluster['patch']>) => {
+          if ('spec' in patch) order.push(`${name} ${JSON.stringify(patch.spec)}`)
+          return target.patch(kind, name, patch, ...rest)
+        }
+      },
+    })
+    const server = await ControlServer.listen(record.socket, record.token, async (_request, emit) => {
+      emit({ type: 'stopping' })
+      const isBack = () => cluster.peek('Deployment', 'web')!.status?.readyReplicas
+      await expect.poll(isBack, { timeout: 60_000 }).toBe(2)
+      order.push('ended')
+      releaseHolder(home, record)
+      return null
+    })
+    try {
+      expect(await putBack(workplace('mine', null, seen), call({}, ['web']))).toBe(0)
+    } finally {
+      await server.close()
+    }
+    expect(order).toEqual(['web {"replicas":2}', 'ended', 'web-podswap {"replicas":0}'])
+  })
+
   test('leaves alone what a process that does not end holds, and puts back all else', async () => {
     for (const name of ['api', 'web', 'worker']) await up('mine', name)
     const home = openHome(join(path, 'mine'))
