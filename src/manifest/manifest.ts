@@ -56,6 +56,8 @@ export interface Dev {
   probes?: ('liveness' | 'readiness' | 'startup')[]
   /** Which of the original's hooks are kept; absent: none. */
   lifecycle?: ('postStart' | 'preStop')[]
+  /** Hooks of the dev's own, in place of the original's: what runs in the container then. */
+  hooks?: { postStart?: string[]; preStop?: string[] }
   /** Empty folders at the first start; with `persistentVolume` they keep what they hold. */
   volumes?: VolumePath[]
   /** What the image has at the volumes’ paths is copied into them at their first start. */
@@ -124,6 +126,8 @@ export interface Forward {
   /** Instead of a host: the Service, else the pods, that bear them. */
   labels?: Record<string, string>
   remotePort: number
+  /** The file's, for whichever of its devs runs: where its local port is taken, it waits for it. */
+  isShared?: true
   at: Position
 }
 

@@ -1,5 +1,6 @@
 import { Fields } from './fields.ts'
 import type { Dev } from './manifest.ts'
+import { readCommand } from './read-command.ts'
 import { readBoolean } from './read-scalar.ts'
 import type { Reading } from './reading.ts'
 
@@ -18,9 +19,40 @@ export function readProbes(reading: Reading, fields: Fields): Dev['probes'] {
   return readFlags(reading, fields, name, probeNames)
 }
 
-/** `lifecycle`, which of the original's hooks are kept: one truth value for both, or a map; undefined: none. */
-export function readLifecycle(reading: Reading, fields: Fields): Dev['lifecycle'] {
-  return readFlags(reading, fields, 'lifecycle', hookNames)
+/**
+ * `lifecycle`: one truth value for both of the original's hooks, or a map with a truth value or `{enabled, command}` for
+ * each. What has a command is a hook of the dev's own. undefined: none.
+ */
+export function readLifecycle(reading: Reading, fields: Fields): Pick<Dev, 'lifecycle' | 'hooks'> {
+  const node = fields.value('lifecycle')
+  if (node?.kind !== 'map') {
+    const lifecycle = readFlags(reading, fields, 'lifecycle', hookNames)
+    return lifecycle === undefined ? {} : { lifecycle }
+  }
+  const parts = new Fields(reading, node)
+  parts.complainAboutRest({ postStart: 'read', preStop: 'read', postStop: 'read' }, 'lifecycle.')
+  const lifecycle: NonNullable<Dev['lifecycle']> = []
+  const hooks: NonNullable<Dev['hooks']> = {}
+  for (const name of hookNames) {
+    // Okteto 2 called it so
+    const written = name === 'preStop' && parts.value(name) === undefined ? 'postStop' : name
+    const wanted = readHook(reading, parts, written)
+    if (wanted === true) lifecycle.push(name)
+    else if (wanted) hooks[name] = wanted
+  }
+  return { ...(lifecycle.length > 0 && { lifecycle }), ...(Object.keys(hooks).length > 0 && { hooks }) }
+}
+
+/** The command of the hook, or whether the original's is kept. */
+function readHook(reading: Reading, fields: Fields, name: string): boolean | string[] {
+  const node = fields.value(name)
+  if (node?.kind !== 'map') return readBoolean(reading, fields, name) === true
+  const parts = new Fields(reading, node)
+  parts.complainAboutRest({ enabled: 'read', command: 'read' }, `lifecycle.${name}.`)
+  const hasCommand = parts.value('command') !== undefined
+  const isOn = readBoolean(reading, parts, 'enabled') ?? hasCommand
+  const command = readCommand(reading, parts)
+  return isOn && hasCommand ? command : isOn
 }
 
 /** Those that are true; undefined where none is. */

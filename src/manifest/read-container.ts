@@ -1,10 +1,10 @@
 import { entriesOf } from './entries.ts'
 import { Fields } from './fields.ts'
-import type { Dev, Resources, SecurityContext } from './manifest.ts'
+import type { Resources, SecurityContext } from './manifest.ts'
 import { quoteText } from './quote-text.ts'
-import { asScalar, readBoolean, readChoice, readExpanded, readText, readWholeNumber } from './read-scalar.ts'
+import { asScalar, readBoolean, readChoice, readText, readWholeNumber } from './read-scalar.ts'
 import type { Reading } from './reading.ts'
-import { describeNode, type YamlMap, type YamlNode } from './yaml-node.ts'
+import { describeNode, type YamlMap, type YamlScalar } from './yaml-node.ts'
 
 /** Kubernetes' `resource.Quantity`. */
 const quantityPattern = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?$/
@@ -26,34 +26,36 @@ export function readMapField(reading: Reading, fields: Fields, name: string): Ya
 /** `image`, which in a v1 file can also be a map that tells how to build it: then only its `name` counts. */
 export function readImage(reading: Reading, fields: Fields): string | undefined {
   const node = fields.value('image')
-  if (node?.kind !== 'map') return checkedImage(reading, node, readExpanded(reading, fields, 'image'))
+  if (node?.kind !== 'map') return checkedImage(reading, node && asScalar(reading, node, 'image'))
   const parts = new Fields(reading, node)
   parts.complainAboutRest(
     { name: 'read', context: 'void', dockerfile: 'void', target: 'void', args: 'void', cache_from: 'void' },
     'image.',
   )
-  return checkedImage(reading, parts.value('name'), readExpanded(reading, parts, 'name'))
+  const name = parts.value('name')
+  return checkedImage(reading, name && asScalar(reading, name, 'name'))
 }
 
-function checkedImage(reading: Reading, node: YamlNode | undefined, image: string | undefined): string | undefined {
-  if (image === undefined || node?.kind !== 'scalar') return undefined
+function checkedImage(reading: Reading, scalar: YamlScalar | undefined): string | undefined {
+  // `OKTETO_BUILD_…` names what Okteto's `build` would have made
+  const unset = scalar?.text.includes('OKTETO_BUILD_')
+    ? 'nothing is built here: set it to an image, or the container keeps its own'
+    : undefined
+  const image = scalar && reading.expand(scalar, 0, unset)
+  if (image === undefined || image === '') return undefined
+  const { at, text } = scalar!
   const isComplete = /^[A-Za-z0-9[](?:[^\s\p{C}]{0,2000}[A-Za-z0-9])?$/u.test(image)
-  if (isComplete) return image
-  const hint = node.text.includes('$')
-    ? 'look at the variables in it'
-    : 'such as node:22 or registry.example/team/app:tag'
-  reading.complaints.error(node.at, `${quoteText(node.text)} is not the name of an image`, hint)
-  return undefined
-}
-
-export function readInitContainer(reading: Reading, fields: Fields): Dev['initContainer'] {
-  const map = readMapField(reading, fields, 'initContainer')
-  if (map === undefined) return undefined
-  const parts = new Fields(reading, map)
-  parts.complainAboutRest({ image: 'read', resources: 'read' }, 'initContainer.')
-  const image = readImage(reading, parts)
-  const resources = readResources(reading, parts)
-  return { ...(image !== undefined && { image }), ...(resources !== undefined && { resources }) }
+  if (!isComplete) {
+    const hint = text.includes('$') ? 'look at the variables in it' : 'such as node:22 or registry.example/team/app:tag'
+    reading.complaints.error(at, `${quoteText(text)} is not the name of an image`, hint)
+    return undefined
+  }
+  const short = /^okteto\.(?:dev|global)(?=\/)/.exec(image)?.[0]
+  if (short !== undefined) {
+    const hint = 'write the registry’s address in its place, or leave `image` out'
+    reading.complaints.warn(at, `${short} is Okteto’s short name for its registry: no cluster can pull from it`, hint)
+  }
+  return image
 }
 
 export function readResources(reading: Reading, fields: Fields): Resources | undefined {

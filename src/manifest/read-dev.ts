@@ -6,10 +6,11 @@ import type { Dev } from './manifest.ts'
 import { quoteText } from './quote-text.ts'
 import { readLifecycle, readProbes } from './read-checks.ts'
 import { readCommand } from './read-command.ts'
-import { readImage, readInitContainer, readMapField, readResources, readSecurityContext } from './read-container.ts'
+import { readImage, readResources, readSecurityContext } from './read-container.ts'
 import { readEnvironment } from './read-environment.ts'
 import { readForwards } from './read-forward.ts'
-import { readLabels } from './read-labels.ts'
+import { readInitContainer } from './read-init-container.ts'
+import { readLabelField, readLabels } from './read-labels.ts'
 import { readMetadata } from './read-metadata.ts'
 import { readReverses } from './read-reverse.ts'
 import { readBoolean, readChoice, readText, readVital, readWholeNumber } from './read-scalar.ts'
@@ -54,7 +55,7 @@ export function readDev(reading: Reading, { fields, key, devNames, leaveOut }: D
   const autocreate = readBoolean(reading, fields, 'autocreate') || undefined
   warnOfReplicas(reading, fields)
   const probes = readProbes(reading, fields)
-  const lifecycle = readLifecycle(reading, fields)
+  const hooks = readLifecycle(reading, fields)
   const secrets = readSecrets(reading, fields, folders.sync)
   const externalVolumes = readExternalVolumes(reading, fields)
   const persistentVolume = readPersistentVolume(reading, fields)
@@ -84,7 +85,7 @@ export function readDev(reading: Reading, { fields, key, devNames, leaveOut }: D
     podTimeoutMs,
     autocreate,
     probes,
-    lifecycle,
+    ...hooks,
     secrets,
     initFromImage,
     externalVolumes,
@@ -145,7 +146,7 @@ function readSelector(reading: Reading, fields: Fields): Record<string, string> 
   if (name === 'selector' && fields.value('labels') !== undefined) {
     reading.complaints.warn(fields.entry('labels')!.keyAt, 'has no effect here: labels, beside `selector`')
   }
-  const map = readMapField(reading, fields, name)
+  const map = readLabelField(reading, fields, name)
   if (map === undefined || map.pairs.length === 0) return undefined
   return readLabels(reading, map, {
     what: 'label',

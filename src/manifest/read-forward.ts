@@ -2,8 +2,7 @@ import type { Position } from '../../syncer/base/errors.ts'
 import { Fields } from './fields.ts'
 import type { Forward } from './manifest.ts'
 import { quoteText } from './quote-text.ts'
-import { readMapField } from './read-container.ts'
-import { readLabels } from './read-labels.ts'
+import { readLabelField, readLabels } from './read-labels.ts'
 import { asScalar } from './read-scalar.ts'
 import type { Reading } from './reading.ts'
 import { describeNode, joinedPair, type YamlNode, type YamlScalar } from './yaml-node.ts'
@@ -96,7 +95,7 @@ function readTargetLabels(reading: Reading, fields: Fields): Record<string, stri
       'take one of them out',
     )
   }
-  const map = readMapField(reading, fields, 'labels')
+  const map = readLabelField(reading, fields, 'labels')
   const expand = (scalar: YamlScalar) => reading.expandVital(scalar, scalar.text, 0, 'forward.labels')
   const labels = map && readLabels(reading, map, { what: 'label', expand })
   if (labels && Object.keys(labels).length === 0 && complaints.errorCount === before) {

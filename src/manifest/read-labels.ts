@@ -1,8 +1,10 @@
 import { entriesOf } from './entries.ts'
+import type { Fields } from './fields.ts'
 import { quoteText } from './quote-text.ts'
+import { readMapField } from './read-container.ts'
 import { asScalar } from './read-scalar.ts'
 import type { Reading } from './reading.ts'
-import type { YamlMap, YamlScalar } from './yaml-node.ts'
+import type { YamlMap, YamlPair, YamlScalar } from './yaml-node.ts'
 
 /** Kubernetes' qualified name: that of a label, an annotation or a taint. */
 const qualifiedName = /^(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
@@ -14,6 +16,25 @@ export function isQualifiedName(text: string): boolean {
 
 export function isLabelValue(text: string): boolean {
   return labelValue.test(text)
+}
+
+/** The field as a map; a list of `K=V`, as Okteto takes it too, becomes one. Another value gives an error. */
+export function readLabelField(reading: Reading, fields: Fields, name: string): YamlMap | undefined {
+  const node = fields.value(name)
+  if (node?.kind !== 'list') return readMapField(reading, fields, name)
+  const pairs: YamlPair[] = []
+  for (const item of node.items) {
+    reading.spend(1, item.at)
+    const scalar = asScalar(reading, item, name)
+    const equals = scalar?.text.indexOf('=') ?? -1
+    if (scalar && equals > 0) {
+      const part = (text: string): YamlScalar => ({ ...scalar, text, isNull: false, isPlain: false })
+      pairs.push({ key: part(scalar.text.slice(0, equals)), value: part(scalar.text.slice(equals + 1)) })
+    } else if (scalar) {
+      reading.complaints.error(item.at, `${quoteText(scalar.text)} is not KEY=VALUE`, 'write each as KEY: value')
+    }
+  }
+  return { kind: 'map', at: node.at, pairs }
 }
 
 /** Fills a value's variables in; undefined where it cannot. */

@@ -29,8 +29,8 @@ export function readManifest(text: string, around: Surroundings): Manifest {
 
 /** `readOther` reads a manifest that this one lists; null where it is such a one itself. */
 function readText(text: string, around: Surroundings, readOther: ReadText | null): Manifest {
-  const root = rootOf(text, around.file)
   const reading = new Reading(text, around)
+  const root = rootOf(reading, text)
   const fields = new Fields(reading, root)
   const form = rootForm(fields)
   if (form !== 'v1' && form !== 'v2') {
@@ -52,14 +52,15 @@ function readText(text: string, around: Surroundings, readOther: ReadText | null
   return { file: around.file, ...scope, devs, warnings: reading.complaints.allWarnings() }
 }
 
-function rootOf(text: string, file: string): YamlMap {
+function rootOf(reading: Reading, text: string): YamlMap {
+  const { file } = reading.around
   const [root, second] = parseYaml(text, file)
   const top = { file, line: 1, column: 1 }
   if (root === undefined)
     throw new ManifestError([{ at: top, message: 'the file is empty', hint: `such as ${example}` }])
   if (second !== undefined) {
-    const message = 'a second document begins here; a manifest is one'
-    throw new ManifestError([{ at: second.at, message, hint: 'put it in a file of its own' }])
+    const message = 'a second document begins here; it is passed over'
+    reading.complaints.warn(second.at, message, 'a manifest is one document: put it in a file of its own')
   }
   if (root.kind === 'map') return root
   const message = `a manifest must be a map, not ${describeNode(root)}`
@@ -104,21 +105,16 @@ function readV2(
   return devs
 }
 
-/** The root's `forward` is opened with the first dev: a local port is bound once. */
+/** The root's `forward` is each dev's: the first that runs opens them. */
 function addRootForwards(reading: Reading, fields: Fields, devs: Dev[]): void {
-  const forwards = readForwards(reading, fields)
-  const [first, ...others] = devs
-  if (forwards.length === 0 || first === undefined) return
-  for (const forward of forwards) {
-    const twin = first.forward.find(({ localPort }) => localPort === forward.localPort)
-    if (twin === undefined) first.forward.push(forward)
-    else {
+  for (const forward of readForwards(reading, fields)) {
+    const twin = devs.flatMap(dev => dev.forward).find(each => !each.isShared && each.localPort === forward.localPort)
+    if (twin !== undefined) {
       const message = `the local port ${forward.localPort} is used twice, first in line ${twin.at.line}`
       reading.complaints.error(forward.at, message, 'choose another port before the first colon')
     }
+    for (const dev of devs) dev.forward.push({ ...forward, isShared: true })
   }
-  if (others.length === 0) return
-  reading.complaints.warn(fields.entry('forward')!.keyAt, `the root’s \`forward\` is opened with ${first.name} alone`)
 }
 
 function devEntries(reading: Reading, fields: Fields, isListing: boolean): Entry[] {

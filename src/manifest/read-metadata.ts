@@ -3,7 +3,7 @@ import { Fields } from './fields.ts'
 import type { Dev } from './manifest.ts'
 import { quoteText } from './quote-text.ts'
 import { readMapField } from './read-container.ts'
-import { readLabels } from './read-labels.ts'
+import { readLabelField, readLabels } from './read-labels.ts'
 import type { Reading } from './reading.ts'
 
 /** What the cluster's controllers write by themselves, and what tells pods of one workload apart. */
@@ -36,7 +36,7 @@ function readMarks(
   fields: Fields,
   name: 'labels' | 'annotations',
 ): Record<string, string> | undefined {
-  const map = readMapField(reading, fields, name)
+  const map = readLabelField(reading, fields, name)
   if (map === undefined) return undefined
   const what = name === 'labels' ? 'label' : 'annotation'
   for (const { key, keyAt } of entriesOf(reading, map).values()) {

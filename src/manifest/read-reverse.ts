@@ -9,7 +9,10 @@ import { describeNode, joinedPair, type YamlNode } from './yaml-node.ts'
 const form = 'write remote:local, such as 9003:9003: the pod’s port first'
 const reversesMax = 100
 
-/** Ports of the pod that lead to the laptop. One that is given twice, or is forwarded to as well, is an error. */
+/**
+ * Ports of the pod that lead to the laptop. One that is given twice is an error; one that is forwarded to as well is left
+ * out with a warning.
+ */
 export function readReverses(reading: Reading, fields: Fields, forwards: Forward[]): Reverse[] {
   const node = fields.value('reverse')
   if (node === undefined) return []
@@ -36,8 +39,9 @@ export function readReverses(reading: Reading, fields: Fields, forwards: Forward
       const message = `the pod’s port ${remotePort} is used twice, first in line ${first.at.line}`
       reading.complaints.error(at, message, 'choose another port before the colon')
     } else if (there !== undefined) {
-      const message = `the pod’s port ${remotePort} leads here, and \`forward\` leads to it in line ${there.at.line}`
-      reading.complaints.error(at, message, 'take one of the two out')
+      // both would lead in a circle; Okteto's templates have it so for a program that listens on that port itself
+      const message = `${remotePort} is left out: \`forward\` leads to that port of the pod (line ${there.at.line})`
+      reading.complaints.warn(at, message, 'take one of the two out')
     } else byPort.set(remotePort, reverse)
   }
   return [...byPort.values()]

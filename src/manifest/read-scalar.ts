@@ -25,15 +25,10 @@ export function readText(reading: Reading, fields: Fields, name: string): string
   return scalar === undefined || scalar.text === '' ? undefined : scalar.text
 }
 
-/** The field's text with its variables filled in; undefined where it is missing or comes out empty. */
-export function readExpanded(reading: Reading, fields: Fields, name: string): string | undefined {
-  const node = fields.value(name)
-  const scalar = node && asScalar(reading, node, name)
-  const value = scalar && reading.expand(scalar)
-  return value === undefined || value === '' ? undefined : value
-}
-
-/** Like {@link readExpanded} for a field that decides what is touched: variables that leave it empty are an error. */
+/**
+ * The text, with its variables filled in, of a field that decides what is touched: one that is not set is an error, as is
+ * a text that comes out empty. undefined where the field is missing or empty.
+ */
 export function readVital(reading: Reading, fields: Fields, name: string): string | undefined {
   const node = fields.value(name)
   const scalar = node && asScalar(reading, node, name)

@@ -7,7 +7,7 @@ import { describeNode, type YamlMap, type YamlNode } from './yaml-node.ts'
 const servicesMax = 100
 /** What belongs to the dev itself: a service has no terminal, and nothing of the laptop but its files. */
 const devsOwn = ['forward', 'reverse', 'interface', 'services', 'autocreate', 'secrets'] as const
-const folderFields = ['sync', 'workdir', 'mountpath'] as const
+const folderFields = ['sync', 'workdir', 'mountpath', 'subpath'] as const
 
 export interface ServicesSource {
   /** The dev that they belong to. */

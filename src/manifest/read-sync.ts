@@ -5,7 +5,14 @@ import { quoteText } from './quote-text.ts'
 import { asScalar } from './read-scalar.ts'
 import { readVolumePaths } from './read-volumes.ts'
 import type { Reading } from './reading.ts'
-import { isRemoteAllowed, normalisedRemote, type ReadFolder, readFolder, type Target } from './sync-folder.ts'
+import {
+  isRemoteAllowed,
+  normalisedRemote,
+  type ReadFolder,
+  readFolder,
+  readLocal,
+  type Target,
+} from './sync-folder.ts'
 import { describeNode, type YamlNode } from './yaml-node.ts'
 
 const foldersMax = 100
@@ -32,6 +39,8 @@ function readSynced(
   const mountpath = readRemoteField(reading, fields, 'mountpath')
   const listed = [...readSyncField(reading, fields), ...moved]
   if (listed.length > 0) {
+    const subpath = fields.value('subpath') && fields.entry('subpath')
+    if (subpath) reading.complaints.warn(subpath.keyAt, 'has no effect here: subpath, beside `sync`')
     const read = listed.flatMap(item => readFolder(reading, item) ?? [])
     refuseOverlaps(reading, read)
     refuseVolumes(reading, volumes, read)
@@ -42,12 +51,21 @@ function readSynced(
   if (reading.complaints.errorCount > before) return { sync: [] }
   const target = mountpath ?? workdir ?? { path: defaultRemote, at: fields.at }
   if (!isRemoteAllowed(reading, target)) return { sync: [] }
-  // Inside `.okteto/` the project above it is meant, never that folder itself.
-  const local = reading.around.baseFolder
+  const local = readSubpath(reading, fields)
+  if (local === undefined) return { sync: [] }
   const folder: SyncFolder = { local, remote: target.path, mode: 'two-way', initial: 'mirror', at: target.at }
   refuseVolumes(reading, volumes, [{ folder, shown: quoteText(target.path) }])
   const where = workdir ?? (mountpath === undefined ? target : undefined)
   return where === undefined ? { sync: [folder] } : { workdir: where.path, sync: [folder] }
+}
+
+/** The folder that `.` stands for where there is no `sync`; with v1's `subpath` the one of that name in it. */
+function readSubpath(reading: Reading, fields: Fields): string | undefined {
+  const node = fields.value('subpath')
+  // Inside `.okteto/` the project above it is meant, never that folder itself.
+  if (node === undefined) return reading.around.baseFolder
+  const scalar = asScalar(reading, node, 'subpath')
+  return scalar && readLocal(reading, { node: scalar, text: scalar.text, from: 0 })
 }
 
 /** An absolute path in the container; variables in it are not filled in, as in Okteto. */
@@ -114,11 +132,10 @@ function refuseOverlaps(reading: Reading, read: ReadFolder[]): void {
 
 function refuseVolumes(reading: Reading, volumes: VolumePath[], read: ReadFolder[]): void {
   for (const { path, at } of volumes) {
-    const covered = read.find(({ folder }) => isInside(folder.remote, path))
-    if (covered === undefined) continue
-    const { shown, folder } = covered
-    const message = `the volume ${quoteText(path)} would cover the synced folder ${shown} (line ${folder.at.line})`
-    reading.complaints.error(at, message)
+    const same = read.find(({ folder }) => folder.remote === path)
+    if (same === undefined) continue
+    const message = `the volume ${quoteText(path)} is the synced folder in line ${same.folder.at.line}`
+    reading.complaints.error(at, message, 'take the volume out; `persistentVolume` keeps synced folders too')
   }
 }
 

@@ -3,7 +3,7 @@ import { Fields } from './fields.ts'
 import type { Dev, ExternalVolume, PersistentVolume, VolumePath } from './manifest.ts'
 import { quoteText } from './quote-text.ts'
 import { isQuantity, readMapField } from './read-container.ts'
-import { readLabels } from './read-labels.ts'
+import { readLabelField, readLabels } from './read-labels.ts'
 import { asScalar, readBoolean, readChoice, readText } from './read-scalar.ts'
 import type { Reading } from './reading.ts'
 import { normalisedRemote, reservedFolder, splitFolder } from './sync-folder.ts'
@@ -165,7 +165,7 @@ function readClass(reading: Reading, fields: Fields): string | undefined {
 }
 
 function readMarks(reading: Reading, fields: Fields, name: 'labels' | 'annotations') {
-  const map = readMapField(reading, fields, name)
+  const map = readLabelField(reading, fields, name)
   if (map === undefined || map.pairs.length === 0) return undefined
   const what = name === 'labels' ? 'label' : 'annotation'
   return readLabels(reading, map, { what, expand: scalar => reading.expand(scalar) })

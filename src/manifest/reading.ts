@@ -57,13 +57,13 @@ export class Reading {
 
   /**
    * The scalar's text, from index `from` on, with its variables filled in. A variable that is not set gives a warning
-   * and empty text; what is no reference gives an error and undefined.
+   * and empty text, with `hint`; what is no reference gives an error and undefined.
    */
-  expand(node: YamlScalar, from = 0): string | undefined {
+  expand(node: YamlScalar, from = 0, hint?: string): string | undefined {
     const expansion = this.expandText(node, node.text.slice(from), from)
     if (expansion === undefined) return undefined
     for (const { name, at } of expansion.unset) {
-      this.complaints.warn(at, `the variable ${name} is not set; it stands for nothing here`)
+      this.complaints.warn(at, `the variable ${name} is not set; it stands for nothing here`, hint)
     }
     return expansion.value
   }

@@ -165,7 +165,8 @@ export function isRemoteAllowed(reading: Reading, { path, at }: Target): boolean
   return false
 }
 
-function readLocal(reading: Reading, { node, text, from }: Half): string | undefined {
+/** The folder of the laptop that is meant; undefined where there is none, which is said. */
+export function readLocal(reading: Reading, { node, text, from }: Half): string | undefined {
   const { complaints, around } = reading
   const expanded = reading.expandVital(node, text, from, 'sync')
   if (expanded === undefined) return undefined

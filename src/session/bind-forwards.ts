@@ -1,43 +1,94 @@
+import type { Timers } from '../../syncer/base/clock.ts'
+import { UserError } from '../../syncer/base/errors.ts'
 import { type ForwardHosts, labelsText } from '../forward/forward-hosts.ts'
 import { type LocalForward, openLocalForward } from '../forward/local-forward.ts'
-import type { Dev } from '../manifest/manifest.ts'
-import type { BoundForwards, Dial } from './parts.ts'
+import type { Dev, Forward } from '../manifest/manifest.ts'
+import type { BoundForwards, Dial, Report } from './parts.ts'
 
 /** In the dev container itself, by IPv4 or IPv6 (see `TcpRequest`). */
 const OWN_HOST = 'localhost'
+/** How soon a shared forward is ours when the session that had it has ended. */
+const SHARED_AGAIN_MS = 1_000
 
-/** Listens for every forward of the dev, or, where one port is taken, for none. Throws `port-in-use`. */
-export async function bindForwards(dev: Dev, dial: Dial, hosts: ForwardHosts): Promise<BoundForwards> {
+interface Around {
+  dial: Dial
+  hosts: ForwardHosts
+  report: Report
+  timers: Timers
+}
+
+type Line = BoundForwards['lines'][number]
+
+/**
+ * Listens for every forward of the dev, or, where one port is taken, for none: throws `port-in-use` then. A shared one
+ * whose port is taken is said, and waited for until the end.
+ */
+export async function bindForwards(dev: Dev, around: Around): Promise<BoundForwards> {
   const open: LocalForward[] = []
+  const lines: Line[] = []
+  const stops = new Set<() => void>()
+  let isClosed = false
   const close = async () => {
+    isClosed = true
+    for (const stop of stops) stop()
     await Promise.all(open.map(forward => forward.close()))
   }
-  try {
-    const lines: BoundForwards['lines'] = []
-    for (const forward of dev.forward) {
-      const { host = OWN_HOST, labels } = forward
-      const target = {
-        host: labels ? labelsText(labels) : host,
-        port: forward.remotePort,
-        ...((labels || isBare(host)) && { resolve: (signal: AbortSignal) => hosts.find(forward, signal) }),
+  const bind = async (forward: Forward) => {
+    const bound = await bindOne(dev, forward, around)
+    if (isClosed) return bound.local.close()
+    open.push(bound.local)
+    lines.push(bound.line)
+  }
+  const bindLater = (forward: Forward) => {
+    const stop = around.timers.after(SHARED_AGAIN_MS, async () => {
+      stops.delete(stop)
+      try {
+        await bind(forward)
+      } catch {
+        return isClosed || bindLater(forward)
       }
-      const bound = await openLocalForward({
-        forward,
-        interface: dev.interface,
-        dial: signal => dial(target, signal),
-      })
-      open.push(bound)
-      lines.push({
-        local: `${bracketed(dev.interface)}:${bound.port}`,
-        remote: `${bracketed(target.host)}:${target.port}`,
-        ...target,
-      })
+      const line = lines.at(-1)
+      if (!isClosed && line) {
+        around.report({ type: 'forwards-bound', forwards: [{ local: line.local, remote: line.remote }] })
+      }
+    })
+    stops.add(stop)
+  }
+  try {
+    for (const forward of dev.forward) {
+      try {
+        await bind(forward)
+      } catch (error) {
+        if (!forward.isShared || !(error instanceof UserError) || error.code !== 'port-in-use') throw error
+        around.report({ type: 'warning', message: `${error.message}; the file’s \`forward\` waits for it` })
+        bindLater(forward)
+      }
     }
     return { lines, close }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+async function bindOne(
+  dev: Dev,
+  forward: Forward,
+  { dial, hosts }: Around,
+): Promise<{ local: LocalForward; line: Line }> {
+  const { host = OWN_HOST, labels } = forward
+  const target = {
+    host: labels ? labelsText(labels) : host,
+    port: forward.remotePort,
+    ...((labels || isBare(host)) && { resolve: (signal: AbortSignal) => hosts.find(forward, signal) }),
+  }
+  const local = await openLocalForward({ forward, interface: dev.interface, dial: signal => dial(target, signal) })
+  const line = {
+    local: `${bracketed(dev.interface)}:${local.port}`,
+    remote: `${bracketed(target.host)}:${target.port}`,
+    ...target,
+  }
+  return { local, line }
 }
 
 /** The name of a Service of this namespace, or of a workload; not the pod itself, nor a name that DNS alone knows. */

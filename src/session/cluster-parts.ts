@@ -55,7 +55,7 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
     clock,
     timers,
     random: Math.random,
-    bindForwards: dial => bindForwards(dev, dial, hosts),
+    bindForwards: (dial, report) => bindForwards(dev, { dial, hosts, report, timers }),
     async claimSwap(how) {
       const { signal } = how
       report = how.report

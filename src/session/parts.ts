@@ -17,7 +17,7 @@ export interface SessionParts {
    * Listens on the laptop for every forward; `dial` is asked for each connection, and fails while there is no pod.
    * Throws `port-in-use`, and then listens nowhere.
    */
-  bindForwards(dial: Dial): Promise<BoundForwards>
+  bindForwards(dial: Dial, report: Report): Promise<BoundForwards>
   /**
    * Finds the workload and keeps it from others from here on; nothing of it is touched yet. Throws `held` where it is
    * somebody else's.

@@ -47,7 +47,7 @@ export class SessionForwards {
     const untilMs = clock.monotonic() + (patient ? PATIENCE_MS : 0)
     for (;;) {
       try {
-        return await this.#parts.bindForwards(dial)
+        return await this.#parts.bindForwards(dial, this.#report)
       } catch (error) {
         const isTaken = error instanceof UserError && error.code === 'port-in-use'
         if (!isTaken || over.aborted || clock.monotonic() >= untilMs) throw error

@@ -6,20 +6,21 @@ type Probe = keyof typeof probeFields
 const probeNames = Object.keys(probeFields) as Probe[]
 const hookNames = ['postStart', 'preStop'] as const
 
-type Wanted = Pick<Dev, 'probes' | 'lifecycle'>
+type Wanted = Pick<Dev, 'probes' | 'lifecycle' | 'hooks'>
 
-/** The container with those probes and hooks only that the dev keeps. */
-export function withKeptChecks(container: Container, { probes = [], lifecycle = [] }: Wanted): Container {
+/** The container with those probes and hooks only that the dev keeps, and with the dev's own hooks. */
+export function withKeptChecks(container: Container, { probes = [], lifecycle = [], hooks = {} }: Wanted): Container {
   const result = { ...container }
   for (const name of probeNames) if (!probes.includes(name)) delete result[probeFields[name]]
-  const hooks = Object.entries(hooksOf(container)).filter(([name]) => (lifecycle as string[]).includes(name))
-  if (hooks.length > 0) result.lifecycle = Object.fromEntries(hooks)
+  const kept = Object.entries(hooksOf(container)).filter(([name]) => (lifecycle as string[]).includes(name))
+  const own = Object.entries(hooks).map(([name, command]) => [name, { exec: { command } }])
+  if (kept.length + own.length > 0) result.lifecycle = Object.fromEntries([...kept, ...own])
   else delete result.lifecycle
   return result
 }
 
 /** What a person should know of what is off, and of what is on. */
-export function checkWarnings(container: Container, { probes = [], lifecycle = [] }: Wanted): string[] {
+export function checkWarnings(container: Container, { probes = [], lifecycle = [], hooks = {} }: Wanted): string[] {
   const warnings: string[] = []
   const off = (name: Probe) => container[probeFields[name]] !== undefined && !probes.includes(name)
   if (off('readiness')) {
@@ -30,7 +31,7 @@ export function checkWarnings(container: Container, { probes = [], lifecycle = [
     const what = `the ${name} probe of ${container.name} is kept`
     warnings.push(`${what}: while the dev command does not answer it, the cluster restarts the container`)
   }
-  if (hookNames.some(name => hooksOf(container)[name] && !lifecycle.includes(name))) {
+  if (hookNames.some(name => hooksOf(container)[name] && !lifecycle.includes(name) && !hooks[name])) {
     warnings.push(`the lifecycle hooks of ${container.name} are off`)
   }
   return warnings

@@ -40,6 +40,25 @@ describe('lifecycle', () => {
   ])('%j', (fields, lifecycle) => {
     const dev = loadDev(fields)
     expect(dev.lifecycle).toEqual(lifecycle)
+    expect(dev).not.toHaveProperty('hooks')
     expect(dev.warnings).toEqual([])
+  })
+
+  it.each<[string, string[] | undefined, object | undefined]>([
+    ['{postStop: true}', ['preStop'], undefined],
+    ['{postStart: {enabled: true}, preStop: {enabled: false, command: b}}', ['postStart'], undefined],
+    ['{postStart: {command: echo a}}', undefined, { postStart: ['sh', '-c', 'echo a'] }],
+    ['{preStop: {enabled: true, command: [a, b]}, postStart: true}', ['postStart'], { preStop: ['a', 'b'] }],
+    ['{preStop: {}}', undefined, undefined],
+  ])('%j has hooks of its own', (text, lifecycle, hooks) => {
+    const dev = loadDev(`lifecycle: ${text}`)
+    expect([dev.lifecycle, dev.hooks, dev.warnings]).toEqual([lifecycle, hooks, []])
+  })
+
+  it('must be known', () => {
+    expect(devErrors('lifecycle: {preStop: {enabled: maybe}}')).toEqual([
+      '3:36 `enabled` must be true or false, not "maybe"',
+    ])
+    expect(loadDev('lifecycle: {preStop: {exec: {}}, start: true}').warnings).toHaveLength(2)
   })
 })

@@ -59,12 +59,14 @@ describe('reverse', () => {
     ['reverse: [0:80, 80:65536]', ['3:15 "0" is not a port', '3:21 "65536" is not a port']],
     ['reverse: {a: b}', ['3:14 `reverse` must be a list, not a map']],
     ['reverse:\n- 9003:1\n- 9003:2', ['5:7 the pod’s port 9003 is used twice, first in line 4']],
-    [
-      'forward:\n- 80:8080\nreverse:\n- 8080:80',
-      ['6:7 the pod’s port 8080 leads here, and `forward` leads to it in line 4'],
-    ],
   ])('%j is refused', (fields, expected) => {
     expect(devErrors(fields)).toEqual(expected)
+  })
+
+  it('yields to a forward, with which it would be a circle', () => {
+    const dev = loadDev('forward:\n- 80:8080\nreverse:\n- 8080:80\n- 9000:9000')
+    expect(dev.reverse).toMatchObject([{ remotePort: 9000 }])
+    expect(dev.warnings).toEqual(['6:7 8080 is left out: `forward` leads to that port of the pod (line 4)'])
   })
 })
 
@@ -183,6 +185,40 @@ describe('selector, container, image and the like', () => {
     })
   })
 
+  it.each(['okteto/bin:1.4.2', 'ghcr.io/okteto/bin', 'mirror.test/hub/okteto/okteto@sha256:abc'])(
+    'takes %s for no image of its agent',
+    image => {
+      const dev = loadDev(`initContainer: {image: "${image}", resources: {limits: {memory: 30Mi}}}`)
+      expect(dev).not.toHaveProperty('initContainer')
+      expect(dev.warnings).toEqual(['3:28 has no effect here: Okteto’s own initContainer'])
+    },
+  )
+
+  it('says where an image comes from Okteto alone', () => {
+    const built = load('dev:\n  web:\n    image: ${OKTETO_BUILD_WEB_IMAGE}\n')
+    expect(built.devs[0]).not.toHaveProperty('image')
+    expect(built.warnings).toMatchObject([{ hint: expect.stringContaining('keeps its own') }])
+    expect(loadDev('image: okteto.dev/shop:1')).toMatchObject({
+      image: 'okteto.dev/shop:1',
+      warnings: ['3:12 okteto.dev is Okteto’s short name for its registry: no cluster can pull from it'],
+    })
+    expect(loadDev('image: okteto.devel.test/shop:1').warnings).toEqual([])
+  })
+
+  it('reads labels and annotations as lists too', () => {
+    const text = 'selector: [app=web, "tier=${T}", empty=]\nannotations:\n- a/b=c=d\nmetadata: {labels: [team=x]}'
+    expect(loadDev(text, { env: { T: 'back' } })).toMatchObject({
+      selector: { app: 'web', tier: 'back', empty: '' },
+      metadata: { annotations: { 'a/b': 'c=d' }, labels: { team: 'x' } },
+      warnings: [],
+    })
+    expect(devErrors('selector: [app, "=x", app=a, app=b]')).toEqual([
+      '3:16 "app" is not KEY=VALUE',
+      '3:21 "=x" is not KEY=VALUE',
+      '3:34 `app` is there twice, first in line 3',
+    ])
+  })
+
   it('leaves out what is empty', () => {
     const dev = loadDev('image: ""\nselector: {}\ncontainer:\nresources:\nenvironment:\nsecurityContext:')
     expect(Object.keys(dev).sort()).toEqual([
@@ -230,7 +266,7 @@ describe('selector, container, image and the like', () => {
     ['imagePullPolicy: always', ['3:22 `imagePullPolicy` must be Always, IfNotPresent or Never, not "always"']],
     ['container: $NO', ['3:16 the variable NO is not set, and `container` depends on it']],
     ['container: my_main', ['3:16 "my_main" is not the name of a container']],
-    ['selector: [app]', ['3:15 `selector` must be a map, not a list']],
+    ['selector: [app]', ['3:16 "app" is not KEY=VALUE']],
     ['selector: {app: "a,b"}', ['3:21 "a,b" is not the value of a label']],
     ['selector: {"a b": c}', ['3:16 "a b" is not the name of a label']],
     ['selector: {app: $APP}', ['3:21 the variable APP is not set, and `selector` depends on it']],

@@ -39,7 +39,6 @@ describe('the form of a file', () => {
     ['only a comment', '# x\n', ['1:1 the file is empty']],
     ['a list', '- a\n', ['1:1 a manifest must be a map, not a list']],
     ['text', 'hello', ['1:1 a manifest must be a map, not a single value']],
-    ['two documents', 'name: a\n---\nname: b\n', ['3:1 a second document begins here; a manifest is one']],
     ['Compose', 'services:\n  a: {image: b}\n', ['1:1 this is a Compose file, not a dev manifest']],
     ['Compose with a version', '# x\nversion: "3"\n', ['2:1 this is a Compose file, not a dev manifest']],
     ['Kubernetes', 'apiVersion: v1\nkind: Pod\n', ['1:1 this is a Kubernetes object (Pod), not a dev manifest']],
@@ -61,6 +60,13 @@ describe('the form of a file', () => {
     expect(errorsOf(text)).toEqual(expected)
   })
 
+  it('is that of the first document', () => {
+    const text = '---\nname: a\nimage: x\n---\nname: b\n'
+    expect(load(text).devs.map(({ name }) => name)).toEqual(['a'])
+    expect(load(text).warnings.map(short)).toEqual(['5:1 a second document begins here; it is passed over'])
+    expect(load('name: a\nimage: x\n---\n').devs).toHaveLength(1)
+  })
+
   it('keeps v1 where `services` is a list', () => {
     expect(load('name: web\nimage: x\nservices:\n  - name: worker\n    command: run\n').devs).toMatchObject([
       { name: 'web', services: [{ name: 'worker' }] },
@@ -79,15 +85,13 @@ describe('the root of a v2 file', () => {
     expect(errorsOf('variables: {"a b": 5}\ndev:\n  web:\n')).toEqual(['1:13 this is not the name of a variable'])
   })
 
-  it('has forwards, which the first dev opens', () => {
-    const text = 'forward: [5432:db:5432]\ndev:\n  web:\n    forward: [80:80]\n'
+  it('has forwards, which each dev opens where no other has', () => {
+    const text = 'forward: [5432:db:5432]\ndev:\n  web:\n    forward: [80:80]\n    services: [{name: worker}]\n  api:\n'
+    const shared = { localPort: 5432, host: 'db', remotePort: 5432, isShared: true }
     expect(load(text)).toMatchObject({
-      devs: [{ forward: [{ localPort: 80 }, { localPort: 5432, host: 'db', remotePort: 5432 }] }],
+      devs: [{ forward: [{ localPort: 80 }, shared], services: [{ forward: [] }] }, { forward: [shared] }],
       warnings: [],
     })
-    const several = load(`${text}  api:\n`)
-    expect(several.devs.map(({ forward }) => forward.length)).toEqual([2, 0])
-    expect(several.warnings.map(short)).toEqual(['1:1 the root’s `forward` is opened with web alone'])
     expect(errorsOf('forward: [80:db:80]\ndev:\n  web:\n    forward: [80:80]\n')).toEqual([
       '1:11 the local port 80 is used twice, first in line 4',
     ])
@@ -180,11 +184,11 @@ describe('what is left alone', () => {
   it('names each field of a dev that is not acted on, where it asks for something', () => {
     const asking = ['push: {image: a}', 'docker: {enabled: true}']
     const silent = ['persistentVolume: {enabled: false}', 'services: []', 'probes: false', 'lifecycle:', 'mode: sync']
-    const more = ['sshServerPort: 2222', 'subpath: a']
+    const more = ['sshServerPort: 2222', 'push: a']
     const warnings = (fields: string[]) => load(`dev:\n  web:\n    ${fields.join('\n    ')}\n`).warnings.map(short)
     expect(warnings(asking)).toEqual(['3:5 has no effect here: push', '4:5 has no effect here: docker'])
     expect(warnings(silent)).toEqual([])
-    expect(warnings(more)).toEqual(['3:5 has no effect here: sshServerPort', '4:5 has no effect here: subpath'])
+    expect(warnings(more)).toEqual(['3:5 has no effect here: sshServerPort', '4:5 has no effect here: push'])
   })
 
   it('leaves a hybrid dev out, and fails where no other is there', () => {

@@ -127,16 +127,21 @@ describe('sync and workdir', () => {
     ['workdir: app', ['3:14 `workdir` must be an absolute path in the container']],
     ['workdir: /', ["3:14 the container's root cannot be synced"]],
     ['workdir: $HOME/app', ['3:14 `workdir` must be an absolute path in the container']],
-    [
-      'sync: [.:/app/src]\nvolumes: [/app]',
-      ['4:15 the volume "/app" would cover the synced folder "/app/src" (line 3)'],
-    ],
-    ['workdir: /app\nvolumes: [/app]', ['4:15 the volume "/app" would cover the synced folder "/app" (line 3)']],
+    ['workdir: /app\nvolumes: [/app]', ['4:15 the volume "/app" is the synced folder in line 3']],
+    ['mountpath: /app\nsubpath: gone', ['4:14 there is no folder "/work/app/gone"']],
   ])('%j is refused', (fields, expected) => {
     expect(devErrors(fields)).toEqual(expected)
   })
 
-  it('accepts neighbours and a volume inside a synced folder', () => {
+  it('takes `subpath` where there is no `sync`', () => {
+    expect(read('mountpath: /app\nsubpath: src').sync).toEqual(['/work/app/src:/app'])
+    const service = loadDev('workdir: /app\nservices: [{name: worker, subpath: lib, mountpath: /lib}]').services?.[0]
+    expect(service?.sync).toMatchObject([{ local: '/work/app/lib', remote: '/lib' }])
+    expect(read('sync: [.:/app]\nsubpath: src').warnings).toEqual(['4:5 has no effect here: subpath, beside `sync`'])
+  })
+
+  it('accepts neighbours and a volume inside a synced folder, or around one', () => {
+    expect(loadDev('sync: [src:/root/.ssh]\nvolumes: [/root]').volumes).toHaveLength(1)
     expect(read('sync: [src:/app, lib:/app2]\nvolumes: [/app/node_modules]').sync).toHaveLength(2)
   })
 

@@ -32,6 +32,14 @@ describe('the original’s probes and hooks', () => {
     ).toEqual(container)
   })
 
+  it('yield to the dev’s own hooks', () => {
+    const own = { hooks: { postStart: ['sh', '-c', 'x'] }, lifecycle: ['preStop' as const] }
+    expect(withKeptChecks(container, own)).toMatchObject({
+      lifecycle: { postStart: { exec: { command: ['sh', '-c', 'x'] } }, preStop: container.lifecycle.preStop },
+    })
+    expect(checkWarnings({ name: 'app', lifecycle: { postStart: container.lifecycle.postStart } }, own)).toEqual([])
+  })
+
   it('that are off are said, and those on that may restart the container', () => {
     expect(checkWarnings(container, {})).toEqual([
       'the probes of app are off: Services send it traffic before the app listens',
