@@ -5,9 +5,8 @@ import { Mux } from '../../syncer/wire/mux.ts'
 import { attachAgent } from '../agent/attach.ts'
 import { readAgentFiles } from '../agent/bundle.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import type { Swapped } from '../swap/swapped.ts'
+import { type Swapped, swappedTitle } from '../swap/swapped.ts'
 import { awaitDevPod } from '../swap/watch-dev-pod.ts'
-import { swappedTitle } from './targets.ts'
 
 /** So long a pod that is just being replaced is waited for. */
 const POD_TIMEOUT_MS = 30_000

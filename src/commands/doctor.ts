@@ -8,11 +8,11 @@ import { undoSession } from '../swap/lease.ts'
 import { type Leftover, leftoversOf } from '../swap/leftovers.ts'
 import { revertSwap } from '../swap/revert.ts'
 import type { SwapEvent } from '../swap/swap-event.ts'
-import { findSwapped, type Swapped } from '../swap/swapped.ts'
+import { findSwapped, type Swapped, swappedTitle } from '../swap/swapped.ts'
 import type { Reporter, UiEvent } from '../ui/events.ts'
 import { confirm } from './confirm.ts'
 import type { Invocation } from './io.ts'
-import { endedSessions, isOfNamespace, swappedTitle } from './targets.ts'
+import { endedSessions, isOfNamespace } from './targets.ts'
 import { openWorkplace, type Workplace } from './workplace.ts'
 
 export interface DoctorOptions {

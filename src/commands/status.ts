@@ -5,11 +5,11 @@ import { withServices } from '../manifest/read-services.ts'
 import { askHolder } from '../session/control-client.ts'
 import { findHolder, isAlive } from '../session/find-holder.ts'
 import { commandStatus, type DevStatus, emptySummary, type StatusReport } from '../session/status-report.ts'
-import { findSwapped, type Swapped } from '../swap/swapped.ts'
+import { findSwapped, type Swapped, swappedTitle } from '../swap/swapped.ts'
 import { statusText } from '../ui/status-text.ts'
 import { paintFor, wantsColour } from '../ui/style.ts'
 import type { Invocation, Io } from './io.ts'
-import { holdersHere, isHolderOf, isSwapOf, swappedTitle } from './targets.ts'
+import { holdersHere, isHolderOf, isSwapOf } from './targets.ts'
 import { openWorkplace, type Workplace } from './workplace.ts'
 
 const ANSWER_TIMEOUT_MS = 6_000

@@ -21,11 +21,6 @@ export function isHolderOf(record: HolderRecord, name: string): boolean {
   return record.dev === name || record.workload?.split('/')[1] === name
 }
 
-/** `deployment/web` */
-export function swappedTitle(swapped: Pick<Swapped, 'kind' | 'name'>): string {
-  return `${swapped.kind.toLowerCase()}/${swapped.name}`
-}
-
 /**
  * Whether what is swapped is what a dev of the manifest means: the workload of its name, or the one that its selector
  * finds. Of that, before its clone is there, its session alone says so. Other manifests may have a dev of the same name:

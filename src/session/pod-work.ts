@@ -82,7 +82,9 @@ export class PodWork {
       const { started, seen, replaced } = await this.#command.ensure(link.agent, pod, late.signal)
       this.#runIsSame = seen
       const command = this.#command.argv ?? []
-      if (!seen) this.#report({ type: 'command-started', command, already: !started, ...(replaced && { replaced }) })
+      const anew = wasReady && started
+      const how = { already: !started, ...(replaced && { replaced }), ...(anew && { anew }) }
+      if (!seen) this.#report({ type: 'command-started', command, ...how })
       return true
     } catch (error) {
       if (link.signal.aborted) return false

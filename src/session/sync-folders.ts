@@ -189,7 +189,9 @@ export class SyncFolders {
 
 function unusable(folder: SyncFolder, message: string): UserError {
   return new UserError('sync-halted', `the dev pod cannot sync ${folder.remote}: ${message}`, {
-    hint: 'the dev container’s user must be able to write there: `securityContext` in the manifest says who that is',
+    hint:
+      'the dev container must be able to write there: `securityContext` in the manifest says who its user is, and whether ' +
+      'its root is read-only (`readOnlyRootFilesystem`); a folder of `volumes` can be written to',
   })
 }
 

@@ -16,6 +16,7 @@ import { defaultsSeen, podTemplate } from './pod-template.ts'
 import { readSession } from './record.ts'
 import { type Holder, holderOf, podsOf, readSituation, type Situation } from './situation.ts'
 import type { OnSwapEvent } from './swap-event.ts'
+import { tryOriginal } from './try-original.ts'
 import { type ClaimDraft, draftClaim } from './volume-claim.ts'
 
 export interface SwapRequest {
@@ -99,6 +100,7 @@ async function claimOnce(
   const [command] = await Promise.all([
     request.keepCommand ? askCommand(cluster, draft, request) : undefined,
     tryClone(cluster, { plan, situation, signal, on }),
+    isFresh && tryOriginal(cluster, situation, { signal, on }),
     isFresh && tellAutoscalers(cluster, draft.workload, { signal, on }),
   ])
   const keeper = await takeLeaseOf(cluster, draft, request)

@@ -5,6 +5,7 @@ import { titleOf } from './find-workload.ts'
 import { until } from './follow.ts'
 import { mergePatch } from './merge-patch.ts'
 import type { SwapPlan } from './plan.ts'
+import { isPodSecurity, podSecurityWarning } from './pod-security.ts'
 import { podTemplate } from './pod-template.ts'
 import { marks, readRecord } from './record.ts'
 import type { Situation } from './situation.ts'
@@ -128,18 +129,9 @@ function refuseOther(clone: KubeObject, plan: SwapPlan, error: unknown): void {
   })
 }
 
-/** `would violate PodSecurity "restricted:latest": …`; the header carries nothing but prose. */
-function isPodSecurity(warning: string): boolean {
-  return warning.includes('violate PodSecurity')
-}
-
 /** A namespace may warn of more than it enforces: then the original's own pods run although they draw the warning too. */
 async function isOnlyWarned(cluster: Cluster, situation: Situation, signal: AbortSignal): Promise<boolean> {
   const { workload, oldPods } = situation
   if (!oldPods.some(pod => pod.status?.phase === 'Running')) return false
-  const { kind, metadata } = workload
-  // a label of ours, not written: an empty patch would not reach admission
-  const patch = { metadata: { labels: { [marks.session]: 'dry-run' } } }
-  const { warnings } = await cluster.patch(kind as 'Deployment', metadata.name ?? '', patch, { dryRun: true, signal })
-  return warnings.some(isPodSecurity)
+  return (await podSecurityWarning(cluster, workload, signal)) !== undefined
 }

@@ -1,4 +1,4 @@
-import type { Swapped } from './swapped.ts'
+import { type Swapped, swappedTitle } from './swapped.ts'
 
 /** What was left in the namespace, and what would mend it. */
 export interface Leftover {
@@ -30,7 +30,7 @@ export function leftoversOf(all: Swapped[], view: LeftoverView): Leftover[] {
 
 function leftoverOf(swapped: Swapped, view: LeftoverView): Leftover | undefined {
   const { lease, state } = swapped
-  const title = titleOf(swapped)
+  const title = swappedTitle(swapped)
   const back = swapped.made
     ? `delete ${title}, which podswap had made`
     : `put ${title} back${swapped.replicas > 0 ? ` to ${plural(swapped.replicas)}` : ''}`
@@ -60,7 +60,7 @@ function leftoverOf(swapped: Swapped, view: LeftoverView): Leftover | undefined 
 }
 
 function leaseText({ lease, ...swapped }: Swapped): string {
-  const title = titleOf(swapped)
+  const title = swappedTitle(swapped)
   return lease?.isExpired === false
     ? `a Lease of ${title} is of a process that is gone`
     : `a Lease of ${title} has lapsed`
@@ -68,7 +68,7 @@ function leaseText({ lease, ...swapped }: Swapped): string {
 
 function noSession(swapped: Swapped, { viewer, nowMs }: LeftoverView, back: string): Leftover {
   const { lease, owner = 'somebody' } = swapped
-  const title = titleOf(swapped)
+  const title = swappedTitle(swapped)
   if (!lease && owner !== viewer) {
     const message = `${title} is swapped by ${owner}; no Lease tells whether they are still there`
     return { kind: 'no-session', swapped, message }
@@ -85,10 +85,6 @@ function noSession(swapped: Swapped, { viewer, nowMs }: LeftoverView, back: stri
 function sinceText(since: string, nowMs: number): string {
   const ms = nowMs - Date.parse(since)
   return Number.isNaN(ms) ? '' : `, begun ${ago(ms)} ago`
-}
-
-function titleOf({ kind, name }: Pick<Swapped, 'kind' | 'name'>): string {
-  return `${kind.toLowerCase()}/${name}`
 }
 
 function plural(count: number): string {

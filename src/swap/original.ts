@@ -55,35 +55,51 @@ export async function awaitOriginal(
     else if (isNews) on({ type: 'waiting-original', workload: titleOf(workload), ...progress })
     else if (progress.isReady && !isReady && pods.length > 0) on({ type: 'waiting-clone-pod', pods })
     isReady = progress.isReady
-    isRefused = progress.message !== undefined && pods.length === 0 && sets.every(isDrained)
+    // one that has some gets the rest by its controller's back-off: to ask anew would end those
+    const hasNone = !current?.status?.replicas
+    isRefused = progress.message !== undefined && hasNone && pods.length === 0 && sets.every(isDrained)
     if (isRefused && untilRefused) return true
     return isReady && pods.length + sets.length === 0 ? true : undefined
   })
   return { isReady, pods, isRefused }
 }
 
+/** The restored original, as last seen. */
+export interface Restored {
+  workload: KubeObject
+  /** Why the namespace refuses its pods, in the cluster's words; absent where it has some. */
+  refusal?: string
+}
+
+interface Awaited {
+  timeoutMs: number
+  signal: AbortSignal
+  on: OnSwapEvent
+}
+
 /**
  * Returns when a pod of the restored original is Ready, and it may as well: when one of them cannot be without what the
- * clone's pod uses up (quota, a node), or will not be. It ends, too, after the time. Resolves with the workload as last seen.
+ * clone's pod uses up (quota, a node), or will not be. It ends, too, after the time.
  */
 export async function awaitAnswering(
   cluster: Cluster,
   workload: KubeObject,
-  { timeoutMs, signal, on }: { timeoutMs: number; signal: AbortSignal; on: OnSwapEvent },
-): Promise<KubeObject> {
-  if (workload.spec.replicas === 0) return workload
+  { timeoutMs, signal, on }: Awaited,
+): Promise<Restored> {
+  if (workload.spec.replicas === 0) return { workload }
   const { metadata, spec } = workload
   const topics: Topic[] = [
     { kind: workload.kind as WorkloadKind, fieldSelector: `metadata.name=${metadata.name}` },
     { kind: 'Pod', labelSelector: `${selectorText(spec.selector)},!${marks.clone}` },
   ]
   let told = ''
-  let seen = workload
+  let seen: Restored = { workload }
   await until(cluster, topics, { signal, timeoutMs }, ([workloads = [], pods = []]) => {
     const [current] = workloads
     if (current?.metadata.uid !== metadata.uid) return true
-    seen = current as KubeObject
+    seen = restoredAs(workload, current as KubeObject)
     const { isReady, ...progress } = progressOf(workload, current as KubeObject)
+    if (progress.message) on({ type: 'waiting-original', workload: titleOf(workload), ...progress })
     if (isReady || progress.ready > 0 || current?.spec.replicas === 0 || progress.message || pods.some(isStuck))
       return true
     if (told !== JSON.stringify(progress)) on({ type: 'waiting-original', workload: titleOf(workload), ...progress })
@@ -91,6 +107,61 @@ export async function awaitAnswering(
     return undefined
   })
   return seen
+}
+
+/**
+ * Returns when the namespace has taken a pod of the restored original, or refuses it. It ends, too, after the time: nobody
+ * says of a StatefulSet that it is refused.
+ */
+export async function awaitTaken(
+  cluster: Cluster,
+  workload: KubeObject,
+  { timeoutMs, signal, on }: Awaited,
+): Promise<Restored> {
+  if (workload.spec.replicas === 0) return { workload }
+  const { kind, metadata } = workload
+  const topic = { kind: kind as WorkloadKind, fieldSelector: `metadata.name=${metadata.name}` }
+  let seen: Restored = { workload }
+  await until(cluster, [topic], { signal, timeoutMs }, ([workloads = []]) => {
+    const [current] = workloads
+    if (current?.metadata.uid !== metadata.uid) return true
+    seen = restoredAs(workload, current as KubeObject)
+    const { isReady: _, ...progress } = progressOf(workload, current as KubeObject)
+    if (seen.refusal !== undefined) on({ type: 'waiting-original', workload: titleOf(workload), ...progress })
+    const isTaken = isObserved(workload, current as KubeObject) && current?.status?.replicas > 0
+    return isTaken || current?.spec.replicas === 0 || seen.refusal !== undefined ? true : undefined
+  })
+  return seen
+}
+
+/** Returns when what was refused to the workload at 0 is forgotten: what is said of it from then on is new. */
+export async function awaitUnrefused(
+  cluster: Cluster,
+  atZero: KubeObject,
+  { timeoutMs, signal }: Awaited,
+): Promise<void> {
+  const { kind, metadata } = atZero
+  const topic = { kind: kind as WorkloadKind, fieldSelector: `metadata.name=${metadata.name}` }
+  await until(cluster, [topic], { signal, timeoutMs }, ([workloads = []]) => {
+    const [current] = workloads
+    if (current?.metadata.uid !== metadata.uid) return true
+    return isObserved(atZero, current as KubeObject) && !replicaFailure(current) ? true : undefined
+  })
+}
+
+/** Refusals carry nothing but prose (kube-apiserver, resourcequota admission). */
+export function isOfQuota(refusal: string): boolean {
+  return refusal.includes('exceeded quota')
+}
+
+function restoredAs(workload: KubeObject, current: KubeObject): Restored {
+  const { message } = progressOf(workload, current)
+  const hasNone = !current.status?.replicas
+  return { workload: current, ...(message !== undefined && hasNone && { refusal: message }) }
+}
+
+function isObserved(written: KubeObject, { status = {} }: KubeObject): boolean {
+  return (status.observedGeneration ?? 0) >= (written.metadata.generation ?? 0)
 }
 
 /** It waits for a node, or for something that does not come by waiting. */
@@ -103,10 +174,10 @@ function isStuck(pod: KubeObject): boolean {
 function progressOf(restored: KubeObject, current: KubeObject) {
   const { spec, status = {} } = current
   const ready: number = status.readyReplicas ?? 0
-  const isObserved = (status.observedGeneration ?? 0) >= (restored.metadata.generation ?? 0)
-  const message = isObserved ? replicaFailure(current)?.message : undefined
+  const isNow = isObserved(restored, current)
+  const message = isNow ? replicaFailure(current)?.message : undefined
   return {
-    isReady: isObserved && ready >= spec.replicas,
+    isReady: isNow && ready >= spec.replicas,
     ready,
     wanted: spec.replicas as number,
     ...(message && { message }),

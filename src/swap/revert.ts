@@ -6,7 +6,7 @@ import { cloneNames } from './clone-name.ts'
 import { ownersOf, withOwners } from './field-owners.ts'
 import { titleOf } from './find-workload.ts'
 import { dropLease } from './lease.ts'
-import { awaitAnswering, awaitOriginal } from './original.ts'
+import { awaitAnswering, awaitOriginal, awaitTaken, awaitUnrefused, isOfQuota } from './original.ts'
 import { sharesWithOld } from './pod-template.ts'
 import {
   fieldManager,
@@ -51,6 +51,8 @@ export interface Reverted {
 const readyMsDefault = 120_000
 /** A dev pod that answers is kept for so long until the original does. */
 const handOverMs = 30_000
+/** A controller says within a second whether its first pod was taken. */
+const takenMs = 10_000
 /** Of a controller that backs off. */
 const asksMax = 2
 
@@ -113,15 +115,43 @@ async function undo(cluster: Cluster, found: Found, options: RevertOptions): Pro
   if (!isHandedOver) await stopClones(cluster, clones, options)
   if (sharesWithOld(workload)) await awaitCloneGone(cluster, { cloneNames: names, workload, signal, on })
   const restored = await restore(cluster, kept, { ...options, isHandedOver })
-  if (isHandedOver) {
-    const now = await awaitAnswering(cluster, restored, { timeoutMs: Math.min(readyMs, handOverMs), signal, on })
-    refuseSwappedAgain(restored, now)
+  const timeoutMs = Math.min(readyMs, isHandedOver ? handOverMs : takenMs)
+  const { workload: now, refusal } = isHandedOver
+    ? await awaitAnswering(cluster, restored, { timeoutMs, signal, on })
+    : await awaitTaken(cluster, restored, { timeoutMs, signal, on })
+  if (isHandedOver) refuseSwappedAgain(restored, now)
+  const stays = isHandedOver && refusal !== undefined && !isOfQuota(refusal)
+  if (isHandedOver && !stays) {
     await untilLeft()
     await stopClones(cluster, clones, options)
   }
-  const clean = await removeMarks(cluster, restored, record?.owners ?? [], signal)
+  const taken = refusal === undefined ? restored : await insistOnPods(cluster, { ...found, restored, stays }, options)
+  const clean = await removeMarks(cluster, taken, record?.owners ?? [], signal)
   await deleteClones(cluster, clones, options)
   return clean
+}
+
+/**
+ * What is refused now may have been so for another reason: the clone's pod used up the quota, or the controller backs off since
+ * an earlier `down`. Fails with `rejected` where the namespace goes on; all that undoes the swap is still there then.
+ */
+async function insistOnPods(
+  cluster: Cluster,
+  { workload, names, title, restored, stays }: Found & { restored: KubeObject; stays: boolean },
+  options: RevertOptions,
+): Promise<KubeObject> {
+  const { signal, on } = options
+  const within = { timeoutMs: Math.min(options.readyMs ?? readyMsDefault, takenMs), signal, on }
+  if (!stays) await awaitCloneGone(cluster, { cloneNames: names, workload, signal, on })
+  const down = await scaleToNone(cluster, restored, signal)
+  await awaitUnrefused(cluster, down, within)
+  const again = await restore(cluster, down, { ...options, on: () => {} })
+  const { refusal } = await awaitTaken(cluster, again, within)
+  if (refusal === undefined) return again
+  const dev = stays ? 'Its dev pod stays until then.' : 'Nothing of it runs until then.'
+  throw new UserError('rejected', `${title} is scaled up, but the namespace refuses its pods: ${refusal}`, {
+    hint: `when the namespace takes them again, run \`podswap down\` once more. ${dev}`,
+  })
 }
 
 interface Removed {
@@ -305,13 +335,18 @@ async function settle(cluster: Cluster, { workload, names, title, options }: Set
 async function askAgain(cluster: Cluster, workload: KubeObject, options: RevertOptions): Promise<KubeObject> {
   const { signal } = options
   const owners = ownersOf(workload).filter(entry => !isOurs(entry))
-  const down = await patchAfresh(cluster, workload, signal, ({ spec: { replicas } }) =>
+  const down = await scaleToNone(cluster, workload, signal)
+  const restored = await restore(cluster, down, { ...options, on: () => {} })
+  return removeMarks(cluster, restored, owners, signal)
+}
+
+/** With a record of what it had. */
+function scaleToNone(cluster: Cluster, workload: KubeObject, signal: AbortSignal): Promise<KubeObject> {
+  return patchAfresh(cluster, workload, signal, ({ spec: { replicas } }) =>
     replicas === 0
       ? undefined
       : { metadata: { labels: { [marks.undo]: undoLabel({ replicas }) } }, spec: { replicas: 0 } },
   )
-  const restored = await restore(cluster, down, { ...options, on: () => {} })
-  return removeMarks(cluster, restored, owners, signal)
 }
 
 function hasMarks(workload: KubeObject): boolean {

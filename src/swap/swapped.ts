@@ -36,6 +36,11 @@ export interface Swapped {
   state: 'swapped' | 'no-clone' | 'left-over' | 'claimed'
 }
 
+/** `deployment/web` */
+export function swappedTitle({ kind, name }: Pick<Swapped, 'kind' | 'name'>): string {
+  return `${kind.toLowerCase()}/${name}`
+}
+
 /**
  * What is swapped in the namespace, whoever did it; `name` is a workload's, a dev's or a clone's. It needs neither
  * manifest nor state: labels and the clones' records say all.

@@ -244,8 +244,9 @@ export function commandLine(command: string[]): string {
   return command.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ')
 }
 
-function commandText({ command, already, replaced }: Extract<UiEvent, { type: 'command-started' }>): string {
+function commandText({ command, already, replaced, anew }: Extract<UiEvent, { type: 'command-started' }>): string {
   if (already) return 'the command still runs'
+  if (anew) return `${commandLine(command)} started anew: the container in which it ran is gone`
   return `${commandLine(command)} started${replaced ? ' in place of the command that ran before' : ''}`
 }
 

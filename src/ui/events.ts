@@ -42,8 +42,8 @@ export type UiEvent =
   | { type: 'sync'; folder: string; event: SyncEvent }
   /** Shown while it lasts, not kept. */
   | { type: 'transfer'; transfer: Transfer }
-  /** `replaced`: another command ran, and was ended for this one. */
-  | { type: 'command-started'; command: string[]; already: boolean; replaced?: boolean }
+  /** `replaced`: another command ran, and was ended for this one. `anew`: it ran in a container that is gone. */
+  | { type: 'command-started'; command: string[]; already: boolean; replaced?: boolean; anew?: boolean }
   | { type: 'command-exited'; code: number; signal?: string; error?: string }
   | { type: 'ready'; dev: string; elapsedMs: number; forwards: ForwardLine[]; terminal: boolean }
   | { type: 'connection-lost'; reason: string }

@@ -53,6 +53,7 @@ describe('a dev pod that the cluster takes away', () => {
     await session.laptop.untilState('ready', session.target)
     const hand = await session.handInPod()
     expect(await hand.read('/app/a.txt')).toBe('before the drain')
+    await says(up, /started anew: the container in which it ran is gone/)
   })
 
   it('by the kernel, out of memory: said with what to do, and it starts anew', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { KubeObject } from '../../../src/cluster/cluster.ts'
 import { awaitAlone } from '../../../src/swap/old-pod.ts'
-import { marks, readRecord } from '../../../src/swap/record.ts'
+import { marks, readRecord, readUndo } from '../../../src/swap/record.ts'
 import { findSwapped } from '../../../src/swap/swapped.ts'
 import { UserError } from '../../../syncer/base/errors.ts'
 import { MemoryCluster } from '../cluster/memory-cluster.ts'
@@ -65,6 +65,7 @@ describe('up and down', () => {
       'scaled-down',
       'clone-created',
       'restored',
+      'stopping-clone',
       'clone-deleted',
       'original-ready',
     ])
@@ -207,13 +208,27 @@ describe('up and down', () => {
     await expectUntouched(cluster, before)
   })
 
-  it('ask a namespace that goes on refusing the original again, and then say so', async () => {
+  it.each([
+    { why: 'exceeded quota: pods=1', stays: 0 },
+    { why: 'violates PodSecurity', stays: 1 },
+  ])('say it where a namespace goes on refusing the original ($why), and can be done again', async ({ why, stays }) => {
     const before = await seeded(fresh(webDeployment({ spec: { replicas: 1 } })))
     await trial.up()
-    cluster.controllers.admit = pod => (pod.metadata.labels?.[marks.clone] ? pod : new Error('exceeded quota'))
-    expect(await trial.down({ readyMs: 300 })).toMatchObject({ state: 'reverted', isReady: false, leftovers: [] })
+    await ready(cluster, 'Deployment', 'web-podswap')
+    cluster.controllers.admit = pod => (pod.metadata.labels?.[marks.clone] ? pod : new Error(why))
+    await expect(trial.down()).rejects.toMatchObject({
+      code: 'rejected',
+      message: `deployment/web is scaled up, but the namespace refuses its pods: ${why}`,
+      hint: expect.stringContaining('run `podswap down` once more'),
+    })
     expect(cluster.peek('Deployment', 'web')!.spec).toEqual(before.spec)
-    expect(JSON.stringify(cluster.peek('Deployment', 'web'))).not.toContain('podswap')
+    expect(readUndo(cluster.peek('Deployment', 'web')!)).toEqual({ replicas: 1 })
+    // where the dev pod is not in the way, it goes on answering
+    expect(cluster.peek('Deployment', 'web-podswap')!.spec.replicas).toBe(stays)
+    await expect(trial.down()).rejects.toMatchObject({ code: 'rejected' })
+    cluster.controllers.admit = pod => pod
+    expect(await trial.down()).toMatchObject({ state: 'reverted', isReady: true, leftovers: [] })
+    await expectUntouched(cluster, before)
   })
 
   it('see the clone’s pod go', async () => {

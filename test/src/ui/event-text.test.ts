@@ -98,6 +98,10 @@ test.each<[UiEvent, string[]]>([
   ],
   [{ type: 'command-started', command: ['sh', '-c', 'echo "hi"'], already: false }, [`sh -c 'echo "hi"' started`]],
   [{ type: 'command-started', command: ['node', 'a.js'], already: true }, ['the command still runs']],
+  [
+    { type: 'command-started', command: ['node', 'a.js'], already: false, anew: true },
+    ['node a.js started anew: the container in which it ran is gone'],
+  ],
   [{ type: 'command-exited', code: 0 }, ['the command ended with code 0']],
   [{ type: 'command-exited', code: 7 }, ['warning: the command ended with code 7']],
   [{ type: 'command-exited', code: 130, signal: 'SIGINT' }, ['warning: the command ended by SIGINT']],
