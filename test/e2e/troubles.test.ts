@@ -177,6 +177,34 @@ describe('a dev pod that does not start', () => {
   })
 })
 
+describe('an original that its namespace refuses by now', () => {
+  it('is not swapped where that is certain, and comes back by a later down where it came too late', async () => {
+    await using session = await DevSession.create({ purpose: 'tightened' })
+    const { name, admin } = session.namespace
+    const enforce = (level: string) =>
+      admin.run(['label', '--overwrite', 'namespace', name, `pod-security.kubernetes.io/enforce${level}`])
+    await session.up()
+    await enforce('=restricted')
+    const dev = await devPod(admin)
+    const refused = await session.laptop.podswap(['down', ...session.target])
+    expect(`${refused.code} ${refused.stderr}`).toMatch(
+      /^1 .*scaled up, but the namespace refuses its pods: .*PodSecurity/,
+    )
+    expect(refused.stderr).toMatch(/hint: .*run `podswap down` once more/)
+    // it goes on answering
+    expect(await devPod(admin)).toBe(dev)
+    await enforce('-')
+    await session.down()
+    await expectRestored(admin, session.was)
+    await enforce('=restricted')
+    // who may make pods can ask
+    session.laptop.kubeconfig = admin.kubeconfig
+    const asked = await session.laptop.podswap(['up', '--detach', ...session.target])
+    expect(`${asked.code} ${asked.stderr}`).toMatch(/^1 .*deployment\/web could not come back: .*PodSecurity/)
+    await expectRestored(admin, session.was)
+  })
+})
+
 describe('a dev pod that its namespace refuses', () => {
   let session: DevSession
   let stamps: ClusterStamps

@@ -25,6 +25,8 @@ const labelSelector = 'podswap.dev/clone'
 export class ClusterStamps implements AsyncDisposable {
   readonly #stop = new AbortController()
   readonly #atMs = new Map<string, number>()
+  /** Of each object; what one goes on saying is no news. */
+  readonly #said = new Set<string>()
   #watching: Promise<unknown> = Promise.resolve()
 
   static async watch({ kubeconfig, namespace }: Kubectl): Promise<ClusterStamps> {
@@ -54,19 +56,22 @@ export class ClusterStamps implements AsyncDisposable {
     await this.#watching
   }
 
-  #see({ status }: KubeObject): void {
+  #see({ status, metadata: { uid = '' } }: KubeObject): void {
     for (const { type, status: is, reason = type, lastTransitionTime } of (status?.conditions ?? []) as Condition[]) {
-      if (conditionsOfTrouble.includes(`${type}=${is}`)) this.#note(reason, lastTransitionTime)
+      if (conditionsOfTrouble.includes(`${type}=${is}`)) this.#note(uid, reason, lastTransitionTime)
     }
     const { containerStatuses = [], initContainerStatuses = [] } = status ?? {}
     for (const { state, lastState } of [...initContainerStatuses, ...containerStatuses] as ContainerStatus[]) {
       const ended = lastState?.terminated
-      if (ended?.reason) this.#note(ended.reason, ended.finishedAt)
-      if (state?.waiting?.reason) this.#note(state.waiting.reason)
+      if (ended?.reason) this.#note(uid, ended.reason, ended.finishedAt)
+      if (state?.waiting?.reason) this.#note(uid, state.waiting.reason)
     }
   }
 
-  #note(reason: string, stamp?: string): void {
+  #note(uid: string, reason: string, stamp?: string): void {
+    const saying = `${uid} ${reason} ${stamp}`
+    if (this.#said.has(saying)) return
+    this.#said.add(saying)
     const atMs = stamp === undefined ? Date.now() : Date.parse(stamp)
     if (!this.#atMs.has(reason)) this.#atMs.set(reason, atMs)
   }
