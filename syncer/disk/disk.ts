@@ -48,6 +48,8 @@ export interface Disk {
    * @throws EINVAL as {@link open}
    */
   read(at: Place, length: number): { bytes: Buffer; stat: Stat }
+  /** {@link read} into memory of the caller's, all of which it fills; undefined where the file has not so many bytes. */
+  readInto(at: Place, target: Buffer): Stat | undefined
   /** Target of a symbolic link; `EINVAL` where something else is there. */
   readlink(at: Place): string
 

@@ -72,6 +72,11 @@ export class ExactNames implements Disk {
     return this.#disk.read(at, length)
   }
 
+  readInto(at: Place, target: Buffer): Stat | undefined {
+    this.#assertThere(at)
+    return this.#disk.readInto(at, target)
+  }
+
   readlink(at: Place): string {
     this.#assertThere(at)
     return this.#disk.readlink(at)

@@ -123,6 +123,11 @@ export class MemoryDisk implements Disk {
     }
   }
 
+  readInto(at: Place, target: Buffer): Stat | undefined {
+    const { bytes, stat } = this.read(at, target.length)
+    return bytes.copy(target) === target.length ? stat : undefined
+  }
+
   readlink(at: Place): string {
     this.#enter('readlink', at)
     const inode = this.volume.get(this.#root(at), pathOf(at))

@@ -17,7 +17,16 @@ import { probeFileSystem } from './file-system-probe.ts'
 import type { Folders } from './folders.ts'
 import { Mounts } from './mounts.ts'
 import { type NativePath, nativePath } from './native-path.ts'
-import { createFile, openFile, patchFile, readFile, syncToDevice, toListedStat, toStat } from './node-file.ts'
+import {
+  createFile,
+  openFile,
+  patchFile,
+  readFile,
+  readFileInto,
+  syncToDevice,
+  toListedStat,
+  toStat,
+} from './node-file.ts'
 import { openFolders } from './node-folders.ts'
 import { readEntries, readNames } from './node-listing.ts'
 import { NodePlaces } from './node-places.ts'
@@ -210,6 +219,10 @@ export class NodeDisk implements Disk {
 
   read(at: Place, length: number): { bytes: Buffer; stat: Stat } {
     return readFile(this.#places.locate(at).native, length)
+  }
+
+  readInto(at: Place, target: Buffer): Stat | undefined {
+    return readFileInto(this.#places.locate(at).native, target)
   }
 
   readlink(at: Place): string {

@@ -41,13 +41,25 @@ function assertSameFile(path: NativePath, opened: fs.BigIntStats): void {
 
 /** See `Disk.read`. */
 export function readFile(path: NativePath, length: number): { bytes: Buffer; stat: Stat } {
+  const buffer = Buffer.allocUnsafe(length)
+  const { filled, stat } = readWithStat(path, buffer)
+  return { bytes: trimmed(buffer, filled), stat }
+}
+
+/** See `Disk.readInto`. */
+export function readFileInto(path: NativePath, target: Buffer): Stat | undefined {
+  const { filled, stat } = readWithStat(path, target)
+  return filled === target.length ? stat : undefined
+}
+
+function readWithStat(path: NativePath, target: Buffer): { filled: number; stat: Stat } {
   const descriptor = openDescriptor(path)
   try {
-    const bytes = readUpTo(descriptor, 0, length)
+    const filled = fill(target, descriptor, 0)
     const stat = fs.fstatSync(descriptor, bigint)
     if (!stat.isFile()) throw notRegular()
     if (O_NOFOLLOW === 0) assertSameFile(path, stat)
-    return { bytes, stat: toStat(stat, false) }
+    return { filled, stat: toStat(stat, false) }
   } catch (error) {
     throw unreadable.has(errnoOf(error) ?? '') ? notRegular() : error
   } finally {
@@ -65,14 +77,23 @@ function notRegular(): Error {
 /** Shorter only at the end of the file. */
 function readUpTo(descriptor: number, offset: number, length: number): Buffer {
   const buffer = Buffer.allocUnsafe(length)
+  return trimmed(buffer, fill(buffer, descriptor, offset))
+}
+
+/** @returns how many bytes there were; fewer than there is room for only at the end of the file */
+function fill(target: Buffer, descriptor: number, offset: number): number {
   let filled = 0
-  while (filled < length) {
-    const count = fs.readSync(descriptor, buffer, filled, length - filled, offset + filled)
+  while (filled < target.length) {
+    const count = fs.readSync(descriptor, target, filled, target.length - filled, offset + filled)
     if (count === 0) break
     filled += count
   }
+  return filled
+}
+
+function trimmed(buffer: Buffer, filled: number): Buffer {
   // A short read must not keep a large buffer alive.
-  return filled < length / 2 ? Buffer.from(buffer.subarray(0, filled)) : buffer.subarray(0, filled)
+  return filled < buffer.length / 2 ? Buffer.from(buffer.subarray(0, filled)) : buffer.subarray(0, filled)
 }
 
 class NodeOpenFile implements OpenFile {

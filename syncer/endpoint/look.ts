@@ -107,6 +107,24 @@ export class Looker {
     this.learn(entry, unreadFile, stat)
   }
 
+  /**
+   * Reads and hashes a file of which only a {@link Looker.note} was taken, into memory of the caller's of that size.
+   * @returns whether it is known now; else it changes just now, is large, or cannot be read
+   */
+  readNoted(entry: Entry, path: Path, target: Buffer): boolean {
+    const startedNs = this.nowNs()
+    let after: Stat | undefined
+    try {
+      after = this.disk.readInto(inTree(path), target)
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+    }
+    if (after === undefined || !entry.isKey(after) || this.isLarge(after) || this.isRacy(after, startedNs)) return false
+    this.hashedBytes += target.length
+    entry.current = fileToken(contentHash(target, this.grain), this.isExecutable(entry, after))
+    return true
+  }
+
   isLarge(stat: Stat): boolean {
     return stat.kind === 'file' && stat.size > this.grain.smallBytesMax
   }

@@ -60,6 +60,10 @@ export class StatColumns {
     return this.sizes[row]!
   }
 
+  mtimeMsOf(row: number): number {
+    return Number(this.mtimes[row]! / 1_000_000n)
+  }
+
   /** {@link sameKey}, without an object. */
   isSame(row: number, stat: Stat): boolean {
     const word = this.kinds[row]!

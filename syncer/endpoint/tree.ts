@@ -53,6 +53,11 @@ export class Entry {
     return this.row !== noRow && this.stats.isSame(this.row, stat)
   }
 
+  /** Modification time at the last look, whole ms of the wall clock; 0 without one. */
+  get mtimeMs(): number {
+    return this.row === noRow ? 0 : this.stats.mtimeMsOf(this.row)
+  }
+
   /** Bytes at the last look; 0 without one. */
   get size(): number {
     return this.row === noRow ? 0 : this.stats.sizeOf(this.row)

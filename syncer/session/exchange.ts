@@ -48,6 +48,7 @@ export interface ExchangeOptions {
   role: Role
   replica: Replica
   rules: IgnoreRules
+  /** Takes what a `graft` message holds before it returns: its bytes change afterwards. */
   send(lane: Lane, message: SyncMessage): void
   /** False while the lane cannot take more: nothing new is started on it. */
   writable(lane: Lane): boolean
@@ -58,7 +59,7 @@ export interface ExchangeOptions {
 
 /**
  * The state of the conversation about each path, shared by the engine's parts: what is dirty, what is under way, what
- * waits. Messages and journal records are collected and leave together, records first, so that nothing is sent that a
+ * waits. Decisions and journal records are collected and leave together, records first, so that nothing is sent that a
  * crash could make us forget.
  */
 export class Exchange {
@@ -92,7 +93,7 @@ export class Exchange {
   private readonly retryAt = new Map<Entry, { atMs: number; tries: number; refused: boolean }>()
   private readonly retries = new TimerQueue<Entry>()
   private records: JournalRecord[] = []
-  private messages: { lane: Lane; message: SyncMessage }[] = []
+  private messages: SyncMessage[] = []
   private seq = 0
   private readonly keepers: ((entry: Entry) => boolean)[] = []
 
@@ -118,8 +119,10 @@ export class Exchange {
     return this.seq
   }
 
+  /** Content changes nothing that is known of any path, so it needs no record, and what it lies in is free again at once. */
   send(lane: Lane, message: SyncMessage): void {
-    this.messages.push({ lane, message })
+    if (lane === 'bulk') this.options.send(lane, message)
+    else this.messages.push(message)
   }
 
   writable(lane: Lane): boolean {
@@ -144,7 +147,7 @@ export class Exchange {
     if (this.messages.length === 0) return
     const messages = this.messages
     this.messages = []
-    for (const { lane, message } of messages) this.options.send(lane, message)
+    for (const message of messages) this.options.send('control', message)
   }
 
   /** Forgets what belonged to the connection that ended. What was sent and not answered stays on record. */

@@ -84,13 +84,24 @@ export class GraftReading implements Reading {
   private readonly x: Exchange
   private readonly members: readonly Member[]
   private readonly left: (member: Member) => void
+  private readonly memory: Buffer
   private at = 0
 
-  /** @param left told of a member that is not sent */
-  constructor(exchange: Exchange, transfer: Transfer, members: readonly Member[], left: (member: Member) => void) {
+  /**
+   * @param memory of {@link memberBytesMax}, in which the content of one file after the other is
+   * @param left told of a member that is not sent
+   */
+  constructor(
+    exchange: Exchange,
+    transfer: Transfer,
+    members: readonly Member[],
+    memory: Buffer,
+    left: (member: Member) => void,
+  ) {
     this.x = exchange
     this.transfer = transfer
     this.members = [...members]
+    this.memory = memory
     this.left = left
   }
 
@@ -103,12 +114,12 @@ export class GraftReading implements Reading {
     }
     const { entry } = member
     const path = entry.path
-    const mtimeMs = entry.key === null ? 0 : Number(entry.key.mtimeNs / 1_000_000n)
+    const { mtimeMs } = entry
     if (!isFile(member.token)) {
       this.x.send('bulk', { type: 'graft', id, path, data: member.token, mtimeMs })
       return 'more'
     }
-    const bytes = member.token === unreadFile ? this.readFirst(member, path) : this.readAgain(entry, path)
+    const bytes = this.read(member, path)
     if (bytes === undefined) this.left(member)
     else this.x.send('bulk', { type: 'graft', id, path, data: member.token, mtimeMs, bytes })
     return 'more'
@@ -116,21 +127,22 @@ export class GraftReading implements Reading {
 
   close(): void {}
 
-  /** Reads and hashes in one. A file that changes just now goes by itself, when it has come to rest. */
-  private readFirst(member: Member, path: Path): Buffer | undefined {
+  /** A file that changes just now goes by itself, when it has come to rest. */
+  private read(member: Member, path: Path): Buffer | undefined {
     const { entry } = member
-    if (entry.key === null) return undefined
-    const look = this.x.replica.looker.lookFrom(entry, path, entry.key, true)
-    if (look.state !== 'known' || entry.racy) return undefined
-    member.token = look.token
-    return look.bytes
+    const { looker } = this.x.replica
+    if (!entry.hasKey || entry.size > this.memory.length) return undefined
+    const bytes = this.memory.subarray(0, entry.size)
+    if (member.token !== unreadFile) return this.readAgain(entry, path, bytes)
+    if (entry.current !== unreadFile || !looker.readNoted(entry, path, bytes)) return undefined
+    member.token = entry.current
+    return bytes
   }
 
-  private readAgain(entry: Entry, path: Path): Buffer | undefined {
-    if (!entry.hasKey) return undefined
+  private readAgain(entry: Entry, path: Path, bytes: Buffer): Buffer | undefined {
     try {
-      const { bytes, stat } = this.x.replica.disk.read(inTree(path), entry.size)
-      return entry.isKey(stat) ? bytes : undefined
+      const stat = this.x.replica.disk.readInto(inTree(path), bytes)
+      return stat !== undefined && entry.isKey(stat) ? bytes : undefined
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       return undefined
@@ -144,7 +156,8 @@ export class GraftReading implements Reading {
  */
 export const graftLimits = { members: 2_000, bytes: 8 * 1024 * 1024 } as const
 const hard = { members: 8_000, bytes: 32 * 1024 * 1024 }
-const memberBytesMax = 512 * 1024
+/** Of one file in it; a larger one goes by itself. */
+export const memberBytesMax = 512 * 1024
 
 /**
  * What goes along when `root` is sent as a subtree: itself, and below it what the other end lacks too, folders before

@@ -10,6 +10,8 @@ import type { Lane } from './peer.ts'
 
 /** A batch leaves when it has this size, and at the end of each turn. Large ones on the bulk lane save calls. */
 const batchBytes = { control: 128 * 1024, bulk: 1024 * 1024 - 4096 }
+/** Room for one batch and the file that makes it one. */
+const bulkSlabBytes = 1024 * 1024 + 64 * 1024
 const sliceMs = 5
 
 export interface LoopHandlers {
@@ -122,7 +124,7 @@ export class SyncLoop {
         end: () => this.lost(state, new Error('the other end closed the sync connection')),
         close: error => this.lost(state, error ?? new Error('the sync connection is closed')),
       }),
-      writer: new ByteWriter(),
+      writer: lane === 'bulk' ? new ByteWriter(bulkSlabBytes) : new ByteWriter(),
       blocked: false,
     }
     return state
@@ -184,7 +186,8 @@ export class SyncLoop {
   private flushLane(state: LaneState): void {
     if (state.writer.length === 0) return
     this.bytesSent += state.writer.length
-    if (!state.stream.send(state.writer.take())) state.blocked = true
+    const { parts, done } = state.writer.takeOut()
+    if (!state.stream.send(parts, done)) state.blocked = true
   }
 
   private schedule(engine: SyncEngine): void {

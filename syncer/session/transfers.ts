@@ -3,7 +3,7 @@ import type { Token } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { Exchange } from './exchange.ts'
-import { FileReading, GraftReading, openKnown, type Reading } from './readings.ts'
+import { FileReading, GraftReading, memberBytesMax, openKnown, type Reading } from './readings.ts'
 import type { Member, Transfer } from './transfer.ts'
 
 /** Content on the bulk lane that is not answered yet. */
@@ -41,6 +41,8 @@ export class Transfers {
   private unplacedMembers = 0
   private pendingBytes = 0
   private lastId = 0
+  /** For the content of the files in a subtree, one after the other. */
+  private memory: Buffer | undefined
 
   constructor(exchange: Exchange) {
     this.x = exchange
@@ -211,7 +213,8 @@ export class Transfers {
       this.placed(transfer.entry)
       this.unplaced.set(transfer.entry, members.length)
       this.unplacedMembers += members.length
-      return new GraftReading(this.x, transfer, members, member => this.leave(transfer, member))
+      this.memory ??= Buffer.allocUnsafeSlow(memberBytesMax)
+      return new GraftReading(this.x, transfer, members, this.memory, member => this.leave(transfer, member))
     }
     const file = openKnown(this.x, transfer.entry)
     if (file !== undefined) return new FileReading(this.x, transfer, file)

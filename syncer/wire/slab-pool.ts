@@ -13,7 +13,7 @@ const freeMax = 4
  * heap every few megabytes, because it counts such memory against the heap's limit.
  */
 export class SlabPool {
-  private readonly slabBytes: number
+  readonly slabBytes: number
   private readonly free: Slab[] = []
 
   constructor(slabBytes: number) {
@@ -27,6 +27,6 @@ export class SlabPool {
   /** Nobody holds a part of it any more, and nobody fills it. */
   give(slab: Slab): void {
     slab.filledBytes = 0
-    if (this.free.length < freeMax) this.free.push(slab)
+    if (this.free.length < freeMax && slab.memory.length === this.slabBytes) this.free.push(slab)
   }
 }

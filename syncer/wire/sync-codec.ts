@@ -128,7 +128,7 @@ const writers: { [T in SyncMessage['type']]: (to: ByteWriter, message: Of<T>) =>
     writePath(to, m.path)
     writeToken(to, m.data)
     to.f64(m.mtimeMs)
-    if (isFile(m.data)) to.blob(m.bytes ?? nothing)
+    if (isFile(m.data)) to.copiedBlob(m.bytes ?? nothing)
   },
   'graft-end': (to, m) => to.f64(m.id),
   staged: (to, m) => to.f64(m.id),

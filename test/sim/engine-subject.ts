@@ -6,6 +6,7 @@ import type { Journal as EngineJournal, JournalRecord } from '../../syncer/sessi
 import { Ledger, type LedgerRecord } from '../../syncer/session/ledger.ts'
 import type { Lane, Peer } from '../../syncer/session/peer.ts'
 import type { SyncMessage } from '../../syncer/wire/sync-message.ts'
+import { keptMessage } from '../syncer/session/kept-message.ts'
 import type { EndPorts, LaptopPorts, Subject } from './subject.ts'
 
 const checkpointMs = 30_000
@@ -124,7 +125,7 @@ function makeEngine(ports: EndPorts<SyncMessage>, role: Role): SyncEngine {
     rules: ports,
     rulesText: '',
     compileRules: () => ports,
-    send: ports.send,
+    send: (lane, message) => ports.send(lane, keptMessage(message)),
     writable: () => true,
     on: () => {},
     watch: () => {},

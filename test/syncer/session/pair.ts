@@ -13,6 +13,7 @@ import type { EngineEvent } from '../../../syncer/session/exchange.ts'
 import type { Journal, JournalRecord } from '../../../syncer/session/journal.ts'
 import type { Lane } from '../../../syncer/session/peer.ts'
 import type { Marker, SyncMessage } from '../../../syncer/wire/sync-message.ts'
+import { keptMessage } from './kept-message.ts'
 
 export class ManualClock implements Clock {
   ms = 1_000_000
@@ -178,7 +179,8 @@ export class Pair {
       replica,
       rules,
       ...(this.stepsMax !== undefined && { stepsMax: this.stepsMax }),
-      send: (lane, message) => {
+      send: (lane, given) => {
+        const message = keptMessage(given)
         this.sent.push(message)
         const atMs = this.clock.ms + this.delayMs(other, lane)
         this.queue.push({ to: other, lane, message: this.damage?.(message) ? damaged(message) : message, atMs })
