@@ -192,7 +192,11 @@ export function readingCases(bench: DiskBench): void {
       bench.put('file', 'f')
       bench.disk.symlink('file', inTree('link'))
       bench.outside.makeOther?.('other')
-      const ways = [(at: Place) => bench.disk.open(at), (at: Place) => bench.disk.read(at, 1)]
+      const ways = [
+        (at: Place) => bench.disk.open(at),
+        (at: Place) => bench.disk.read(at, 1),
+        (at: Place) => bench.disk.readInto(at, Buffer.alloc(1)),
+      ]
       for (const way of ways) {
         failsWith(() => way(inTree('dir')), 'EINVAL')
         failsWith(() => way(inTree('link')), 'EINVAL')
@@ -201,6 +205,16 @@ export function readingCases(bench: DiskBench): void {
         failsWith(() => way(inOwn('missing')), 'ENOENT')
         if (bench.outside.makeOther) failsWith(() => way(inTree('other')), 'EINVAL')
       }
+    })
+
+    test('readInto fills the memory that it is given, or gives nothing', () => {
+      bench.put('file', 'some text')
+      const [whole, part] = [Buffer.alloc(9), Buffer.alloc(4)]
+      expect(bench.disk.readInto(inTree('file'), whole)).toEqual(bench.disk.stat(inTree('file')))
+      expect(whole.toString()).toBe('some text')
+      expect(bench.disk.readInto(inTree('file'), part)).toEqual(bench.disk.stat(inTree('file')))
+      expect(part.toString()).toBe('some')
+      expect(bench.disk.readInto(inTree('file'), Buffer.alloc(10))).toBeUndefined()
     })
 
     test('read gives the beginning and the stat', () => {
