@@ -161,9 +161,19 @@ function readScope(reading: Reading, fields: Fields): Scope {
   const scope: Scope = {}
   for (const name of scopeNames) {
     const value = readVital(reading, fields, name)
-    if (value !== undefined) scope[name] = value
+    if (value === undefined) continue
+    scope[name] = name === 'context' ? readContext(reading, fields.entry(name)!, value) : value
   }
   return scope
+}
+
+/** Okteto's command line takes an address too, and writes a context of the kubeconfig that is named for its host. */
+function readContext(reading: Reading, { value: node }: Entry, value: string): string {
+  const host = /^https?:\/\/([^/]+)/.exec(value)?.[1]
+  if (host === undefined) return value
+  const context = host.replace(/[^A-Za-z0-9]+/g, '_')
+  reading.complaints.warn(node.at, `this address is read as the context ${context}`, 'write the name of a context')
+  return context
 }
 
 /** A dev's own namespace or context counts for the file where it is the only dev; otherwise it must be the root's. */

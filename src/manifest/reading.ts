@@ -19,6 +19,8 @@ export interface Surroundings {
   files: ManifestFiles
 }
 
+const oktetosOwn = 'Okteto’s command line sets it: set it yourself, or in .env'
+
 /** A few times what any file without aliases can hold; a file whose aliases multiply stops here. */
 const stepsMax = 500_000
 
@@ -63,7 +65,8 @@ export class Reading {
     const expansion = this.expandText(node, node.text.slice(from), from)
     if (expansion === undefined) return undefined
     for (const { name, at } of expansion.unset) {
-      this.complaints.warn(at, `the variable ${name} is not set; it stands for nothing here`, hint)
+      const more = hint ?? (name.startsWith('OKTETO_') ? oktetosOwn : undefined)
+      this.complaints.warn(at, `the variable ${name} is not set; it stands for nothing here`, more)
     }
     return expansion.value
   }

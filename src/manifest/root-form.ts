@@ -23,11 +23,27 @@ export function rootForm(fields: Fields): RootForm {
   return names.some(name => didYouMean(name, [...v1Only, 'name']) !== undefined) ? 'v1' : 'unknown'
 }
 
+/** A dev manifest for the first service of a Compose file that has a folder of the laptop. */
+function suggestion(compose: Fields): string {
+  const services = compose.entry('services')?.value
+  const named = services?.kind === 'map' ? services.pairs.slice(0, 100) : []
+  for (const { key, value } of named) {
+    if (key.kind !== 'scalar' || !/^[a-z0-9][a-z0-9-]{0,62}$/.test(key.text) || value.kind !== 'map') continue
+    const volumes = value.pairs.find(pair => pair.key.kind === 'scalar' && pair.key.text === 'volumes')?.value
+    for (const item of volumes?.kind === 'list' ? volumes.items : []) {
+      const folder =
+        item.kind === 'scalar' ? /^(\.[\w./-]{0,100}:\/[\w./-]{1,100})(?::\w+)?$/.exec(item.text)?.[1] : undefined
+      if (folder !== undefined) return `dev: {${key.text}: {sync: ["${folder}"]}}`
+    }
+  }
+  return 'dev: {WORKLOAD: {sync: [".:/app"]}}'
+}
+
 /** Says what the file is instead, and what to do. Throws {@link ManifestError}. */
 export function refuseForeignForm(fields: Fields, form: 'compose' | 'kubernetes' | 'unknown'): never {
   const { at } = fields
   if (form === 'compose') {
-    const hint = 'a dev manifest names one of your workloads: dev: {WORKLOAD: {image: …, sync: [".:/app"]}}'
+    const hint = `what runs in the cluster stays as it is; say in a dev.yml what you develop: ${suggestion(fields)}`
     throw new ManifestError([{ at, message: 'this is a Compose file, not a dev manifest', hint }])
   }
   if (form === 'unknown') {

@@ -1,7 +1,7 @@
 import { CompiledIgnore, type IgnoreRules } from './ignore.ts'
 import type { IgnoreSource, IgnoreSpec } from './ignore-spec.ts'
 import { type IgnoreComplaint, stignoreIncludes } from './ignore-syncthing.ts'
-import { joinPath, nameOf, type Path } from './path.ts'
+import { joinPath, nameOf, type Path, parentOf } from './path.ts'
 import type { SyncPolicy } from './sync-policy.ts'
 
 /** Files of rules, the one that counts first: where the root has it, the others say nothing. */
@@ -130,10 +130,11 @@ function stignoreSources(files: RuleFiles, complaints: IgnoreComplaint[]): Ignor
     open.add(file)
     for (const include of stignoreIncludes(text)) {
       addUpTo(include.line - 1)
-      const included = isInside(include.file) ? files.readText(include.file) : null
-      if (included === null || open.has(include.file) || sources.length > sourcesMax) {
+      const path = pathBeside(file, include.file)
+      const included = path === undefined ? null : files.readText(path)
+      if (path === undefined || included === null || open.has(path) || sources.length > sourcesMax) {
         complaints.push({ file, line: include.line, message: `cannot include ${include.file}` })
-      } else add(include.file, included)
+      } else add(path, included)
     }
     addUpTo(lines.length)
     open.delete(file)
@@ -142,6 +143,13 @@ function stignoreSources(files: RuleFiles, complaints: IgnoreComplaint[]): Ignor
   return sources
 }
 
-function isInside(path: Path): boolean {
-  return path.split('/').every(name => name !== '' && name !== '.' && name !== '..')
+/** Where `name`, written in `file`, leads from that file's folder; undefined outside of the root. */
+function pathBeside(file: Path, name: string): Path | undefined {
+  if (name.startsWith('/')) return undefined
+  const path: string[] = parentOf(file) === '' ? [] : parentOf(file).split('/')
+  for (const part of name.split('/')) {
+    if (part === '..' && path.pop() === undefined) return undefined
+    if (part !== '' && part !== '.' && part !== '..') path.push(part)
+  }
+  return path.length === 0 ? undefined : path.join('/')
 }

@@ -76,7 +76,9 @@ function pushStars(
   const isDouble = at.end - at.from > 1
   const opens = at.from === at.start || pattern.charCodeAt(at.from - 1) === slash
   const next = pattern.charCodeAt(at.end)
-  if (isDouble && opens && next === slash) {
+  // `a/**/b` means `a/b` too in git, in Syncthing only what is deeper
+  const mayBeNothing = opens && (at.from === at.start || !dialect.globstarAnywhere)
+  if (isDouble && mayBeNothing && next === slash) {
     tokens.push(globstarSlash)
     return 1
   }

@@ -24,8 +24,9 @@ export function parseStignorePatterns(text: string, source: RuleFile, complaints
     const line = source.firstLine + index
     if (rule === '' || rule.startsWith('//') || includeOf(rule) !== undefined) continue
     const complain = (message: string) => complaints.push({ file: source.file, line, message })
-    if (rule.startsWith('#')) complain(`${rule.split(/[\s=]/, 1)[0]} is not understood`)
-    else patterns.push(...parseRule(rule, { ...source, firstLine: line }, complain))
+    if (/^#(?:escape|include)\b/.test(rule)) complain(`${rule.split(/[\s=]/, 1)[0]} is not understood`)
+    // a comment that is meant for git names a file to Syncthing, which nobody has
+    else patterns.push(...parseRule(rule, { ...source, firstLine: line }, rule.startsWith('#') ? () => {} : complain))
   }
   complainOfHidden(patterns, complaints)
   return patterns.reverse()

@@ -85,6 +85,16 @@ describe('the root of a v2 file', () => {
     expect(errorsOf('variables: {"a b": 5}\ndev:\n  web:\n')).toEqual(['1:13 this is not the name of a variable'])
   })
 
+  it('may have an address of Okteto as its context', () => {
+    const manifest = load('context: https://okteto.shop.test/\ndev:\n  web:\n    context: https://okteto.shop.test\n')
+    expect(manifest.context).toBe('okteto_shop_test')
+    expect(manifest.warnings.map(short)).toEqual([
+      '1:10 this address is read as the context okteto_shop_test',
+      '4:14 this address is read as the context okteto_shop_test',
+    ])
+    expect(load('context: kind-a\ndev:\n  web:\n').context).toBe('kind-a')
+  })
+
   it('has forwards, which each dev opens where no other has', () => {
     const text = 'forward: [5432:db:5432]\ndev:\n  web:\n    forward: [80:80]\n    services: [{name: worker}]\n  api:\n'
     const shared = { localPort: 5432, host: 'db', remotePort: 5432, isShared: true }

@@ -102,6 +102,20 @@ describe('#include of a .stignore', () => {
     ])
   })
 
+  test('counts from the folder of the file that it is in', () => {
+    const { rules, complaints } = collectIgnore(
+      filesOf({
+        '.stignore': '#include ./shared/rules\n#include a/../top\n',
+        'shared/rules': '#include more\n#include ../top2\n#include ../../out\n',
+        'shared/more': 'a\n',
+        top: 'b\n',
+        top2: 'c\n',
+      }),
+    )
+    expect(complaints.map(({ file, line }) => `${file}:${line}`)).toEqual(['shared/rules:3'])
+    expect(['a', 'b', 'c', 'd'].filter(path => rules.ignored(path, false))).toEqual(['a', 'b', 'c'])
+  })
+
   test('of a file that is missing, outside or open already is complained of', () => {
     const { complaints } = collectIgnore(
       filesOf({ '.stignore': '#include missing\n#include ../x\n#include a\n', a: 'x\n#include .stignore\n' }),

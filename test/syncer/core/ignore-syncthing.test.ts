@@ -85,6 +85,18 @@ describe('.stignore', () => {
     expect(ignored('\\*x\n\\{a,b\\}\n', ['*x', 'yx', '{a,b}', 'a'])).toEqual(['*x', '{a,b}'])
   })
 
+  test('a line that begins with # names a file, and is complained of only as a directive', () => {
+    const text = '# {what this is\n#####\n#*.sql\n'
+    expect(ignored(text, ['a.sql', '#a.sql', 'x/#b.sql', 'what this is'])).toEqual(['#a.sql', 'x/#b.sql'])
+    expect(compile(text).complaints).toEqual([])
+    expect(compile('#include\n').complaints).toMatchObject([{ line: 1 }])
+  })
+
+  test('two asterisks between slashes stand for one folder at least', () => {
+    const paths = ['a/b', 'a/x/b', 'a/x/y/b', 's/a/x/b', 'b', 'c/d', 'x/c/d']
+    expect(ignored('a/**/b\n**/c/d\n', paths)).toEqual(['a/x/b', 'a/x/y/b', 's/a/x/b', 'c/d', 'x/c/d'])
+  })
+
   test('what we cannot do as meant is complained of, with its line', () => {
     const { complaints } = compile('ok\n#escape=|\n{a,b\na}\n!deep.txt\n!/here.txt\n*\n')
     expect(complaints.map(({ file, line }) => `${file}:${line}`)).toEqual([
