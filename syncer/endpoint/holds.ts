@@ -119,8 +119,11 @@ export class Holds {
     })
   }
 
-  /** Entries whose time has come and that came to rest. @param statOf what the disk shows now */
-  *take(nowMs: number, statOf: (entry: Entry) => Stat | null): Generator<Entry> {
+  /**
+   * Entries whose time has come and that came to rest, with what the disk shows of each where that was asked.
+   * @param statOf what the disk shows now
+   */
+  *take(nowMs: number, statOf: (entry: Entry) => Stat | null): Generator<{ entry: Entry; stat: Stat | null }> {
     for (;;) {
       const entry = this.timers.take(nowMs)
       if (entry === undefined) return
@@ -130,8 +133,9 @@ export class Holds {
         this.timers.add(hold.untilMs, entry)
         continue
       }
+      let stat: Stat | null = null
       if (hold.stat !== null && nowMs < hold.sinceMs + heldMsMax) {
-        const stat = statOf(entry)
+        stat = statOf(entry)
         if (stat !== null && !sameKey(stat, hold.stat) && !this.hint(entry, stat, 'change', nowMs)) {
           this.timers.add(this.holds.get(entry)!.untilMs, entry)
           continue
@@ -139,7 +143,7 @@ export class Holds {
       }
       this.holds.delete(entry)
       if (hold.stat !== null) this.update(entry, hold.stat, nowMs)
-      yield entry
+      yield { entry, stat }
     }
   }
 

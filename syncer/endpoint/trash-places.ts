@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { assertSafePath, decodePath, encodePath, joinPath, type Path, parentOf } from '../core/path.ts'
-import { type Disk, inOwn } from '../disk/disk.ts'
+import { type Disk, inOwn, type NewFile } from '../disk/disk.ts'
 import { isShortName } from './trash-name.ts'
 
 const knownMax = 20_000
@@ -30,7 +30,7 @@ export class TrashPlaces {
     const place = placeOf(bytes)
     if (this.known.get(place) === text) return place
     try {
-      if (this.read(place) === undefined) this.write(this.prefix + place, bytes)
+      this.write(place, bytes)
       this.know(place, text)
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
@@ -65,10 +65,18 @@ export class TrashPlaces {
     this.known.set(place, text)
   }
 
-  private write(name: string, bytes: Uint8Array): void {
-    // One that a crash cut short.
-    if (this.disk.stat(inOwn(name)) !== null) this.disk.unlink(inOwn(name))
-    const file = this.disk.create(name)
+  private write(place: string, bytes: Uint8Array): void {
+    const name = this.prefix + place
+    let file: NewFile
+    try {
+      file = this.disk.create(name)
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error
+      if (this.read(place) !== undefined) return
+      // One that a crash cut short.
+      this.disk.unlink(inOwn(name))
+      file = this.disk.create(name)
+    }
     try {
       file.write(bytes)
     } finally {

@@ -15,6 +15,8 @@ import { TrashPlaces } from './trash-places.ts'
 /** When a trashed file is looked at again for writes through an old descriptor, in ms after it was trashed. */
 const lateLooksMs = [1_000, 5_000, 15_000, 60_000]
 const lateLooksMax = 10_000
+/** Room for what came since the stat: a large buffer for each of many small files is much for the garbage collector. */
+const growthBytes = 4 * 1024
 
 /** Between two looks at how much there is, in ms. */
 const pruneIntervalMs = 600_000
@@ -319,8 +321,12 @@ export class Trash {
     try {
       if (stat.kind === 'link') return linkToken(this.disk.readlink(inOwn(name)))
       if (stat.kind !== 'file' || this.isLarge(stat)) return undefined
-      const { bytes } = this.disk.read(inOwn(name), this.grain.smallBytesMax + 1)
-      if (bytes.length > this.grain.smallBytesMax) return undefined
+      const { smallBytesMax } = this.grain
+      const wanted = Math.min(stat.size + growthBytes, smallBytesMax + 1)
+      let { bytes } = this.disk.read(inOwn(name), wanted)
+      if (bytes.length === wanted && wanted <= smallBytesMax)
+        bytes = this.disk.read(inOwn(name), smallBytesMax + 1).bytes
+      if (bytes.length > smallBytesMax) return undefined
       return fileToken(contentHash(bytes, this.grain), (stat.mode & 0o100) !== 0)
     } catch (error) {
       if (errnoOf(error) === undefined) throw error

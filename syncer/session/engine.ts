@@ -80,7 +80,8 @@ export class SyncEngine implements Peer<SyncMessage> {
     const readsLater = () => this.handshake.isNew
     this.scanner = new Scanner(replica, () => this.exchange.rules, scanEvents, readsLater)
     this.hints = new Hints(this.exchange, this.scanner)
-    this.offers = new Offers(this.exchange, this.transfers, options)
+    const reread = (entry: Entry) => this.hints.readAgain(entry)
+    this.offers = new Offers(this.exchange, this.transfers, reread, options)
     this.intake = new Intake(this.exchange, this.scanner, {
       made: entry => {
         options.watch(entry.path)
@@ -161,6 +162,8 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.handshake.tick(nowMs, this.scanned)
     this.exchange.takeRetries(nowMs)
     if (nowMs >= this.sweepDueMs) this.sweep()
+    this.saves(nowMs, isOver)
+    this.hints.recheck(isOver)
     this.scan(isOver)
     if (this.scanned && nowMs >= this.recoverDueMs) this.recover()
     this.rescue(nowMs)
@@ -216,7 +219,7 @@ export class SyncEngine implements Peer<SyncMessage> {
   /** Reports `flushed` when everything that differs now is in step. Events must have been handed in before. */
   flush(id: number): void {
     this.hints.release()
-    this.barriers.add(id, this.scanner.idle)
+    this.barriers.add(id, this.isRead)
     this.passBarriers()
     this.exchange.commit()
   }
@@ -242,6 +245,21 @@ export class SyncEngine implements Peer<SyncMessage> {
   close(): void {
     this.disconnect()
     this.options.replica.close()
+  }
+
+  /** Nothing that was put off waits to be read. */
+  private get isRead(): boolean {
+    return this.scanner.idle && !this.hints.isBehind
+  }
+
+  /** What was saved and came to rest goes out before anything else is read. */
+  private saves(nowMs: number, isOver: () => boolean): void {
+    const mayGo = this.ahead.held === 0
+    for (let hasMore = true; hasMore; ) {
+      hasMore = this.hints.takeHolds(nowMs, isOver)
+      if (mayGo) this.offers.stepReleased(isOver)
+      hasMore &&= !isOver()
+    }
   }
 
   private slice(): () => boolean {
@@ -406,7 +424,7 @@ export class SyncEngine implements Peer<SyncMessage> {
 
   private passBarriers(): void {
     if (this.ahead.held > 0) return
-    for (const id of this.barriers.passed(this.scanner.idle)) {
+    for (const id of this.barriers.passed(this.isRead)) {
       if (this.options.role === 'pod') this.exchange.send('control', { type: 'flushed', id })
       else this.exchange.emit({ type: 'flushed', side: 'laptop', id })
     }

@@ -4,6 +4,7 @@ import { TimerQueue } from '../base/timer-queue.ts'
 import { absent, type Token } from '../core/content.ts'
 import { isWithin, type Path } from '../core/path.ts'
 import { isMuted, type SyncPolicy, twoWay } from '../core/sync-policy.ts'
+import type { Stat } from '../disk/disk.ts'
 import { Holds } from '../endpoint/holds.ts'
 import type { IgnoreRules, Replica } from '../endpoint/replica.ts'
 import type { Entry } from '../endpoint/tree.ts'
@@ -71,10 +72,14 @@ export class Exchange {
   /** Changes of now, and changes that a scan found. */
   readonly urgent = new QueueSet<Entry>()
   readonly backlog = new QueueSet<Entry>()
+  /** Of {@link Exchange.urgent}: files that were files before and came to rest, and what the disk showed of them then. */
+  readonly released = new Map<Entry, Stat>()
   /** What goes when its folder has gone: neither queued nor under way, and not in step. */
   readonly waiting = new Set<Entry>()
   /** Paths that were changed for the other end a moment ago: their events are most likely echoes. */
   readonly recent = new RecentEntries()
+  /** Of these: those that stood there for the first time. */
+  readonly recentNew = new RecentEntries()
   /** Laptop: what was agreed on earlier, since the pod's copy has its epoch. */
   readonly history = new EpochHistory()
   readonly problems = new Map<Path, string>()
@@ -157,6 +162,7 @@ export class Exchange {
     this.flights.clear()
     this.waiting.clear()
     this.retryAt.clear()
+    this.released.clear()
   }
 
   /** Both ends agree on this now. What was sent and not answered stays so. */

@@ -1,14 +1,19 @@
 import { errnoOf } from '../base/errors.ts'
+import { QueueSet } from '../base/queue-set.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
-import { absent, folder } from '../core/content.ts'
+import { absent, folder, isFile } from '../core/content.ts'
 import { isTooLong, nameOf, type Path, parentOf } from '../core/path.ts'
+import { isMuted } from '../core/sync-policy.ts'
 import { granuleMs, inTree, type Stat } from '../disk/disk.ts'
 import type { HintKind } from '../endpoint/holds.ts'
 import type { Scanner } from '../endpoint/scanner.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { Exchange } from './exchange.ts'
 
-/** A folder is read again this long after an event in it, as the truth behind the hint, in ms. */
+/**
+ * A folder is read again this long after an event in it, as the truth behind the hint, in ms. Of a known file that was
+ * written to, the name alone is looked at again.
+ */
 const rereadMs = 100
 /** … and this long after a change of our own, which is most likely all there was, in ms. */
 export const echoMs = 500
@@ -17,6 +22,9 @@ const rereadMsPerName = 0.04
 /** More names than this of one folder in one turn: reading the folder is cheaper than looking at each. */
 const namesMax = 32
 
+/** So many that came to rest go on before they are offered: their folders are open then. */
+const portion = 64
+
 /** From "something happened here" to what must be looked at: the name first, its folder a little later as the truth. */
 export class Hints {
   private readonly x: Exchange
@@ -24,6 +32,11 @@ export class Hints {
   /** Folders that are read again, and when; {@link rereadTimes} may hold later times of theirs too. */
   private readonly rereads = new Map<Entry, number>()
   private readonly rereadTimes = new TimerQueue<Entry>()
+  /** Files that are looked at again, and when; {@link recheckTimes} may hold later times of theirs too. */
+  private readonly rechecks = new Map<Entry, number>()
+  private readonly recheckTimes = new TimerQueue<Entry>()
+  /** Of these: those whose time has come. */
+  private readonly overdue = new QueueSet<Entry>()
   /** Names hinted at in this turn, by folder. */
   private readonly counts = new Map<Entry, number>()
 
@@ -33,16 +46,23 @@ export class Hints {
   }
 
   get idle(): boolean {
-    return this.rereads.size === 0
+    return this.rereads.size === 0 && this.rechecks.size === 0
   }
 
   has(entry: Entry): boolean {
-    return this.rereads.has(entry)
+    return this.rereads.has(entry) || this.rechecks.has(entry)
+  }
+
+  /** There are names to be looked at now. */
+  get isBehind(): boolean {
+    return this.overdue.size > 0
   }
 
   due(): number {
-    const reread = this.idle ? Number.POSITIVE_INFINITY : this.rereadTimes.nextDue()
-    return Math.min(reread, this.x.holds.nextDue())
+    if (this.isBehind) return 0
+    const reread = this.rereads.size === 0 ? Number.POSITIVE_INFINITY : this.rereadTimes.nextDue()
+    const recheck = this.rechecks.size === 0 ? Number.POSITIVE_INFINITY : this.recheckTimes.nextDue()
+    return Math.min(reread, recheck, this.x.holds.nextDue())
   }
 
   hint(path: Path, kind: HintKind): void {
@@ -58,8 +78,9 @@ export class Hints {
     }
     const known = parent.children?.get(nameOf(path))
     if (known?.hasKey === true && x.recent.has(known, this.nowMs())) {
-      // An echo of our own change; should it be more, the folder's next reading shows it.
-      this.readSoon(parent, echoMs)
+      // An echo of our own change; should it be more, the next look shows it.
+      if (isFile(known.current) && !x.recentNew.has(known, this.nowMs())) this.recheckSoon(known, echoMs)
+      else this.readSoon(parent, echoMs)
       return
     }
     const count = (this.counts.get(parent) ?? 0) + 1
@@ -70,7 +91,8 @@ export class Hints {
     }
     const stat = this.stat(path)
     if (this.isEcho(parent, path, stat)) return
-    this.readSoon(parent)
+    if (known?.hasKey === true && isFile(known.current) && stat?.kind === 'file') this.recheckSoon(known, rereadMs)
+    else this.readSoon(parent)
     if (
       isTooLong(path) ||
       x.rules.ignored(path, stat?.kind === 'dir') ||
@@ -79,7 +101,7 @@ export class Hints {
     )
       return
     const entry = x.replica.tree.ensure(path)
-    if (x.holds.hint(entry, stat, kind, this.nowMs())) this.touched(entry)
+    if (x.holds.hint(entry, stat, kind, this.nowMs())) this.touched(entry, stat)
   }
 
   /** Something in the folder changed, it is not known what. */
@@ -91,7 +113,9 @@ export class Hints {
 
   tick(nowMs: number): void {
     this.counts.clear()
-    for (const entry of this.x.holds.take(nowMs, entry => this.stat(entry.path))) this.touched(entry)
+    for (let at = this.recheckTimes.take(nowMs); at !== undefined; at = this.recheckTimes.take(nowMs)) {
+      if ((this.rechecks.get(at) ?? Number.POSITIVE_INFINITY) <= nowMs) this.overdue.add(at)
+    }
     for (let at = this.rereadTimes.take(nowMs); at !== undefined; at = this.rereadTimes.take(nowMs)) {
       if ((this.rereads.get(at) ?? Number.POSITIVE_INFINITY) > nowMs) continue
       this.rereads.delete(at)
@@ -99,9 +123,49 @@ export class Hints {
     }
   }
 
+  /** What came to rest goes on, in portions until `isOver`. @returns whether there may be more */
+  takeHolds(nowMs: number, isOver: () => boolean): boolean {
+    if (this.x.holds.nextDue() > nowMs) return false
+    let left = portion
+    for (const { entry, stat } of this.x.holds.take(nowMs, entry => this.stat(entry.path))) {
+      this.touched(entry, stat)
+      left -= 1
+      if (left === 0 || isOver()) return true
+    }
+    return false
+  }
+
+  /** Looks again at names whose time has come, until `isOver`. */
+  recheck(isOver: () => boolean): void {
+    while (this.overdue.size > 0 && !isOver()) {
+      const entry = this.overdue.take()!
+      this.rechecks.delete(entry)
+      this.lookAgain(entry)
+    }
+  }
+
+  private lookAgain(entry: Entry): void {
+    const { x } = this
+    const { path, parent } = entry
+    // It comes to rest first, or is not what has this name any more.
+    if (x.holds.has(entry) || parent === null || x.replica.tree.find(path) !== entry) return
+    const stat = this.stat(path)
+    if (this.isEcho(parent, path, stat) || x.rules.ignored(path, stat?.kind === 'dir')) return
+    if (stat?.kind !== 'file' || stat.mount) {
+      this.scanner.add(parent, false)
+      return
+    }
+    const { key } = entry
+    const look = x.replica.looker.lookFrom(entry, path, stat)
+    if (look.state === 'known') this.scanned(entry, key)
+    else if (look.state === 'busy') x.holds.later(entry, this.nowMs(), 5)
+    else this.scanner.add(parent, false)
+  }
+
   /** Everything that is held back or put off is looked at now. */
   release(): void {
-    for (const entry of this.x.holds.release()) this.touched(entry)
+    for (const entry of this.x.holds.release()) this.touched(entry, null)
+    for (const entry of this.rechecks.keys()) this.overdue.add(entry)
     for (const entry of this.rereads.keys()) this.scanner.add(entry, false)
     this.rereads.clear()
   }
@@ -119,7 +183,14 @@ export class Hints {
     } else if (!x.holds.has(entry)) x.holds.later(entry, this.nowMs(), granuleMs(x.replica.disk) + 1)
   }
 
-  private touched(entry: Entry): void {
+  /** @param stat what the disk showed just now; null where that is not known, or nothing stands there */
+  private touched(entry: Entry, stat: Stat | null): void {
+    if (stat?.kind === 'file' && isFile(entry.current) && !isMuted(this.x.policy, this.x.role)) {
+      // It is read once: when it is offered, and its content goes along.
+      this.x.released.set(entry, stat)
+      this.x.queue(entry, true)
+      return
+    }
     const before = entry.current === folder ? entry.key : null
     const look = this.x.replica.looker.look(entry, entry.path)
     if (look.state === 'known') {
@@ -151,6 +222,19 @@ export class Hints {
     if ((this.rereads.get(entry) ?? Number.POSITIVE_INFINITY) <= dueMs) return
     this.rereads.set(entry, dueMs)
     this.rereadTimes.add(dueMs, entry)
+  }
+
+  /** The name is looked at within the time, whatever else happens. */
+  private recheckSoon(entry: Entry, withinMs: number): void {
+    const dueMs = this.nowMs() + Math.max(withinMs, granuleMs(this.x.replica.disk) + 1)
+    if ((this.rechecks.get(entry) ?? Number.POSITIVE_INFINITY) <= dueMs) return
+    this.rechecks.set(entry, dueMs)
+    this.recheckTimes.add(dueMs, entry)
+  }
+
+  /** Once more after the clock's granule: a later write could carry the same time stamps. */
+  readAgain(entry: Entry): void {
+    this.recheckSoon(entry, 0)
   }
 
   /** The folder of the hint is not known: the nearest known one above it is read. */

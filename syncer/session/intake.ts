@@ -256,6 +256,7 @@ export class Intake {
     }
     this.accept(entry, put)
     x.recent.add(entry, x.clock.monotonic())
+    if (put.base === absent) x.recentNew.add(entry, x.clock.monotonic())
     this.queueParents(entry)
     if (put.data === folder && put.staged === undefined) {
       if (entry.key !== null) x.replica.renamed.note(entry)

@@ -8,13 +8,12 @@ import type { Entry } from '../endpoint/tree.ts'
 import type { Ack, Put, Rej } from '../wire/sync-message.ts'
 import type { Exchange, Flight } from './exchange.ts'
 import { FolderOrder } from './folder-order.ts'
+import { InlineWindow } from './inline-window.ts'
 import { digestOf, movedFrom } from './moves.ts'
 import { collectGraft } from './readings.ts'
 import type { Member, Transfer } from './transfer.ts'
 import type { Transfers } from './transfers.ts'
 
-/** Content that may be under way inside PUTs at once; more goes ahead on the bulk lane. */
-const inlineBytesInFlightMax = 512 * 1024
 const openPutsMax = 8_192
 /** A smaller subtree that was made just now is there sooner path by path: its content needs no answer first. */
 const urgentGraftMinDefault = 64
@@ -37,11 +36,11 @@ export class Offers {
   private readonly x: Exchange
   private readonly transfers: Transfers
   private readonly order: FolderOrder
+  private readonly reread: (entry: Entry) => void
   private readonly urgentGraftMin: number
   /** PUTs without an answer. */
   private openPuts = 0
-  private readonly inline = new Map<Entry, number>()
-  private inlineBytes = 0
+  private readonly inline = new InlineWindow()
   /** Entries that may have changed since their content went ahead: they are looked at again when it is answered. */
   private readonly overtaken = new Set<Entry>()
   /** Folders that were not taken as a subtree: they go path by path. */
@@ -49,16 +48,17 @@ export class Offers {
   /** Folders that were not taken by their new name. */
   private readonly unmoved = new Set<Entry>()
 
-  constructor(exchange: Exchange, transfers: Transfers, options: OffersOptions = {}) {
+  /** @param reread wants a file read again soon */
+  constructor(exchange: Exchange, transfers: Transfers, reread: (entry: Entry) => void, options: OffersOptions = {}) {
     this.x = exchange
+    this.reread = reread
     this.transfers = transfers
     this.order = new FolderOrder(exchange)
     this.urgentGraftMin = options.urgentGraftMin ?? urgentGraftMinDefault
   }
 
   reset(): void {
-    this.inline.clear()
-    this.inlineBytes = 0
+    this.inline.reset()
     this.overtaken.clear()
     this.order.reset()
     this.openPuts = 0
@@ -76,6 +76,18 @@ export class Offers {
       if (entry === undefined) return
       x.backlog.delete(entry)
       this.offer(entry, urgent !== undefined)
+    }
+  }
+
+  /** Offers files that were saved and came to rest: reading folders, which may take long, does not hold them up. */
+  stepReleased(isOver: () => boolean): void {
+    const { x } = this
+    for (const entry of x.released.keys()) {
+      if (!x.live || this.openPuts >= openPutsMax || !x.writable('control') || isOver()) return
+      if (x.urgent.has(entry)) {
+        x.urgent.delete(entry)
+        this.offer(entry, true)
+      } else x.released.delete(entry)
     }
   }
 
@@ -197,13 +209,14 @@ export class Offers {
     this.x.flights.delete(entry)
     this.transfers.placed(entry)
     this.openPuts -= 1
-    this.inlineBytes -= this.inline.get(entry) ?? 0
-    this.inline.delete(entry)
+    this.inline.answered(entry, this.x.clock.monotonic())
     return { entry, flight }
   }
 
   private offer(entry: Entry, urgent: boolean): void {
     const { x } = this
+    const released = x.released.get(entry)
+    x.released.delete(entry)
     const flight = x.flights.get(entry)
     if (flight !== undefined) flight.touched = true
     const goesAhead = this.transfers.has(entry)
@@ -224,7 +237,7 @@ export class Offers {
       x.untaken.delete(entry)
       return
     }
-    const before = entry.key
+    const before = released ?? entry.key
     const look = x.replica.looker.look(entry, path, true)
     if (before !== null && x.holds.found(entry, before, nowMs, x.clock.now())) return
     if (look.state === 'busy') {
@@ -237,6 +250,8 @@ export class Offers {
       x.retry(entry, barredWaitMs, barredWaitMsMax)
       return
     }
+    // Once more after the clock's granule: a later write could carry the same time stamps.
+    if (released !== undefined && entry.racy) this.reread(entry)
     // Of a folder that is said where it is read.
     if (look.token !== folder) x.readable(path)
     if (look.token === entry.agreed && !x.untaken.has(entry)) {
@@ -374,15 +389,14 @@ export class Offers {
     }
     const { size } = entry
     const calm = urgent || this.x.backlog.size < 64
-    const fits = size <= limits.inlineBytesMax && this.inlineBytes + size <= inlineBytesInFlightMax
+    const fits = size <= limits.inlineBytesMax && this.inline.hasRoom(size)
     const inline = calm && fits ? (bytes ?? this.read(path, token, size)) : undefined
     if (inline === undefined) {
       this.overtaken.delete(entry)
       this.transfers.add(entry, token, urgent)
       return
     }
-    this.inline.set(entry, size)
-    this.inlineBytes += size
+    this.inline.add(entry, size, this.x.clock.monotonic())
     this.put(entry, path, token, { live: urgent, bytes: inline })
   }
 
