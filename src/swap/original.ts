@@ -110,26 +110,29 @@ export async function awaitAnswering(
 }
 
 /**
- * Returns when the namespace has taken a pod of the restored original, or refuses it. It ends, too, after the time: nobody
- * says of a StatefulSet that it is refused.
+ * Returns when the namespace has taken a pod of the restored original, or refuses it: at once, or where that may pass by
+ * itself (`isPatient`) at the end of the time. It ends then in any case: nobody says of a StatefulSet that it is refused.
  */
 export async function awaitTaken(
   cluster: Cluster,
   workload: KubeObject,
-  { timeoutMs, signal, on }: Awaited,
+  { timeoutMs, isPatient = false, signal, on }: Awaited & { isPatient?: boolean },
 ): Promise<Restored> {
   if (workload.spec.replicas === 0) return { workload }
   const { kind, metadata } = workload
   const topic = { kind: kind as WorkloadKind, fieldSelector: `metadata.name=${metadata.name}` }
   let seen: Restored = { workload }
+  let told: string | undefined
   await until(cluster, [topic], { signal, timeoutMs }, ([workloads = []]) => {
     const [current] = workloads
     if (current?.metadata.uid !== metadata.uid) return true
     seen = restoredAs(workload, current as KubeObject)
     const { isReady: _, ...progress } = progressOf(workload, current as KubeObject)
-    if (seen.refusal !== undefined) on({ type: 'waiting-original', workload: titleOf(workload), ...progress })
+    const isRefused = seen.refusal !== undefined
+    if (isRefused && told !== seen.refusal) on({ type: 'waiting-original', workload: titleOf(workload), ...progress })
+    told = seen.refusal
     const isTaken = isObserved(workload, current as KubeObject) && current?.status?.replicas > 0
-    return isTaken || current?.spec.replicas === 0 || seen.refusal !== undefined ? true : undefined
+    return isTaken || current?.spec.replicas === 0 || (isRefused && !isPatient) ? true : undefined
   })
   return seen
 }
@@ -138,7 +141,7 @@ export async function awaitTaken(
 export async function awaitUnrefused(
   cluster: Cluster,
   atZero: KubeObject,
-  { timeoutMs, signal }: Awaited,
+  { timeoutMs, signal }: Omit<Awaited, 'on'>,
 ): Promise<void> {
   const { kind, metadata } = atZero
   const topic = { kind: kind as WorkloadKind, fieldSelector: `metadata.name=${metadata.name}` }

@@ -53,6 +53,7 @@ const readyMsDefault = 120_000
 const handOverMs = 30_000
 /** A controller says within a second whether its first pod was taken. */
 const takenMs = 10_000
+const quotaMs = 30_000
 /** Of a controller that backs off. */
 const asksMax = 2
 
@@ -125,10 +126,18 @@ async function undo(cluster: Cluster, found: Found, options: RevertOptions): Pro
     await untilLeft()
     await stopClones(cluster, clones, options)
   }
-  const taken = refusal === undefined ? restored : await insistOnPods(cluster, { ...found, restored, stays }, options)
+  const taken =
+    refusal === undefined ? restored : await insistOnPods(cluster, { ...found, restored, stays, refusal }, options)
   const clean = await removeMarks(cluster, taken, record?.owners ?? [], signal)
   await deleteClones(cluster, clones, options)
   return clean
+}
+
+interface Insisting extends Found {
+  restored: KubeObject
+  /** The dev pod, which is not in the way. */
+  stays: boolean
+  refusal: string
 }
 
 /**
@@ -137,16 +146,18 @@ async function undo(cluster: Cluster, found: Found, options: RevertOptions): Pro
  */
 async function insistOnPods(
   cluster: Cluster,
-  { workload, names, title, restored, stays }: Found & { restored: KubeObject; stays: boolean },
+  { workload, names, title, restored, stays, refusal: first }: Insisting,
   options: RevertOptions,
 ): Promise<KubeObject> {
-  const { signal, on } = options
-  const within = { timeoutMs: Math.min(options.readyMs ?? readyMsDefault, takenMs), signal, on }
+  const { signal, on, readyMs = readyMsDefault } = options
+  // what a pod had of a quota is free a while after it is gone
+  const isPatient = isOfQuota(first)
+  const timeoutMs = Math.min(readyMs, isPatient ? quotaMs : takenMs)
   if (!stays) await awaitCloneGone(cluster, { cloneNames: names, workload, signal, on })
   const down = await scaleToNone(cluster, restored, signal)
-  await awaitUnrefused(cluster, down, within)
+  await awaitUnrefused(cluster, down, { timeoutMs, signal })
   const again = await restore(cluster, down, { ...options, on: () => {} })
-  const { refusal } = await awaitTaken(cluster, again, within)
+  const { refusal } = await awaitTaken(cluster, again, { timeoutMs, isPatient, signal, on })
   if (refusal === undefined) return again
   const dev = stays ? 'Its dev pod stays until then.' : 'Nothing of it runs until then.'
   throw new UserError('rejected', `${title} is scaled up, but the namespace refuses its pods: ${refusal}`, {

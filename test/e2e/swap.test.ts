@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Cluster, KubeObject } from '../../src/cluster/cluster.ts'
 import { ClusterError } from '../../src/cluster/cluster.ts'
 import { refusalOf } from '../../src/cluster/refusal.ts'
@@ -233,17 +233,23 @@ describe.skipIf(!real)('a swap on a real cluster', () => {
 /** Of the calls every other one, by turns from day to day: all of them are tried on a cluster in memory (test/src/swap/crash.test.ts). */
 const firstCall = 1 + (new Date().getUTCDate() % 2)
 const callStep = 2
+/** Each in a namespace of its own. */
+const laneStep = 2 * callStep
+const lanes = [firstCall, firstCall + callStep]
+/** Several pods start at once. */
+const readyMs = minutes
 
-describe.skipIf(!real)('a swap that is broken off', () => {
-  let stage: Stage
-  let before: KubeObject
-  beforeAll(async () => {
-    stage = await Stage.make('crash')
-    before = await stage.seed(web({ replicas: 1 }))
-  })
-  afterAll(() => stage?.namespace.dispose())
+/** Side by side: each has a namespace of its own, and waits for its pods most of the time. */
+describe.skipIf(!real).concurrent('a swap that is broken off', () => {
+  const stages: Stage[] = []
+  const staged = async (purpose: string) => {
+    const stage = await Stage.make(purpose)
+    stages.push(stage)
+    return { stage, before: await stage.seed(web({ replicas: 1 })) }
+  }
+  afterAll(() => Promise.all(stages.map(({ namespace }) => namespace.dispose())))
 
-  const dying = (at: number) =>
+  const dying = (stage: Stage, at: number) =>
     new FaultyCluster(stage.cluster, ({ index }) => (index === at ? { die: 'after' } : undefined))
   const isWhole = async (work: Promise<unknown>) => {
     const error = await work.then(
@@ -255,33 +261,36 @@ describe.skipIf(!real)('a swap that is broken off', () => {
   }
 
   it('during up comes back, whichever call was the last', { timeout: 10 * minutes }, async () => {
+    const { stage, before } = await staged('crash-up')
     let deaths = 0
-    for (let at = firstCall; !(await isWhole(stage.up({}, dying(at)))); at += callStep) {
-      expect(await stage.trial.down()).toMatchObject({ isReady: true, leftovers: [] })
+    for (let at = firstCall; !(await isWhole(stage.up({}, dying(stage, at)))); at += callStep) {
+      expect(await stage.trial.down({ readyMs })).toMatchObject({ isReady: true, leftovers: [] })
       const now = await stage.cluster.get('Deployment', 'web')
       expect(JSON.stringify(now.spec)).toBe(JSON.stringify(before.spec))
       await expectUntouched(stage.cluster, before, { cloneWasLost: true })
       deaths += 1
     }
-    await stage.trial.down()
     expect(deaths).toBeGreaterThan(3)
-    await stage.apply(web({ replicas: 1 }))
   })
 
   it('during down comes back, whichever call was the last', { timeout: 10 * minutes }, async () => {
-    before = await ready(stage.cluster, 'Deployment', 'web')
+    const deaths = await Promise.all(lanes.map(first => deathsFrom(first)))
+    expect(deaths.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(3)
+  })
+  /** How many there were. */
+  const deathsFrom = async (first: number) => {
+    const { stage, before } = await staged(`crash-down-${first}`)
     let deaths = 0
-    for (let at = firstCall; ; at += callStep) {
+    for (let at = first; ; at += laneStep) {
       await stage.up()
-      const whole = await isWhole(stage.trial.down({}, dying(at)))
-      await stage.trial.down()
+      const whole = await isWhole(stage.trial.down({ readyMs }, dying(stage, at)))
+      await stage.trial.down({ readyMs })
       await ready(stage.cluster, 'Deployment', 'web')
       await expectUntouched(stage.cluster, before)
-      if (whole) break
+      if (whole) return deaths
       deaths += 1
     }
-    expect(deaths).toBeGreaterThan(3)
-  })
+  }
 
   const conflict = new UserError('conflict', 'moved', { cause: new ClusterError(409, 'Conflict', 'moved') })
   const lost = new UserError('timeout', 'no answer', { cause: new ClusterError(0, 'Network', 'no answer') })
@@ -298,30 +307,36 @@ describe.skipIf(!real)('a swap that is broken off', () => {
     { lose: lost },
   ]
   it('comes back with the next down after a fault at any call', { timeout: 10 * minutes }, async () => {
-    before = await ready(stage.cluster, 'Deployment', 'web')
+    const injected = await Promise.all(lanes.map(first => faultsFrom(first)))
+    expect(injected.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(10)
+  })
+  /** How many there were. */
+  const faultsFrom = async (first: number) => {
+    const { stage, before } = await staged(`fault-${first}`)
     let injected = 0
-    for (let at = firstCall; ; at += callStep) {
+    for (let at = first; ; at += laneStep) {
       const faulty = new FaultyCluster(stage.cluster, ({ index, verb }) =>
         index === at && verb !== 'watch' ? faults[Math.floor(at / callStep) % faults.length] : undefined,
       )
       const failures: unknown[] = []
       await stage.up({}, faulty).catch(error => failures.push(error))
-      await stage.trial.down({}, faulty).catch(error => failures.push(error))
+      await stage.trial.down({ readyMs }, faulty).catch(error => failures.push(error))
       for (const failure of failures) expect(failure).toBeInstanceOf(UserError)
-      expect(await stage.trial.down()).toMatchObject({ leftovers: [] })
+      expect(await stage.trial.down({ readyMs })).toMatchObject({ leftovers: [] })
       await ready(stage.cluster, 'Deployment', 'web')
       await expectUntouched(stage.cluster, before, { cloneWasLost: true })
-      if (faulty.calls.length < at) break
+      if (faulty.calls.length < at) return injected
       injected += 1
     }
-    expect(injected).toBeGreaterThan(10)
-    await stage.apply(web({ replicas: 1 }))
-  })
+  }
 
   it('goes through a conflict or a lost answer at each write, in turns', { timeout: 10 * minutes }, async () => {
+    await Promise.all(lanes.map(first => writesFrom(first)))
+  })
+  const writesFrom = async (first: number) => {
     const today = new Date().getUTCDate()
-    before = await ready(stage.cluster, 'Deployment', 'web')
-    for (let at = firstCall; ; at += callStep) {
+    const { stage, before } = await staged(`writes-${first}`)
+    for (let at = first; ; at += laneStep) {
       let writes = 0
       const faulty = new FaultyCluster(stage.cluster, ({ verb, dryRun }) => {
         if (!['create', 'patch', 'replace', 'delete'].includes(verb) || dryRun) return undefined
@@ -331,31 +346,39 @@ describe.skipIf(!real)('a swap that is broken off', () => {
       })
       const swap = await stage.up({}, faulty)
       await awaitDevPod(faulty, swap, { signal: AbortSignal.timeout(minutes) })
-      expect(await stage.trial.down({}, faulty)).toMatchObject({ state: 'reverted', isReady: true, leftovers: [] })
+      expect(await stage.trial.down({ readyMs }, faulty)).toMatchObject({
+        state: 'reverted',
+        isReady: true,
+        leftovers: [],
+      })
       await expectUntouched(stage.cluster, before)
-      if (writes < at) break
+      if (writes < at) return
     }
-  })
+  }
 })
 
-describe.skipIf(!real)('volumes', () => {
-  let stage: Stage
-  beforeAll(async () => {
-    stage = await Stage.make('volumes')
-  })
-  afterAll(() => stage?.namespace.dispose())
+describe.skipIf(!real).concurrent('volumes', () => {
+  const stages: Stage[] = []
+  const staged = async (purpose: string) => {
+    const stage = await Stage.make(purpose)
+    stages.push(stage)
+    return stage
+  }
+  afterAll(() => Promise.all(stages.map(({ namespace }) => namespace.dispose())))
 
   const claim = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '10Mi' } } }
   const mounted = { volumes: [{ name: 'code', persistentVolumeClaim: { claimName: 'data' } }] }
 
   it.each([
-    ['a volume', {}, mounted],
+    ['a volume', 'writers', {}, mounted],
     [
       'what Recreate keeps from overlapping',
+      'recreate',
       { strategy: { type: 'Recreate' } },
       { volumes: [{ name: 'code', emptyDir: {} }] },
     ],
-  ])('never have two writers of %s', { timeout: 5 * minutes }, async (_name, spec, pod) => {
+  ])('never have two writers of %s', { timeout: 5 * minutes }, async (_name, purpose, spec, pod) => {
+    const stage = await staged(purpose)
     await stage.apply({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data' }, spec: claim })
     // ends only when its grace period is over
     const stubborn = { command: ['sh', '-c', "trap '' TERM; while :; do sleep 0.1; done"] }
@@ -375,21 +398,17 @@ describe.skipIf(!real)('volumes', () => {
         if (there.size > 1) overlaps.push([...there].join())
       },
     )
-    const told = stage.trial.types().length
     await stage.upAndRunning()
-    expect(await stage.trial.down()).toMatchObject({ state: 'reverted', isReady: true, leftovers: [] })
+    expect(await stage.trial.down({ readyMs })).toMatchObject({ state: 'reverted', isReady: true, leftovers: [] })
     stop.abort()
     await watching
     expect(overlaps).toEqual([])
-    const types = stage.trial.types().slice(told)
-    expect(types).toEqual(expect.arrayContaining(['waiting-old-pod', 'waiting-clone-pod']))
+    expect(stage.trial.types()).toEqual(expect.arrayContaining(['waiting-old-pod', 'waiting-clone-pod']))
     await expectUntouched(stage.cluster, before)
-    await stage.cluster.delete('Deployment', 'web')
-    const pods = async () => (await stage.cluster.list('Pod', { labelSelector: 'app=web' })).length
-    await expect.poll(pods, { timeout: minutes }).toBe(0)
   })
 
   it('of a StatefulSet stay, with whatever was to be deleted at 0', { timeout: 5 * minutes }, async () => {
+    const stage = await staged('stateful')
     const labels = { app: 'db' }
     const container = {
       name: 'db',
@@ -437,7 +456,7 @@ describe.skipIf(!real)('volumes', () => {
       'apps.kubernetes.io/pod-index': '0',
     })
     expect(await claims()).toEqual(claimsBefore)
-    expect(await stage.trial.down({ kind: 'StatefulSet', name: 'db' })).toMatchObject({
+    expect(await stage.trial.down({ kind: 'StatefulSet', name: 'db', readyMs })).toMatchObject({
       state: 'reverted',
       replicas: 2,
       isReady: true,
@@ -450,7 +469,7 @@ describe.skipIf(!real)('volumes', () => {
   })
 })
 
-describe.skipIf(!real)('a namespace with rules', () => {
+describe.skipIf(!real).concurrent('a namespace with rules', () => {
   const stages: Stage[] = []
   const staged = async (purpose: string, labels: string[] = []) => {
     const stage = await Stage.make(purpose, labels)
@@ -478,7 +497,45 @@ describe.skipIf(!real)('a namespace with rules', () => {
     await expectUntouched(stage.cluster, before)
   })
 
-  it('that counts pods: the clone starts as soon as the old pod is gone', { timeout: 3 * minutes }, async () => {
+  it('that limits what is not limited: the clone gets the limit and room for the agent', {
+    timeout: 3 * minutes,
+  }, async () => {
+    const stage = await staged('limits')
+    const limits = [{ type: 'Container', default: { 'ephemeral-storage': '50Mi', memory: '128Mi' } }]
+    await stage.apply({ apiVersion: 'v1', kind: 'LimitRange', metadata: { name: 'small' }, spec: { limits } })
+    const before = await stage.seed(web({ replicas: 1 }))
+    const effective = async (pod: string) => (await stage.cluster.get('Pod', pod)).spec.containers[0].resources.limits
+    const known = await stage.upAndRunning()
+    expect(await effective(known.pod.name)).toEqual({ 'ephemeral-storage': '562Mi', memory: '320Mi' })
+    await stage.trial.down()
+    await expectUntouched(stage.cluster, before)
+    await stage.seed(web({ replicas: 0 }))
+    const learnt = await stage.upAndRunning()
+    const template = podTemplate(await stage.cluster.get('Deployment', 'web-podswap'))
+    expect(template.spec.containers[0]?.resources?.limits).toEqual({ 'ephemeral-storage': '562Mi', memory: '320Mi' })
+    const clones = async () => (await stage.cluster.list('Pod', { labelSelector: marks.clone })).length
+    await vi.waitFor(async () => expect(await clones()).toBe(1), { timeout: 30_000, interval: 200 })
+    expect(learnt.swap.replicas).toBe(0)
+    await stage.trial.down()
+  })
+
+  it('whose dev image is not there: said, and undone', { timeout: 3 * minutes }, async () => {
+    const stage = await staged('noimage')
+    const before = await stage.seed(web({ replicas: 1 }))
+    const swap = await stage.up({ image: 'podswap.test/none:1', imagePullPolicy: 'Never' })
+    const starting = awaitDevPod(stage.cluster, swap, { signal: AbortSignal.timeout(minutes), stuckMs: 500 })
+    await expect(starting).rejects.toMatchObject({
+      code: 'pod-failed',
+      message: expect.stringContaining('ErrImageNeverPull'),
+    })
+    expect(await stage.trial.down()).toMatchObject({ state: 'reverted', isReady: true })
+    await expectUntouched(stage.cluster, before)
+  })
+
+  // alone: it says how soon
+  it.sequential('that counts pods: the clone starts as soon as the old pod is gone', {
+    timeout: 3 * minutes,
+  }, async () => {
     const stage = await staged('quota')
     await stage.apply({
       apiVersion: 'v1',
@@ -505,40 +562,6 @@ describe.skipIf(!real)('a namespace with rules', () => {
     await watching
     // the other way round: the clone's pod is in the original's way
     expect(await stage.trial.down({ readyMs: minutes })).toMatchObject({ state: 'reverted', isReady: true })
-    await expectUntouched(stage.cluster, before)
-  })
-
-  it('that limits what is not limited: the clone gets the limit and room for the agent', {
-    timeout: 3 * minutes,
-  }, async () => {
-    const stage = await staged('limits')
-    const limits = [{ type: 'Container', default: { 'ephemeral-storage': '50Mi', memory: '128Mi' } }]
-    await stage.apply({ apiVersion: 'v1', kind: 'LimitRange', metadata: { name: 'small' }, spec: { limits } })
-    const before = await stage.seed(web({ replicas: 1 }))
-    const effective = async (pod: string) => (await stage.cluster.get('Pod', pod)).spec.containers[0].resources.limits
-    const known = await stage.upAndRunning()
-    expect(await effective(known.pod.name)).toEqual({ 'ephemeral-storage': '562Mi', memory: '320Mi' })
-    await stage.trial.down()
-    await expectUntouched(stage.cluster, before)
-    await stage.seed(web({ replicas: 0 }))
-    const learnt = await stage.upAndRunning()
-    const template = podTemplate(await stage.cluster.get('Deployment', 'web-podswap'))
-    expect(template.spec.containers[0]?.resources?.limits).toEqual({ 'ephemeral-storage': '562Mi', memory: '320Mi' })
-    await expect.poll(async () => (await stage.cluster.list('Pod', { labelSelector: marks.clone })).length).toBe(1)
-    expect(learnt.swap.replicas).toBe(0)
-    await stage.trial.down()
-  })
-
-  it('whose dev image is not there: said, and undone', { timeout: 3 * minutes }, async () => {
-    const stage = await staged('noimage')
-    const before = await stage.seed(web({ replicas: 1 }))
-    const swap = await stage.up({ image: 'podswap.test/none:1', imagePullPolicy: 'Never' })
-    const starting = awaitDevPod(stage.cluster, swap, { signal: AbortSignal.timeout(minutes), stuckMs: 500 })
-    await expect(starting).rejects.toMatchObject({
-      code: 'pod-failed',
-      message: expect.stringContaining('ErrImageNeverPull'),
-    })
-    expect(await stage.trial.down()).toMatchObject({ state: 'reverted', isReady: true })
     await expectUntouched(stage.cluster, before)
   })
 })

@@ -216,7 +216,7 @@ describe('up and down', () => {
     await trial.up()
     await ready(cluster, 'Deployment', 'web-podswap')
     cluster.controllers.admit = pod => (pod.metadata.labels?.[marks.clone] ? pod : new Error(why))
-    await expect(trial.down()).rejects.toMatchObject({
+    await expect(trial.down({ readyMs: 500 })).rejects.toMatchObject({
       code: 'rejected',
       message: `deployment/web is scaled up, but the namespace refuses its pods: ${why}`,
       hint: expect.stringContaining('run `podswap down` once more'),
@@ -225,7 +225,7 @@ describe('up and down', () => {
     expect(readUndo(cluster.peek('Deployment', 'web')!)).toEqual({ replicas: 1 })
     // where the dev pod is not in the way, it goes on answering
     expect(cluster.peek('Deployment', 'web-podswap')!.spec.replicas).toBe(stays)
-    await expect(trial.down()).rejects.toMatchObject({ code: 'rejected' })
+    await expect(trial.down({ readyMs: 500 })).rejects.toMatchObject({ code: 'rejected' })
     cluster.controllers.admit = pod => pod
     expect(await trial.down()).toMatchObject({ state: 'reverted', isReady: true, leftovers: [] })
     await expectUntouched(cluster, before)

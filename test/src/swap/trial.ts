@@ -1,4 +1,4 @@
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import type { Cluster, KubeObject } from '../../../src/cluster/cluster.ts'
 import { applySwap } from '../../../src/swap/apply.ts'
 import type { SwapRequest } from '../../../src/swap/claim.ts'
@@ -65,7 +65,8 @@ export async function expectUntouched(
   for (const kind of ['Deployment', 'ReplicaSet', 'Pod'] as const) {
     // What was deleted in the background may take its time to end.
     const left = async () => (await cluster.list(kind, { labelSelector })).map(({ metadata }) => metadata.name)
-    await expect.poll(left, { timeout: 60_000, interval: 200 }).toEqual([])
+    // tests that run side by side have no poll of their own here
+    await vi.waitFor(async () => expect(await left()).toEqual([]), { timeout: 60_000, interval: 200 })
   }
   expect(await cluster.list('Lease', { labelSelector: marks.lease })).toEqual([])
   const rest = [...(await cluster.list('ReplicaSet')), ...(await cluster.list('Pod'))]
