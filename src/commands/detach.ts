@@ -19,9 +19,18 @@ import type { Workplace } from './workplace.ts'
 /**
  * A heap that starts at 64 MB: the memory of what forwards carry counts against the heap's limit, which is 20 MB at
  * first, and V8 would mark the whole heap each 10 MB that it carried. Two threads for V8's garbage and compiler: its
- * usual four took twice their time where processors are few.
+ * usual four took twice their time where processors are few. Half its room for what is new, which stays once it was used.
  */
-const nodeFlags = ['--initial-old-space-size=64', '--v8-pool-size=2']
+const nodeFlags = ['--initial-old-space-size=64', '--v8-pool-size=2', '--max-semi-space-size=8']
+/**
+ * glibc's own beginning, held to: otherwise it takes it from the first large block that is freed that such blocks are to be
+ * kept, and what a first sync had in passing stays for the whole session.
+ */
+const memoryEnvironment = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_MMAP_THRESHOLD_: '131072',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+}
 const LISTENING_TIMEOUT_MS = 30_000
 const LAST_WORDS_MS = 3_000
 
@@ -99,7 +108,7 @@ async function startHolder(invocation: Invocation<UpOptions>, workplace: Workpla
   const program = [...nodeFlags, process.argv[1] ?? '']
   const child = spawn(process.execPath, [...program, ...holdArguments(invocation, workplace, dev, log)], {
     cwd: io.cwd,
-    env: io.env,
+    env: { ...memoryEnvironment, ...io.env },
     stdio: ['ignore', output, output, 'ipc'],
     detached: true,
     windowsHide: true,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { type Clock, systemClock } from '../base/clock.ts'
+import { compactHeap } from '../base/compact-heap.ts'
 import { UserError } from '../base/errors.ts'
 import { absent } from '../core/content.ts'
 import { joinPath, type Path } from '../core/path.ts'
@@ -10,6 +11,7 @@ import { ChangeLog } from './change-log.ts'
 import { SyncEngine } from './engine.ts'
 import type { EngineEvent } from './exchange.ts'
 import { FlushWaits } from './flush-waits.ts'
+import { HeapAtRest } from './heap-at-rest.ts'
 import { compileRules, type IgnoreReaderOptions } from './ignore-reader.ts'
 import { IgnoredWatch } from './ignored-watch.ts'
 import { LaptopFolder } from './laptop-folder.ts'
@@ -52,6 +54,7 @@ export class LaptopSession implements SyncSession {
   private readonly flushes = new FlushWaits()
   private readonly changes = new ChangeLog()
   private readonly ignored: IgnoredWatch
+  private readonly heap = new HeapAtRest(() => this.engine.idle(), compactHeap)
   private readonly timers: NodeJS.Timeout[] = []
   private lastChangeAtMs: number | undefined
   /** The change after which the epoch was raised last. */
@@ -74,7 +77,10 @@ export class LaptopSession implements SyncSession {
     this.problems = new SessionProblems(options.onEvent)
     this.progress = new SessionProgress(this.clock, this.folder.replica.tree, event => {
       // Said before it, and complete if there was time to count.
-      if (event.type === 'first-sync-done') this.ignored.tell()
+      if (event.type === 'first-sync-done') {
+        this.ignored.tell()
+        this.heap.begin()
+      }
       options.onEvent(event)
     })
     this.loop = new SyncLoop(this.clock, {
@@ -158,6 +164,7 @@ export class LaptopSession implements SyncSession {
     for (const timer of this.timers) clearInterval(timer)
     this.tellChanges()
     this.ignored.close()
+    this.heap.close()
     this.rules.close()
     this.folder.watcher.close()
     this.loop.close()

@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { systemClock } from '../base/clock.ts'
+import { compactHeap } from '../base/compact-heap.ts'
 import { errnoOf, UserError } from '../base/errors.ts'
 import { joinPath } from '../core/path.ts'
 import { createNodeDisk, type NodeDisk } from '../disk/node-disk.ts'
@@ -12,6 +13,7 @@ import { Replica } from '../endpoint/replica.ts'
 import type { SyncRequest } from '../wire/services.ts'
 import { StreamError } from '../wire/stream-error.ts'
 import { SyncEngine } from './engine.ts'
+import { HeapAtRest } from './heap-at-rest.ts'
 import { compileRules } from './ignore-reader.ts'
 import { newIdMaker } from './new-id.ts'
 import { SyncLoop } from './sync-loop.ts'
@@ -88,6 +90,7 @@ class PodFolder {
   private readonly watcher: Watcher
   private readonly loop: SyncLoop
   private readonly engine: SyncEngine
+  private readonly heap = new HeapAtRest(() => this.engine.idle(), compactHeap)
   /** What the laptop should know of how this folder is watched; '' where all is well. */
   private limit = ''
   private half: { request: SyncRequest; stream: Duplex } | undefined
@@ -137,7 +140,10 @@ class PodFolder {
       writable: lane => this.loop.writable(lane),
       on: event => {
         if (event.type === 'flush-asked') void this.flush(event.id)
-        if (event.type === 'live' && this.limit !== '') this.tellLimit()
+        if (event.type === 'live') {
+          this.heap.begin()
+          if (this.limit !== '') this.tellLimit()
+        }
       },
       watch: dir => this.watcher.watch(dir),
       watchAhead: (dir, own) => this.watcher.watch(dir, `${this.disk.privatePath}/${own}`),
@@ -179,6 +185,7 @@ class PodFolder {
 
   close(): void {
     this.half?.stream.destroy()
+    this.heap.close()
     this.watcher.close()
     this.loop.close()
     this.engine.close()

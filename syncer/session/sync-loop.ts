@@ -38,7 +38,7 @@ export class SyncLoop {
   private readonly handlers: LoopHandlers
   private engine: SyncEngine | undefined
   private lanes: { control: LaneState; bulk: LaneState } | undefined
-  private inbox: { lane: Lane; messages: Generator<SyncMessage> }[] = []
+  private inbox: { lane: Lane; messages: Generator<SyncMessage>; done: () => void }[] = []
   private timer: NodeJS.Timeout | undefined
   private immediate: NodeJS.Immediate | undefined
   private closed = false
@@ -116,7 +116,7 @@ export class SyncLoop {
   private openLane(lane: Lane, duplex: Duplex): LaneState {
     const state: LaneState = {
       stream: new MessageStream(duplex, {
-        message: bytes => this.arrived(lane, state, bytes),
+        message: (bytes, done) => this.arrived(lane, state, bytes, done),
         drain: () => {
           state.blocked = false
           this.wake()
@@ -136,10 +136,11 @@ export class SyncLoop {
     this.handlers.failed(reason)
   }
 
-  private arrived(lane: Lane, state: LaneState, bytes: Buffer): void {
+  private arrived(lane: Lane, state: LaneState, bytes: Buffer, done: () => void): void {
     if (this.lanes?.[lane] !== state) return
     this.bytesReceived += bytes.length
-    this.inbox.push({ lane, messages: readMessages(bytes) })
+    // Content is written where it belongs when it is taken; what is in a decision may be kept.
+    this.inbox.push({ lane, messages: readMessages(bytes), done: lane === 'bulk' ? done : () => {} })
     if (this.inbox.length > 8) state.stream.pause()
     // A single small message is handled on the spot: that is the way of a save.
     if (this.inbox.length === 1 && this.immediate === undefined) this.turn()
@@ -176,6 +177,7 @@ export class SyncLoop {
       if (this.inbox[0] !== first) return
       if (!exhausted) return
       this.inbox.shift()
+      first.done()
       if (this.inbox.length <= 4) {
         this.lanes?.control.stream.resume()
         this.lanes?.bulk.stream.resume()

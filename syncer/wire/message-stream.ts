@@ -2,13 +2,14 @@ import type { Duplex } from 'node:stream'
 import { ProtocolError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { ByteQueue } from './byte-queue.ts'
+import { type Slab, SlabPool } from './slab-pool.ts'
 
 export interface MessageHandlers {
   /**
-   * The bytes may share memory with what arrived; they stay as they are. A {@link ProtocolError} that it throws
-   * destroys the stream.
+   * The bytes may share memory with what arrived; they stay as they are until `done` is called, which need not be. A
+   * {@link ProtocolError} that it throws destroys the stream.
    */
-  message: (bytes: Buffer) => void
+  message: (bytes: Buffer, done: () => void) => void
   /** After a `send` that answered false: more is welcome. */
   drain?: () => void
   /** The other end has sent its last message. */
@@ -20,6 +21,13 @@ export interface MessageHandlers {
 const lengthBytes = 4
 /** Shorter messages are copied behind their length, so that they are one write. */
 const copyBytesMax = 4 * 1024
+/**
+ * Larger ones are put together in slabs while they arrive, which are used again: what the pieces lie in, and a fresh buffer
+ * for each, would stay until the garbage collector has time, tens of megabytes at full speed.
+ */
+const slabBytesMin = 64 * 1024
+const slabBytes = 1024 * 1024 + 128 * 1024
+const nothing = () => {}
 
 /**
  * Messages over a byte stream: u32 length (big-endian) and as many bytes. A longer one than `limits.messageBytesMax`,
@@ -32,6 +40,9 @@ export class MessageStream {
   private readonly arrived = new ByteQueue()
   /** Length of the message that is under way, where that is known. */
   private bodyBytes: number | undefined
+  /** What has arrived of it, where it is large. */
+  private slab: Slab | undefined
+  private readonly pool = new SlabPool(slabBytes)
   private isPaused = false
   /** The stream has ended; what has arrived may still wait here, while this is paused. */
   private hasEnded = false
@@ -99,21 +110,21 @@ export class MessageStream {
     while (!this.isPaused && !this.isOver) {
       const message = this.next()
       if (!message) break
-      this.pass(message)
+      this.pass(message.bytes, message.done)
     }
     if (this.hasEnded && !this.isPaused && !this.isOver) this.finish()
   }
 
-  private pass(message: Buffer): void {
+  private pass(message: Buffer, done: () => void): void {
     try {
-      this.handlers.message(message)
+      this.handlers.message(message, done)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       this.break(error)
     }
   }
 
-  private next(): Buffer | undefined {
+  private next(): { bytes: Buffer; done: () => void } | undefined {
     if (this.bodyBytes === undefined) {
       if (this.arrived.bytes < lengthBytes) return undefined
       this.bodyBytes = this.arrived.join(lengthBytes).readUInt32BE()
@@ -122,10 +133,28 @@ export class MessageStream {
         return undefined
       }
     }
-    if (this.arrived.bytes < this.bodyBytes) return undefined
-    const message = this.arrived.join(this.bodyBytes)
-    this.bodyBytes = undefined
+    const { bodyBytes } = this
+    const message = bodyBytes < slabBytesMin ? this.join(bodyBytes) : this.gather(bodyBytes)
+    if (message !== undefined) this.bodyBytes = undefined
     return message
+  }
+
+  private join(bytes: number): { bytes: Buffer; done: () => void } | undefined {
+    return this.arrived.bytes < bytes ? undefined : { bytes: this.arrived.join(bytes), done: nothing }
+  }
+
+  /** No memory is taken on the word of a length alone. */
+  private gather(bytes: number): { bytes: Buffer; done: () => void } | undefined {
+    if (this.slab === undefined && this.arrived.bytes < Math.min(bytes, slabBytesMin)) return undefined
+    const pool = bytes > slabBytes ? new SlabPool(bytes) : this.pool
+    this.slab ??= pool.take()
+    const { slab } = this
+    for (const piece of this.arrived.take(bytes - slab.filledBytes)) {
+      slab.filledBytes += piece.copy(slab.memory, slab.filledBytes)
+    }
+    if (slab.filledBytes < bytes) return undefined
+    this.slab = undefined
+    return { bytes: slab.memory.subarray(0, bytes), done: () => pool.give(slab) }
   }
 
   private ended(): void {

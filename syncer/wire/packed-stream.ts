@@ -56,7 +56,7 @@ export class PackedStream extends Duplex {
   /** Arrived, and not told yet. */
   private untold = 0
   private readonly arrived = new ByteQueue()
-  private readonly ahead: Promise<Buffer>[] = []
+  private readonly ahead: (Buffer[] | Promise<Buffer>)[] = []
   private isDelivering = false
   private isWanted = false
   private hasEnded = false
@@ -195,7 +195,7 @@ export class PackedStream extends Duplex {
         if (block === 'told') continue
         this.ahead.push(block)
         // It is awaited in its turn.
-        block.catch(() => {})
+        if (block instanceof Promise) block.catch(() => {})
       }
     } catch (error) {
       this.destroy(error as Error)
@@ -207,7 +207,7 @@ export class PackedStream extends Duplex {
   }
 
   /** @throws ProtocolError */
-  private nextBlock(): Promise<Buffer> | 'told' | undefined {
+  private nextBlock(): Buffer[] | Promise<Buffer> | 'told' | undefined {
     const { arrived } = this
     if (arrived.bytes < headerBytes) return undefined
     const header = arrived.join(headerBytes)
@@ -222,9 +222,9 @@ export class PackedStream extends Duplex {
       arrived.unshift(header)
       return undefined
     }
-    const body = arrived.join(length)
+    const body = arrived.take(length)
     this.tell(headerBytes + length)
-    return (word & packedBit) === 0 ? Promise.resolve(body) : this.codec.unpack(body, blockBytesMax)
+    return (word & packedBit) === 0 ? body : this.codec.unpack(Buffer.concat(body, length), blockBytesMax)
   }
 
   private async deliver(): Promise<void> {
@@ -237,11 +237,9 @@ export class PackedStream extends Duplex {
           if (this.hasEnded) this.finishReading()
           break
         }
-        const bytes = await next
+        const pieces = Array.isArray(next) ? next : [await next]
         this.ahead.shift()
-        // A reader may ask for more while it takes these.
-        this.isWanted = false
-        if (bytes.length === 0 || this.push(bytes)) this.isWanted = true
+        this.pass(pieces)
         this.cut()
       }
     } catch (error) {
@@ -249,6 +247,14 @@ export class PackedStream extends Duplex {
     } finally {
       this.isDelivering = false
     }
+  }
+
+  /** A reader may ask for more while it takes these. */
+  private pass(pieces: Buffer[]): void {
+    let isEnough = false
+    this.isWanted = false
+    for (const piece of pieces) isEnough = piece.length > 0 && !this.push(piece)
+    if (!isEnough) this.isWanted = true
   }
 
   private finishReading(): void {

@@ -38,6 +38,37 @@ describe('MessageStream', () => {
     )
   })
 
+  it('puts large messages together in memory that is used again when they are done with', async () => {
+    const [a, b] = carrierPair({ cut: randomCut(seededRandom(7)) })
+    const lengths = [200_000, 70_000, 3, 1_048_576, 1_048_576, 65_536, 3_000_000, 1_048_576, 90_000, 1_048_576]
+    const held: { bytes: Buffer; value: number; done: () => void }[] = []
+    let isWhole = true
+    const memories = new Set<ArrayBufferLike>()
+    let large = 0
+    const ended = new Promise<void>(resolve => {
+      new MessageStream(b, {
+        message(bytes, done) {
+          const value = bytes[0]!
+          held.push({ bytes, value, done })
+          if (bytes.length >= 65_536 && bytes.length < 2_000_000) {
+            memories.add(bytes.buffer)
+            large += 1
+          }
+          isWhole &&= held.every(each => each.bytes.equals(Buffer.alloc(each.bytes.length, each.value)))
+          if (held.length > 2) held.shift()!.done()
+        },
+        end: resolve,
+      })
+    })
+    const sender = new MessageStream(a, none)
+    for (const [index, length] of lengths.entries()) sender.send(Buffer.alloc(length, index + 1))
+    sender.end()
+    await ended
+    expect(isWhole).toBe(true)
+    expect(large).toBe(8)
+    expect(memories.size).toBeLessThanOrEqual(4)
+  })
+
   it('carries large messages through the multiplexer, with back-pressure', async () => {
     const carriers = carrierPair()
     const laptop = new Mux({ carrier: carriers[0], side: 'laptop' })
