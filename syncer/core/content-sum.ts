@@ -46,7 +46,7 @@ export class ContentSum {
   digest(): { hash: string; blocks: Buffer | undefined } {
     if (this.#whole !== undefined) return { hash: this.#whole.digest('hex'), blocks: undefined }
     if (this.#block !== undefined) this.#blocks.push(this.#block.digest())
-    const blocks = this.#blocks.take()
+    const blocks = this.#blocks.from(0)
     return { hash: hashOfBlocks(blocks), blocks }
   }
 
@@ -80,9 +80,9 @@ export class BlockList {
     return this.#length / blockHashBytes
   }
 
-  /** What was pushed; nothing may be pushed afterwards. */
-  take(): Buffer {
-    return this.#bytes.subarray(0, this.#length)
+  /** Those from the `first` on, as they are until more are pushed. */
+  from(first: number): Buffer {
+    return this.#bytes.subarray(first * blockHashBytes, this.#length)
   }
 }
 

@@ -129,6 +129,11 @@ export class Looker {
     return stat.kind === 'file' && stat.size > this.grain.smallBytesMax
   }
 
+  /** What a file was when its reading began, while it is being read in slices. */
+  openedOf(entry: Entry): Stat | undefined {
+    return this.jobs.get(entry)?.sum.opened
+  }
+
   /** Hashes of the blocks of a large file's content that was read here not long ago. */
   blocksOf(token: Token): Buffer | undefined {
     return this.blockLists.get(hashOf(token))

@@ -1,15 +1,17 @@
 import type { Clock } from '../base/clock.ts'
-import { absent } from '../core/content.ts'
+import { absent, isExecutable, type Token } from '../core/content.ts'
 import { type Grain, grainOfFiles } from '../core/content-sum.ts'
 import type { Path } from '../core/path.ts'
 import type { SyncPolicy } from '../core/sync-policy.ts'
 import type { Disk } from '../disk/disk.ts'
-import { Applier } from './apply.ts'
+import { Applier, withExecutable } from './apply.ts'
+import { Assemblies } from './assemblies.ts'
 import { Grafts } from './grafts.ts'
 import { Litter } from './litter.ts'
 import { Looker } from './look.ts'
+import { Partials } from './partials.ts'
 import { RenamedFolders } from './renamed-folders.ts'
-import { type FileStamp, Stage } from './stage.ts'
+import { type FileStamp, Stage, type StagedFile } from './stage.ts'
 import { Trash, type TrashLimits } from './trash.ts'
 import { type Entry, Tree } from './tree.ts'
 
@@ -44,6 +46,9 @@ export class Replica {
   readonly grafts: Grafts
   readonly trash: Trash
   readonly applier: Applier
+  readonly partials: Partials
+  readonly assemblies: Assemblies
+  readonly grain: Grain
   /** What to add to the other end's times to have ours, ms. */
   clockOffsetMs = 0
   private readonly marginMs: number
@@ -52,6 +57,7 @@ export class Replica {
     const { disk, clock, newId, owner, grain = grainOfFiles } = options
     this.disk = disk
     this.clock = clock
+    this.grain = grain
     this.marginMs = Math.max(20, 2 * Number(disk.timestampGranuleNs / 1_000_000n))
     this.litter = new Litter(disk, clock)
     this.renamed = new RenamedFolders(disk, this.tree)
@@ -61,6 +67,11 @@ export class Replica {
     this.grafts = new Grafts(disk, this.litter, this.stage)
     this.trash = new Trash(disk, clock, this.litter, owner, newId, options.trash, grain)
     this.applier = new Applier(disk, clock, this.litter, this.stage, this.trash)
+    this.partials = new Partials(disk, clock, this.litter, this.trash, owner, newId)
+    this.assemblies = new Assemblies(disk, this.litter, this.partials, grain, {
+      mode: (path, token) => this.modeFor(path, token),
+      time: mtimeMs => this.stampTime(mtimeMs, false),
+    })
   }
 
   /** Nothing stands at the path, so nothing stands below it. */
@@ -75,7 +86,7 @@ export class Replica {
 
   /** When something in the private folder is to be looked at. */
   due(): number {
-    return Math.min(this.trash.nextDue(), this.litter.due())
+    return Math.min(this.trash.nextDue(), this.litter.due(), this.partials.due())
   }
 
   close(): void {
@@ -88,11 +99,24 @@ export class Replica {
   clearStaged(): void {
     this.stage.clear()
     this.grafts.clear()
+    this.assemblies.clear()
+  }
+
+  /** The content of a transfer that is finished; the caller owns it from now on. */
+  takeStaged(id: number): StagedFile | undefined {
+    return this.stage.take(id) ?? this.assemblies.take(id)
   }
 
   /** After the first scan: what an earlier process was writing. */
   removeLeftOver(): void {
     this.stage.removeLeftOver(this.grafts.names())
+    this.partials.load(this.assemblies.names())
+  }
+
+  /** What stands there keeps its permissions, so that its content need not be copied once more for that. */
+  private modeFor(path: Path, token: Token): number {
+    const key = this.tree.find(path)?.key
+    return key?.kind === 'file' ? withExecutable(key.mode & 0o777, isExecutable(token)) : this.stage.defaultMode(token)
   }
 
   /**

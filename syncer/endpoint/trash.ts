@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { errnoOf } from '../base/errors.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
-import { absent, fileToken, kindOf, linkToken, type Token } from '../core/content.ts'
+import { absent, fileToken, hashOf, kindOf, linkToken, type Token } from '../core/content.ts'
 import { contentHash, type Grain, grainOfFiles } from '../core/content-sum.ts'
 import type { Path } from '../core/path.ts'
 import { type Disk, inOwn, inTree, type Stat } from '../disk/disk.ts'
@@ -150,6 +150,16 @@ export class Trash {
         // It is not ours to touch, or gone.
       }
     }
+  }
+
+  /** A private file that was trashed with this content, whatever it holds by now. */
+  find(token: Token): string | undefined {
+    if (kindOf(token) !== 'file') return undefined
+    for (const name of this.disk.listOwn()) {
+      const parsed = parseTrashName(name)
+      if (parsed?.owner === this.owner && parsed.tag.slice(1) === hashOf(token)) return name
+    }
+    return undefined
   }
 
   /** The private file holds content that has no place: the next {@link Trash.tick} hands it out for rescue. */

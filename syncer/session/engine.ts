@@ -5,7 +5,7 @@ import type { ListedStat, Stat } from '../disk/disk.ts'
 import type { HintKind } from '../endpoint/holds.ts'
 import { type ScanEvents, Scanner } from '../endpoint/scanner.ts'
 import type { Entry, Tree } from '../endpoint/tree.ts'
-import type { Content, GraftEnd, GraftMember, SyncMessage, Unstaged } from '../wire/sync-message.ts'
+import type { Build, Content, Fill, GraftEnd, GraftMember, Reuse, SyncMessage, Unstaged } from '../wire/sync-message.ts'
 import { Ahead } from './ahead.ts'
 import { Barriers } from './barriers.ts'
 import { Exchange, type ExchangeOptions } from './exchange.ts'
@@ -173,13 +173,18 @@ export class SyncEngine implements Peer<SyncMessage> {
     if (this.ahead.held === 0) this.offers.step(isOver)
     // While it is still being read, reading does not leave anything of the slice.
     this.transfers.step(this.exchange.ahead ? this.slice() : isOver)
+    this.compare()
     this.passBarriers()
     this.exchange.commit()
   }
 
   due(): number {
     const { exchange: x, intake } = this
-    const hasWork = this.offers.hasWork || this.transfers.hasWork || (this.live && this.ahead.held > 0)
+    const hasWork =
+      x.replica.assemblies.hasWork ||
+      this.offers.hasWork ||
+      this.transfers.hasWork ||
+      (this.live && this.ahead.held > 0)
     if (!this.scanner.idle || hasWork) return 0
     const guard = Math.min(intake.guard.due(), intake.guard.haltDue())
     const soon = this.barriers.size > 0 ? this.nowMs() + 2 : Number.POSITIVE_INFINITY
@@ -302,6 +307,17 @@ export class SyncEngine implements Peer<SyncMessage> {
       case 'graft-end':
         this.onGraft(message)
         break
+      case 'compare':
+        this.intake.onCompare(message)
+        break
+      case 'blocks':
+        this.transfers.comparisons.onBlocks(message)
+        break
+      case 'build':
+      case 'fill':
+      case 'reuse':
+        this.onBuild(message)
+        break
       case 'staged':
         this.onStaged(message.id)
         break
@@ -337,6 +353,31 @@ export class SyncEngine implements Peer<SyncMessage> {
     if (result === 'staged') this.exchange.send('control', { type: 'staged', id })
     else if (result === 'damaged') this.exchange.send('control', { type: 'unstaged', id, reason: result })
     else this.exchange.send('control', { type: 'unstaged', id, reason: result, code: stage.failure })
+  }
+
+  private onBuild(message: Build | Fill | Reuse): void {
+    const { assemblies } = this.options.replica
+    const { id, type } = message
+    const result =
+      type === 'build'
+        ? assemblies.build(message)
+        : type === 'fill'
+          ? assemblies.fill(message)
+          : assemblies.reuse(message)
+    if (result === 'staged') this.exchange.send('control', { type: 'staged', id })
+    else if (result === 'damaged') this.exchange.send('control', { type: 'unstaged', id, reason: result })
+    else if (result === 'failed')
+      this.exchange.send('control', { type: 'unstaged', id, reason: result, code: assemblies.failure })
+  }
+
+  /** Reads what the other end asks about, while it takes what is told of it. */
+  private compare(): void {
+    const { assemblies } = this.options.replica
+    const isOver = this.slice()
+    while (assemblies.hasWork && this.exchange.writable('control') && !isOver()) {
+      const told = assemblies.step()
+      if (told !== undefined) this.exchange.send('control', { type: 'blocks', ...told })
+    }
   }
 
   private onGraft(message: GraftMember | GraftEnd): void {
@@ -393,8 +434,9 @@ export class SyncEngine implements Peer<SyncMessage> {
   }
 
   private rescue(nowMs: number): void {
-    const { trash, litter } = this.options.replica
+    const { trash, litter, partials } = this.options.replica
     litter.tick(nowMs)
+    partials.tick(nowMs)
     if (trash.nextDue() > nowMs) return
     const rescue = trash.tick(nowMs)
     if (rescue !== undefined) this.intake.rescue(rescue)
@@ -469,8 +511,17 @@ function* namesOf(listed: ListedStat[]): Generator<string> {
   for (const { name } of listed) yield name
 }
 
+const bulkTypes: ReadonlySet<SyncMessage['type']> = new Set<SyncMessage['type']>([
+  'content',
+  'graft',
+  'graft-end',
+  'build',
+  'fill',
+  'reuse',
+])
+
 function isBulk({ type }: SyncMessage): boolean {
-  return type === 'content' || type === 'graft' || type === 'graft-end'
+  return bulkTypes.has(type)
 }
 
 function explain(code: string): string {

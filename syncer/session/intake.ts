@@ -10,7 +10,7 @@ import type { Scanner } from '../endpoint/scanner.ts'
 import type { StagedFile } from '../endpoint/stage.ts'
 import type { Rescue } from '../endpoint/trash.ts'
 import type { Entry } from '../endpoint/tree.ts'
-import type { Move, Put, RejReason } from '../wire/sync-message.ts'
+import type { Compare, Move, Put, RejReason } from '../wire/sync-message.ts'
 import { DeleteGuard } from './delete-guard.ts'
 import type { Exchange } from './exchange.ts'
 import { GraftIntake, type NewFolders } from './graft-intake.ts'
@@ -74,6 +74,15 @@ export class Intake {
     this.queueParents(entry)
     // Before it is read it is watched: what came in between shows.
     this.scanner.add(entry, true)
+  }
+
+  /** What does not travel is told of neither. */
+  onCompare({ id, path, source, token = absent }: Compare): void {
+    const { x } = this
+    if (!x.live) throw new ProtocolError('a comparison before the agreements')
+    const wanted = source === undefined ? [path] : [path, source]
+    const paths = wanted.filter(each => !x.isDeaf && !x.rules.ignored(each, false))
+    x.replica.assemblies.compare(id, path, { paths, token: paths.length === 0 ? absent : token })
   }
 
   /** Answers about a path must not overtake a change of it that is held back. */
@@ -319,7 +328,7 @@ export class Intake {
     try {
       if (kindOf(put.data) === 'link') return applier.stageLink(put.data)
       if (put.staged !== undefined) {
-        const staged = stage.take(put.staged)
+        const staged = this.x.replica.takeStaged(put.staged)
         if (staged === undefined || staged.token === put.data) return staged
         stage.discard(staged)
         throw new ProtocolError('a change with the content of another')
@@ -332,6 +341,8 @@ export class Intake {
         return staged
       }
       if (!isFile(current) || hashOf(current) !== hashOf(put.data)) return undefined
+      // A large one is not copied in one step: it is asked for as content, which is then built of what is here.
+      if (entry.size > this.x.replica.grain.smallBytesMax) return undefined
       return applier.copyWithMode(put.path, put.data, entry.key)
     } catch (error) {
       const code = errnoOf(error)
@@ -406,9 +417,10 @@ export class Intake {
 
   /** Content that no PUT will take. */
   dropStaged(id: number): void {
-    const { stage, grafts } = this.x.replica
-    const staged = stage.take(id)
+    const { stage, grafts, assemblies } = this.x.replica
+    const staged = this.x.replica.takeStaged(id)
     if (staged !== undefined) stage.discard(staged)
+    assemblies.forget(id)
     const graft = grafts.take(id)
     if (graft !== undefined) grafts.discard(graft)
   }

@@ -241,8 +241,10 @@ export class Offers {
     const look = x.replica.looker.look(entry, path, true)
     if (before !== null && x.holds.found(entry, before, nowMs, x.clock.now())) return
     if (look.state === 'busy') {
-      if (look.isReading) x.queue(entry, urgent)
-      else x.holds.later(entry, nowMs, 5)
+      if (look.isReading) {
+        this.transfers.comparisons.expect(entry)
+        x.queue(entry, urgent)
+      } else x.holds.later(entry, nowMs, 5)
       return
     }
     if (look.state === 'barred') {
@@ -372,6 +374,7 @@ export class Offers {
   /** Nothing to tell: what stands here is agreed. */
   private settled(entry: Entry, token: Token): void {
     this.x.noRetry(entry)
+    this.transfers.comparisons.release(entry)
     this.order.wakeChildren(entry)
     if (token === absent) {
       this.order.left(entry)
@@ -380,16 +383,16 @@ export class Offers {
   }
 
   private sendChange(entry: Entry, path: Path, token: Token, bytes: Buffer | undefined, urgent: boolean): void {
-    const { agreed } = entry
-    const onlyMode =
-      isFile(token) && isFile(agreed) && hashOf(token) === hashOf(agreed) && !this.transfers.insists(entry)
+    const { agreed, size } = entry
+    const isSmall = size <= this.x.replica.grain.smallBytesMax
+    const isSame = isFile(token) && isFile(agreed) && hashOf(token) === hashOf(agreed)
+    const onlyMode = isSame && isSmall && !this.transfers.insists(entry)
     if (!isFile(token) || onlyMode) {
       this.put(entry, path, token, { live: urgent })
       return
     }
-    const { size } = entry
     const calm = urgent || this.x.backlog.size < 64
-    const fits = size <= limits.inlineBytesMax && this.inline.hasRoom(size)
+    const fits = isSmall && size <= limits.inlineBytesMax && this.inline.hasRoom(size)
     const inline = calm && fits ? (bytes ?? this.read(path, token, size)) : undefined
     if (inline === undefined) {
       this.overtaken.delete(entry)
@@ -420,6 +423,7 @@ export class Offers {
     const { x } = this
     const seq = x.nextSeq()
     this.openPuts += 1
+    this.transfers.comparisons.release(entry)
     this.fly(entry, { seq, data, stale: false, touched: how.touched ?? false })
     const mtimeMs = entry.key === null ? 0 : Number(entry.key.mtimeNs / 1_000_000n)
     const message: Put = { type: 'put', seq, path, base: entry.agreed, data, mtimeMs, live: how.live }

@@ -1,5 +1,6 @@
 import type { Token } from '../core/content.ts'
 import type { Entry } from '../endpoint/tree.ts'
+import type { Compared } from './comparisons.ts'
 
 /** One path of a subtree, and what stood there when it was put together. */
 export interface Member {
@@ -17,6 +18,8 @@ export interface Transfer {
   members: Member[] | undefined
   /** How many those were before any was left out; 0 for a file. */
   membersAtStart: number
+  /** Of a large file: what the other end has of it. */
+  compared?: Compared
   /** `Exchange.rulesVersion` when it was put together. */
   rulesVersion: number
 }

@@ -1,7 +1,10 @@
 import { ProtocolError } from '../base/errors.ts'
 import type { Token } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
+import { assembledBlocksMax } from '../endpoint/assemblies.ts'
 import type { Entry } from '../endpoint/tree.ts'
+import { BuildReading } from './build-reading.ts'
+import { Comparisons } from './comparisons.ts'
 import type { Exchange } from './exchange.ts'
 import { FileReading, GraftReading, memberBytesMax, openKnown, type Reading } from './readings.ts'
 import type { Member, Transfer } from './transfer.ts'
@@ -24,6 +27,7 @@ const unplacedMembersMax = 250_000
 export class Transfers {
   doneBytes = 0
   doneFiles = 0
+  readonly comparisons: Comparisons
   private readonly x: Exchange
   /** Those before `queueAt` were taken, and are not held on to. */
   private readonly queue: (Transfer | undefined)[] = []
@@ -32,6 +36,8 @@ export class Transfers {
   private readonly byId = new Map<number, Transfer>()
   private readonly insisting = new Set<Entry>()
   private reading: Reading | undefined
+  /** A large file that lets others pass. */
+  private paused: BuildReading | undefined
   /** All of these went out, and no answer came yet. */
   private readonly sent = new Set<Transfer>()
   private unansweredBytes = 0
@@ -46,6 +52,11 @@ export class Transfers {
 
   constructor(exchange: Exchange) {
     this.x = exchange
+    this.comparisons = new Comparisons(
+      exchange,
+      () => this.nextId(),
+      transfer => this.push(transfer),
+    )
   }
 
   /** Bytes and files that are waiting or under way. */
@@ -55,12 +66,12 @@ export class Transfers {
 
   /** Bytes that were sent, those that are not answered yet included. */
   get sentBytes(): number {
-    return this.doneBytes + this.unansweredBytes + (this.reading?.sentBytes ?? 0)
+    return this.doneBytes + this.unansweredBytes + (this.reading?.sentBytes ?? 0) + (this.paused?.sentBytes ?? 0)
   }
 
   /** What is being read and sent, or comes next. */
   get current(): Path | undefined {
-    return (this.reading?.transfer ?? this.queue[this.queueAt])?.entry.path
+    return ((this.reading ?? this.paused)?.transfer ?? this.queue[this.queueAt])?.entry.path
   }
 
   entries(): Iterable<Entry> {
@@ -82,6 +93,9 @@ export class Transfers {
 
   reset(): void {
     this.stopReading()
+    this.paused?.close()
+    this.paused = undefined
+    this.comparisons.reset()
     this.queue.length = 0
     this.queueAt = 0
     this.byEntry.clear()
@@ -108,29 +122,59 @@ export class Transfers {
   }
 
   private enqueue(wanted: Omit<Transfer, 'id' | 'rulesVersion' | 'membersAtStart'>): void {
-    this.lastId += 1
     const membersAtStart = wanted.members?.length ?? 0
     const { rulesVersion } = this.x
-    const transfer: Transfer = { ...wanted, id: this.lastId, membersAtStart, rulesVersion }
+    const transfer: Transfer = { ...wanted, id: this.nextId(), membersAtStart, rulesVersion }
     this.byEntry.set(transfer.entry, transfer)
     for (const { entry } of transfer.members ?? []) this.byEntry.set(entry, transfer)
     this.pendingBytes += transfer.size
-    if (wanted.urgent) this.queue.splice(this.queueAt, 0, transfer)
+    const { smallBytesMax, blockBytes } = this.x.replica.grain
+    const isLarge = wanted.members === undefined && transfer.size > smallBytesMax
+    if (isLarge && this.x.live && transfer.size <= assembledBlocksMax * blockBytes) this.comparisons.add(transfer)
+    else this.push(transfer)
+  }
+
+  private nextId(): number {
+    this.lastId += 1
+    return this.lastId
+  }
+
+  private push(transfer: Transfer): void {
+    if (transfer.urgent) this.queue.splice(this.queueAt, 0, transfer)
     else this.queue.push(transfer)
   }
 
   get hasWork(): boolean {
     // What has begun is counted whole, so it must go on: only its last part is answered.
+    const hasBegun = this.reading !== undefined || this.paused !== undefined
+    return (this.x.live || this.x.ahead) && this.x.writable('bulk') && (hasBegun || this.mayOpen)
+  }
+
+  private get mayOpen(): boolean {
     const hasRoom = this.unplaced.size < unplacedMax && this.unplacedMembers < unplacedMembersMax
-    const mayOpen = this.queueAt < this.queue.length && hasRoom && this.outstandingBytes < outstandingBytesMax
-    return (this.x.live || this.x.ahead) && this.x.writable('bulk') && (this.reading !== undefined || mayOpen)
+    return this.queueAt < this.queue.length && hasRoom && this.outstandingBytes < outstandingBytesMax
+  }
+
+  /** What goes on, or comes next: what changed just now passes a large file that is under way. */
+  private next(): Reading | undefined {
+    const head = this.queue[this.queueAt]
+    const passes = head?.urgent === true && head.compared === undefined && this.mayOpen
+    if (passes && this.paused === undefined && this.reading instanceof BuildReading) {
+      this.paused = this.reading
+      this.reading = undefined
+    }
+    if (this.reading === undefined && this.paused !== undefined && !passes) {
+      this.reading = this.paused
+      this.paused = undefined
+    }
+    this.reading ??= this.openNext()
+    return this.reading
   }
 
   /** Reads and sends until `isOver`, or until the lane or the other end has enough. */
   step(isOver: () => boolean): void {
     while (this.hasWork && !isOver()) {
-      this.reading ??= this.openNext()
-      const reading = this.reading
+      const reading = this.next()
       const result = reading?.step() ?? 'more'
       if (result === 'more') continue
       this.stopReading()
@@ -146,8 +190,9 @@ export class Transfers {
   staged(id: number): Transfer | undefined {
     const transfer = this.byId.get(id)
     if (transfer === undefined) return undefined
-    if (this.reading?.transfer === transfer) throw new ProtocolError('an answer before the end of what it is about')
+    if (this.isReading(transfer)) throw new ProtocolError('an answer before the end of what it is about')
     this.end(transfer)
+    this.comparisons.ended(transfer, false)
     this.doneBytes += transfer.size
     this.doneFiles += transfer.members?.length ?? 1
     return transfer
@@ -158,7 +203,12 @@ export class Transfers {
     const transfer = this.byId.get(id)
     if (transfer === undefined) return undefined
     if (this.reading?.transfer === transfer) this.stopReading()
+    if (this.paused?.transfer === transfer) {
+      this.paused.close()
+      this.paused = undefined
+    }
     this.end(transfer)
+    this.comparisons.ended(transfer, false)
     this.placed(transfer.entry)
     if (reason === 'failed') this.x.retry(transfer.entry, 1_000, 30_000)
     else this.lookAnew(transfer.entry)
@@ -195,7 +245,13 @@ export class Transfers {
     this.pendingBytes -= transfer.size
   }
 
-  private countOutstanding({ size, membersAtStart }: Transfer, sign: 1 | -1): void {
+  private isReading(transfer: Transfer): boolean {
+    return this.reading?.transfer === transfer || this.paused?.transfer === transfer
+  }
+
+  /** Large files are few at a time, and hold up nobody. */
+  private countOutstanding({ size, membersAtStart, compared }: Transfer, sign: 1 | -1): void {
+    if (compared !== undefined) return
     this.outstandingBytes += sign * (size + membersAtStart * memberBytes)
   }
 
@@ -216,7 +272,10 @@ export class Transfers {
       this.memory ??= Buffer.allocUnsafeSlow(memberBytesMax)
       return new GraftReading(this.x, transfer, members, this.memory, member => this.leave(transfer, member))
     }
-    const file = openKnown(this.x, transfer.entry)
+    const { entry, token } = transfer
+    const file = entry.current === token ? openKnown(this.x, entry) : undefined
+    const { compared } = transfer
+    if (file !== undefined && compared !== undefined) return new BuildReading(this.x, transfer, file, compared)
     if (file !== undefined) return new FileReading(this.x, transfer, file)
     this.drop(transfer)
     return undefined
@@ -230,6 +289,7 @@ export class Transfers {
   /** It is not what was to be sent any more. */
   private drop(transfer: Transfer): void {
     this.end(transfer)
+    this.comparisons.ended(transfer, true)
     this.lookAnew(transfer.entry)
   }
 

@@ -32,11 +32,20 @@ const types = [
   'graft',
   'graft-end',
   'move',
+  'compare',
+  'blocks',
+  'build',
+  'fill',
+  'reuse',
 ] as const satisfies SyncMessage['type'][]
 
 const rejReasons: RejReason[] = ['changed', 'need', 'failed', 'halted', 'ignored']
 const rulesBytesMax = 2 * 1024 * 1024
 const indexEntriesMax = 100_000
+/** Hashes of blocks, 32 bytes each, in one message. */
+const blockHashesBytesMax = 64 * 1024
+/** Blocks that one message takes from elsewhere. */
+const reusedBlocksMax = 64
 const nothing = new Uint8Array(0)
 
 /** Appends one message: u8 type, then its fields, big-endian. */
@@ -131,6 +140,37 @@ const writers: { [T in SyncMessage['type']]: (to: ByteWriter, message: Of<T>) =>
     if (isFile(m.data)) to.copiedBlob(m.bytes ?? nothing)
   },
   'graft-end': (to, m) => to.f64(m.id),
+  compare(to, m) {
+    to.f64(m.id)
+    writePath(to, m.path)
+    to.u8((m.source === undefined ? 0 : 1) | (m.token === undefined ? 0 : 2))
+    if (m.source !== undefined) writePath(to, m.source)
+    if (m.token !== undefined) writeToken(to, m.token)
+  },
+  blocks(to, m) {
+    to.f64(m.id)
+    to.blob(m.hashes)
+    to.u8(m.size === undefined ? 0 : 1)
+    if (m.size !== undefined) to.f64(m.size)
+  },
+  build(to, m) {
+    to.f64(m.id)
+    writeToken(to, m.token)
+    to.f64(m.size)
+    to.f64(m.mtimeMs)
+    to.u8(m.isPatched ? 1 : 0)
+  },
+  fill(to, m) {
+    to.f64(m.id)
+    to.f64(m.offset)
+    to.blob(m.bytes)
+    to.u8(m.last ? 1 : 0)
+  },
+  reuse(to, m) {
+    to.f64(m.id)
+    to.f64(m.block)
+    to.u8(m.count)
+  },
   staged: (to, m) => to.f64(m.id),
   unstaged(to, m) {
     to.f64(m.id)
@@ -208,8 +248,7 @@ const readers: { [T in SyncMessage['type']]: (from: ByteReader) => Of<T> } = {
   },
   content(from) {
     const id = from.count()
-    const token = readToken(from)
-    if (!isFile(token)) throw new ProtocolError('content of something that is no file')
+    const token = readFileToken(from)
     const offset = from.count()
     const last = from.flag()
     return { type: 'content', id, token, offset, last, mtimeMs: from.f64(), bytes: from.blob(limits.messageBytesMax) }
@@ -224,6 +263,40 @@ const readers: { [T in SyncMessage['type']]: (from: ByteReader) => Of<T> } = {
     return message
   },
   'graft-end': from => ({ type: 'graft-end', id: from.count() }),
+  compare(from) {
+    const message: Of<'compare'> = { type: 'compare', id: from.count(), path: readPath(from) }
+    const flags = from.u8()
+    if (flags > 3) throw new ProtocolError('flags out of range')
+    if ((flags & 1) !== 0) message.source = readPath(from)
+    if ((flags & 2) !== 0) message.token = readFileToken(from)
+    return message
+  },
+  blocks(from) {
+    const id = from.count()
+    const hashes = from.blob(blockHashesBytesMax)
+    if (hashes.length % 32 !== 0) throw new ProtocolError('a part of a hash')
+    return { type: 'blocks', id, hashes, size: from.flag() ? from.count() : undefined }
+  },
+  build: from => ({
+    type: 'build',
+    id: from.count(),
+    token: readFileToken(from),
+    size: from.count(),
+    mtimeMs: from.f64(),
+    isPatched: from.flag(),
+  }),
+  fill: from => ({
+    type: 'fill',
+    id: from.count(),
+    offset: from.count(),
+    bytes: from.blob(limits.messageBytesMax),
+    last: from.flag(),
+  }),
+  reuse(from) {
+    const message: Of<'reuse'> = { type: 'reuse', id: from.count(), block: from.count(), count: from.u8() }
+    if (message.count === 0 || message.count > reusedBlocksMax) throw new ProtocolError('blocks out of range')
+    return message
+  },
   staged: from => ({ type: 'staged', id: from.count() }),
   unstaged(from) {
     const id = from.count()
@@ -285,6 +358,12 @@ export function readToken(from: ByteReader): Token {
         ? letter + decodePath(from.blob(limits.linkTargetBytesMax))
         : letter
   assertToken(token)
+  return token
+}
+
+function readFileToken(from: ByteReader): Token {
+  const token = readToken(from)
+  if (!isFile(token)) throw new ProtocolError('content of something that is no file')
   return token
 }
 

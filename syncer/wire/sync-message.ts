@@ -25,6 +25,11 @@ export type SyncMessage =
   | GraftMember
   | GraftEnd
   | Move
+  | Compare
+  | Blocks
+  | Build
+  | Fill
+  | Reuse
   | Staged
   | Unstaged
   | Forget
@@ -169,6 +174,59 @@ export interface GraftMember {
 export interface GraftEnd {
   type: 'graft-end'
   id: number
+}
+
+/**
+ * "What have you of the large file that I may send for this path?" Answered by {@link Blocks}; ended by {@link Forget}, or
+ * by the {@link Staged} or {@link Unstaged} of what is built of it.
+ */
+export interface Compare {
+  type: 'compare'
+  /** Number of the transfer, chosen by the sender. */
+  id: number
+  path: Path
+  /** Where both ends agreed on that content, or most of it, under another name. */
+  source?: Path | undefined
+  /** What is to be sent, where that is known already. */
+  token?: Token | undefined
+}
+
+/** The sha256 of each next block of it, 32 bytes each. */
+export interface Blocks {
+  type: 'blocks'
+  id: number
+  hashes: Uint8Array
+  /** With the last ones: bytes in all; 0 where there is nothing. */
+  size?: number | undefined
+}
+
+/** Bulk lane: from what was compared this content is built. {@link Fill} and {@link Reuse} follow, in order. */
+export interface Build {
+  type: 'build'
+  id: number
+  /** File token that the whole content must have. */
+  token: Token
+  size: number
+  mtimeMs: number
+  /** What was compared stays as it is, cut or with zeros behind it, but for what is filled in; else all is told. */
+  isPatched: boolean
+}
+
+/** Bulk lane: bytes of what is built; whole blocks where it is patched. `last` may come with none. */
+export interface Fill {
+  type: 'fill'
+  id: number
+  offset: number
+  bytes: Uint8Array
+  last: boolean
+}
+
+/** Bulk lane: the next bytes are these blocks of what was compared. */
+export interface Reuse {
+  type: 'reuse'
+  id: number
+  block: number
+  count: number
 }
 
 /** The content of a transfer is in staging, checked, until a PUT takes it. */

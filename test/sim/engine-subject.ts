@@ -117,7 +117,8 @@ type Role = Pick<EngineOptions, 'role' | 'initial' | 'marker' | 'journal'>
 
 function makeEngine(ports: EndPorts<SyncMessage>, role: Role): SyncEngine {
   const newId = () => Math.floor(ports.random() * 2 ** 48).toString(36)
-  const replica = new Replica({ disk: ports.disk, clock: ports.clock, newId, owner: 'sim', trash })
+  const { disk, clock, grain } = ports
+  const replica = new Replica({ disk, clock, newId, owner: 'sim', trash, ...(grain && { grain }) })
   return new SyncEngine({
     role: role.role,
     initial: role.initial,

@@ -1,4 +1,5 @@
 import type { Clock } from '../../syncer/base/clock.ts'
+import type { Grain } from '../../syncer/core/content-sum.ts'
 import type { Path } from '../../syncer/core/path.ts'
 import type { Disk } from '../../syncer/disk/disk.ts'
 import type { Lane, Peer } from '../../syncer/session/peer.ts'
@@ -15,6 +16,8 @@ export interface EndPorts<M> {
   ignored(path: Path): boolean
   /** Of one kind of work in one turn. */
   stepsMax: number
+  /** See `ReplicaOptions`. */
+  grain?: Grain | undefined
 }
 
 export interface LaptopPorts<M> extends EndPorts<M> {

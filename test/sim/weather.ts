@@ -1,3 +1,4 @@
+import type { Grain } from '../../syncer/core/content-sum.ts'
 import type { Path } from '../../syncer/core/path.ts'
 import type { Deeds } from './crowd.ts'
 import type { Random } from './random.ts'
@@ -38,6 +39,8 @@ export interface Weather {
   windowOpen: boolean
   /** Size of large contents. */
   bigBytes: number
+  /** What is a large file, and the blocks of one; those of the product when absent. */
+  grain?: Grain
   /** What people do, by weight; their usual when absent. */
   deeds?: Deeds
   /** What comes next, by weight: a message that arrives, somebody who acts, an end's own time, a hint of its watcher. */

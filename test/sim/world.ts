@@ -116,6 +116,7 @@ export class World<M> {
       clock: end.clock,
       random: () => this.random.next(),
       stepsMax: this.weather.stepsMax,
+      grain: this.weather.grain,
       ignored: this.ignored,
       send: (lane, message) => {
         this.tell(() => `${end.name} sends ${lane === 'bulk' ? 'in bulk ' : ''}${this.#subject.tell(message)}`)
