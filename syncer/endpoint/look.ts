@@ -129,6 +129,22 @@ export class Looker {
     return stat.kind === 'file' && stat.size > this.grain.smallBytesMax
   }
 
+  get isReading(): boolean {
+    return this.jobs.size > 0
+  }
+
+  /** Goes on with what is being read in slices, until `isOver`. @returns true when nothing is left of it */
+  readOn(isOver: () => boolean): boolean {
+    for (const entry of [...this.jobs.keys()]) {
+      while (this.jobs.has(entry)) {
+        if (isOver()) return false
+        const look = this.look(entry, entry.path)
+        if (look.state !== 'busy' || !look.isReading) this.forget(entry)
+      }
+    }
+    return true
+  }
+
   /** What a file was when its reading began, while it is being read in slices. */
   openedOf(entry: Entry): Stat | undefined {
     return this.jobs.get(entry)?.sum.opened
@@ -235,6 +251,7 @@ export class Looker {
   }
 
   private learn(entry: Entry, token: Token, stat: Stat | null): Look {
+    this.forget(entry)
     entry.current = token
     entry.key = stat
     entry.racy = false

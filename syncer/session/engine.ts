@@ -185,7 +185,8 @@ export class SyncEngine implements Peer<SyncMessage> {
       this.offers.hasWork ||
       this.transfers.hasWork ||
       (this.live && this.ahead.held > 0)
-    if (!this.scanner.idle || hasWork) return 0
+    const isReading = !x.live && !this.scanned && x.replica.looker.isReading
+    if (!this.scanner.idle || isReading || hasWork) return 0
     const guard = Math.min(intake.guard.due(), intake.guard.haltDue())
     const soon = this.barriers.size > 0 ? this.nowMs() + 2 : Number.POSITIVE_INFINITY
     return Math.min(
@@ -204,7 +205,8 @@ export class SyncEngine implements Peer<SyncMessage> {
   }
 
   idle(): boolean {
-    const quiet = this.scanner.idle && this.hints.idle && this.pending() === 0
+    const { assemblies } = this.options.replica
+    const quiet = this.scanner.idle && !assemblies.hasWork && this.hints.idle && this.pending() === 0
     return this.exchange.live && quiet && this.exchange.retrying === 0
   }
 
@@ -412,6 +414,8 @@ export class SyncEngine implements Peer<SyncMessage> {
   private scan(isOver: () => boolean): void {
     if (this.scanner.idle && this.scanned) return
     if (!this.scanner.step(isOver) || this.scanned) return
+    // What is not read yet would look to the other end as if it were not there.
+    if (!this.exchange.live && !this.options.replica.looker.readOn(isOver)) return
     this.scanned = true
     this.ahead.grown()
     const cost = this.scanner.spentMs - this.scanSpentMs

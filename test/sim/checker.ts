@@ -65,10 +65,13 @@ export class Checker {
     return [...tokens].filter(token => this.#written.get(token) === end)
   }
 
-  /** Tokens that should be somewhere and are not, with who wrote them. */
-  lost(disks: MemoryDisk[]): string[] {
+  /**
+   * Tokens that should be somewhere and are not, with who wrote them.
+   * @param isScratch private files that nobody would ever look into
+   */
+  lost(disks: MemoryDisk[], isScratch: (name: string) => boolean = () => false): string[] {
     const present = new Set<string>()
-    for (const disk of disks) for (const token of tokensOn(disk.volume)) present.add(token)
+    for (const disk of disks) for (const token of tokensOn(disk.volume, false, isScratch)) present.add(token)
     const lost: string[] = []
     for (const [token, end] of this.#written)
       if (!present.has(token) && !this.#excused.has(token)) lost.push(`${token} written at the ${end}`)
@@ -104,14 +107,19 @@ export function tokensIn(text: string): string[] {
 }
 
 /** Tokens in files of the tree, and of the private area unless only the tree is asked for. */
-export function tokensOn(volume: MemoryVolume, treeOnly = false): Set<string> {
+export function tokensOn(
+  volume: MemoryVolume,
+  treeOnly = false,
+  isScratch: (name: string) => boolean = () => false,
+): Set<string> {
   const found = new Set<string>()
   const visit = (inode: Inode) => {
     if (inode.kind === 'file') for (const token of tokensIn(inode.bytes.toString('latin1'))) found.add(token)
     for (const entry of inode.entries?.values() ?? []) visit(entry)
   }
   visit(volume.tree)
-  if (!treeOnly) visit(volume.own)
+  if (treeOnly) return found
+  for (const [name, inode] of volume.own.entries!) if (!isScratch(name)) visit(inode)
   return found
 }
 

@@ -19,6 +19,7 @@ export const engine: Subject<SyncMessage> = {
     new End(makeEngine(ports, { role: 'pod', initial: 'mirror', marker: new MarkerFile(ports.disk) }), ports),
   tell,
   isLeftOver: name => name.startsWith('stage-') || name === 'marker-new',
+  isScratch: name => name.startsWith('part-'),
 }
 
 /** An engine as a {@link Peer}: watchers tell of a move into place or of a write, at random. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { engine } from './engine-subject.ts'
-import { undoing } from './planted/bugs.ts'
+import { blocks, undoing } from './planted/bugs.ts'
 import { isGood, simulate, type Verdict } from './simulation.ts'
 import type { Weather } from './weather.ts'
 
@@ -17,6 +17,7 @@ const cases: { name: string; runs: number; focus: Partial<Weather> }[] = [
   { name: 'any weather', runs: 20_000, focus: {} },
   { name: 'large files, which go ahead in bulk', runs: 300, focus: { bigBytes: 200_000 } },
   { name: 'files of several messages', runs: 40, focus: { bigBytes: 2_200_000 } },
+  { name: 'large files, built of blocks', runs: 400, focus: blocks },
   { name: 'power cuts', runs: 500, focus: { powerCut: 0.03, longPause: 0.05, gentle: true } },
   { name: 'long runs', runs: 300, focus: { steps: 500 } },
   { name: 'contents that come back, over a slow network', runs: 300, focus: undoing },

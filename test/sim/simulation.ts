@@ -45,7 +45,10 @@ export function simulate<M>(subject: Subject<M>, seed: number, options: Simulati
   }
   const laptop = picture(world.laptop.disk, world.ignored)
   const pod = picture(world.pod.disk, world.ignored)
-  verdict.lost = verdict.misbehaved === undefined ? world.checker.lost([world.laptop.disk, world.pod.disk]) : []
+  verdict.lost =
+    verdict.misbehaved === undefined
+      ? world.checker.lost([world.laptop.disk, world.pod.disk], name => subject.isScratch?.(name) === true)
+      : []
   verdict.copies = laptop.filter(line => /\.(pod|late|conflict)-/.test(line)).length
   // With ignored files below, an empty folder at one end may be one that is left standing at the other.
   const counts = (line: string) => weather.ignored === undefined || !line.endsWith(' dir')

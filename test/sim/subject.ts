@@ -36,4 +36,6 @@ export interface Subject<M> {
   tell(message: M): string
   /** Private names that must be gone when all is quiet. */
   isLeftOver(name: string): boolean
+  /** Private names that nobody would look into for what was lost; none when absent. */
+  isScratch?(name: string): boolean
 }

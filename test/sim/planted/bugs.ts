@@ -29,6 +29,7 @@ const reconcile = 'syncer/core/reconcile.ts'
 const apply = 'syncer/endpoint/apply.ts'
 const trash = 'syncer/endpoint/trash.ts'
 const look = 'syncer/endpoint/look.ts'
+const assemblies = 'syncer/endpoint/assemblies.ts'
 
 /** Nothing breaks but what is set beside it. */
 const undisturbed = {
@@ -54,6 +55,28 @@ export const undoing: Partial<Weather> = {
   pace: { act: 2, deliver: 2, tick: 4, hint: 5 },
 }
 
+/** Files of a few dozen bytes are large, in blocks of eight. */
+export const blocks: Partial<Weather> = {
+  grain: { smallBytesMax: 24, blockBytes: 8 },
+  bigBytes: 100,
+  deeds: {
+    save: 2,
+    edit: 8,
+    saveBig: 8,
+    inPlace: 3,
+    overwrite: 2,
+    append: 6,
+    openForLater: 3,
+    continueWriting: 8,
+    remove: 3,
+    move: 5,
+    removeAll: 1,
+    chmod: 2,
+    undo: 3,
+    touch: 1,
+  },
+}
+
 /** Every rule of the protocol that can be broken by a slip in the engine, broken. */
 export const bugs: Bug[] = [
   {
@@ -77,6 +100,22 @@ export const bugs: Bug[] = [
       },
     ],
     focus: undoing,
+  },
+  {
+    name: 'what is built of blocks is not compared with its hash',
+    edits: [{ file: assemblies, text: 'if (hash !== hashOf(token) || ', bug: 'if (hash === "" || ' }],
+    focus: { ...blocks, peopleInside: 0.1 },
+  },
+  {
+    name: 'a block that was copied is taken for what it was at the last look',
+    edits: [
+      {
+        file: assemblies,
+        text: 'if (!isBlank(bytes)) file.writeAt(at, bytes)',
+        bug: 'if (!isBlank(bytes)) file.writeAt(at, from.read(at, bytes.length))',
+      },
+    ],
+    focus: { ...blocks, peopleInside: 0.1 },
   },
   {
     name: 'answers on another lane than changes',

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../syncer/base/clock.ts'
+import type { Grain } from '../../../syncer/core/content-sum.ts'
 import type { Path } from '../../../syncer/core/path.ts'
 import { type SyncPolicy, twoWay } from '../../../syncer/core/sync-policy.ts'
 import { isWindowsName } from '../../../syncer/core/windows-name.ts'
@@ -41,6 +42,8 @@ interface PairOptions {
   volumes?: Omit<VolumeOptions, 'clock'>
   /** How far the pod's clock is ahead of the laptop's. */
   podAheadMs?: number
+  /** What is a large file. */
+  grain?: Grain
 }
 
 /** Two engines over memory disks and an ideal connection; `settle` runs them until nothing is left to do. */
@@ -67,11 +70,15 @@ export class Pair {
   sent: SyncMessage[] = []
   /** Messages whose content does not arrive as it was. */
   damage: ((message: SyncMessage) => boolean) | undefined
+  /** What becomes of that content. */
+  spoil = (_bytes: Uint8Array): Uint8Array => Buffer.from('not what was sent')
   private readonly stepsMax: number | undefined
+  private readonly grain: Grain | undefined
 
   constructor(policy: SyncPolicy = twoWay, options: Pick<EngineOptions, 'stepsMax'> & PairOptions = {}) {
     this.policy = policy
     this.stepsMax = options.stepsMax
+    this.grain = options.grain
     const { clock } = this
     const { laptopSystem: system, volumes, podAheadMs = 0 } = options
     this.podClock = { now: () => clock.now() + podAheadMs, monotonic: () => clock.monotonic() }
@@ -151,6 +158,15 @@ export class Pair {
     this.pod.tick()
   }
 
+  /** Messages under way. */
+  queued(lane: Lane): number {
+    return this.queue.filter(message => message.lane === lane).length
+  }
+
+  private damaged(message: SyncMessage): SyncMessage {
+    return 'bytes' in message ? { ...message, bytes: this.spoil(message.bytes!) } : message
+  }
+
   /** Tells both ends that everything may have changed. */
   sweep(): void {
     this.clock.ms += 50
@@ -168,6 +184,7 @@ export class Pair {
       clock: role === 'laptop' ? this.clock : this.podClock,
       newId: () => `${role[0]}${(this.ids++).toString(36)}`,
       owner: role,
+      ...(this.grain && { grain: this.grain }),
       trash: {
         keepMs: this.keepMs,
         bytesMax: 1e9,
@@ -183,7 +200,7 @@ export class Pair {
         const message = keptMessage(given)
         this.sent.push(message)
         const atMs = this.clock.ms + this.delayMs(other, lane)
-        this.queue.push({ to: other, lane, message: this.damage?.(message) ? damaged(message) : message, atMs })
+        this.queue.push({ to: other, lane, message: this.damage?.(message) ? this.damaged(message) : message, atMs })
       },
       writable: () => true,
       on: event => this.events.push(event),
@@ -214,10 +231,6 @@ function exact(disk: MemoryDisk): Disk {
   const { system } = disk.volume
   if (system === undefined) return disk
   return new ExactNames(disk, system === windows ? { refuses: name => !isWindowsName(name) } : {})
-}
-
-function damaged(message: SyncMessage): SyncMessage {
-  return 'bytes' in message ? { ...message, bytes: Buffer.from('not what was sent') } : message
 }
 
 /** Path → content, or `/` for a folder and `-> target` for a link. */
