@@ -29,7 +29,6 @@ const reconcile = 'syncer/core/reconcile.ts'
 const apply = 'syncer/endpoint/apply.ts'
 const trash = 'syncer/endpoint/trash.ts'
 const look = 'syncer/endpoint/look.ts'
-const assemblies = 'syncer/endpoint/assemblies.ts'
 
 /** Nothing breaks but what is set beside it. */
 const undisturbed = {
@@ -100,22 +99,6 @@ export const bugs: Bug[] = [
       },
     ],
     focus: undoing,
-  },
-  {
-    name: 'what is built of blocks is not compared with its hash',
-    edits: [{ file: assemblies, text: 'if (hash !== hashOf(token) || ', bug: 'if (hash === "" || ' }],
-    focus: { ...blocks, peopleInside: 0.1 },
-  },
-  {
-    name: 'a block that was copied is taken for what it was at the last look',
-    edits: [
-      {
-        file: assemblies,
-        text: 'if (!isBlank(bytes)) file.writeAt(at, bytes)',
-        bug: 'if (!isBlank(bytes)) file.writeAt(at, from.read(at, bytes.length))',
-      },
-    ],
-    focus: { ...blocks, peopleInside: 0.1 },
   },
   {
     name: 'answers on another lane than changes',
