@@ -22,6 +22,7 @@ export function sessionConfig(
     command: {
       argv: hasOther ? rest : dev.command,
       cwd: dev.workdir,
+      ...(makesFolder(dev) && { makesFolder: true }),
       env: terminalEnv(io.env),
       terminal: how.interactive && columns && rows ? { columns, rows } : USUAL_SIZE,
     },
@@ -29,6 +30,11 @@ export function sessionConfig(
     ...(keepCommand && { keepCommand }),
     ...how,
   }
+}
+
+/** As the runtime makes a container's. One in a synced folder is not made: it would come to the laptop too. */
+function makesFolder({ workdir, sync }: Dev): boolean {
+  return workdir !== undefined && !sync.some(({ remote }) => `${workdir}/`.startsWith(`${remote}/`))
 }
 
 /** What a program in the pod has to know of the terminal here. */

@@ -12,7 +12,7 @@ const v1Only = Object.keys(devFields).filter(name => !['forward', 'name', 'names
 
 /** Which form a file has, by the fields of its root. */
 export function rootForm(fields: Fields): RootForm {
-  if (fields.has('apiVersion') && fields.has('kind')) return 'kubernetes'
+  if (fields.has('apiVersion') ? fields.has('kind') : fields.has('metadata') && fields.has('spec')) return 'kubernetes'
   if (v2Only.some(name => fields.has(name))) return 'v2'
   if (fields.entry('services')?.value.kind === 'map' || fields.has('version')) return 'compose'
   const isV1 = [...v1Only, 'name'].some(name => fields.has(name))

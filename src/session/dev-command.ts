@@ -6,6 +6,8 @@ import type { PodRef } from './session-state.ts'
 export interface DevCommandOptions {
   argv: string[]
   cwd?: string
+  /** `cwd` is made where it is missing. */
+  makesFolder?: boolean
   env: Record<string, string>
   /** Size of the terminal that it starts with. */
   terminal: { columns: number; rows: number }
@@ -43,10 +45,11 @@ export class DevCommand {
       const { state } = await agent.call({ method: 'command-state' }, signal)
       if (state !== 'none') return { started: false, seen: true, replaced: false }
     }
-    const { cwd, env, terminal } = this.#options
+    const { cwd, makesFolder, env, terminal } = this.#options
     this.#argv ??= await commandIn(agent, signal)
     const argv = this.#argv
-    const start = () => agent.call({ method: 'start-command', argv, cwd, env, ...terminal }, signal)
+    const start = () =>
+      agent.call({ method: 'start-command', argv, cwd, ...(makesFolder && { makesFolder }), env, ...terminal }, signal)
     const first = await start()
     const replaced = !first.started && isOther(first, { argv, cwd })
     if (replaced) await agent.call({ method: 'stop-command' }, signal)

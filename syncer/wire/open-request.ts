@@ -93,6 +93,7 @@ function parseCall(fields: Fields): AgentCall {
         method: 'start-command',
         argv: asCommand(fields.argv),
         cwd: optional(fields.cwd, cwd => asPath(cwd, 'cwd')),
+        ...(fields.makesFolder === true && { makesFolder: true }),
         env: asEnvironment(fields.env),
         ...asSize(fields),
       }

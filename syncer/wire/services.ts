@@ -107,6 +107,8 @@ export type AgentCall =
       method: 'start-command'
       argv: string[]
       cwd?: string
+      /** `cwd` is made where it is missing. */
+      makesFolder?: boolean
       /** On top of the container's own environment. */
       env: Record<string, string>
       columns: number

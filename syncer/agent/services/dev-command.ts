@@ -17,7 +17,7 @@ import { placeCommand } from '../place-request.ts'
 import { sendSignal, signalNumber, startTicks } from '../process-group.ts'
 import { connectPty, type PtyConnection } from '../pty-connection.ts'
 import { Scrollback } from '../scrollback.ts'
-import { folderFailure } from '../spawn-error.ts'
+import { folderFailure, makeFolder } from '../spawn-error.ts'
 import { spawnPty, terminalEnvironment } from '../spawn-pty.ts'
 import { Viewer } from './viewer.ts'
 
@@ -76,7 +76,9 @@ export class DevCommand {
   start(call: StartCall): Promise<StartedCommand> {
     return this.inTurn(async () => {
       if (this.state.state === 'running') return { ...this.state, started: false }
-      const failure = folderFailure(placeCommand(this.context.root, call).cwd)
+      const { cwd } = placeCommand(this.context.root, call)
+      if (call.makesFolder && cwd !== undefined) makeFolder(cwd)
+      const failure = folderFailure(cwd)
       if (failure) throw new StreamError('no-folder', failure.error ?? '')
       await this.spawn(call)
       return { ...this.state, started: true }

@@ -40,6 +40,7 @@ describe('the form of a file', () => {
     ['a list', '- a\n', ['1:1 a manifest must be a map, not a list']],
     ['text', 'hello', ['1:1 a manifest must be a map, not a single value']],
     ['Compose', 'services:\n  a: {image: b}\n', ['1:1 this is a Compose file, not a dev manifest']],
+    ['a piece of one', 'metadata: {name: a}\nspec: {}\n', ['1:1 this is a Kubernetes object, not a dev manifest']],
     ['Compose with a version', '# x\nversion: "3"\n', ['2:1 this is a Compose file, not a dev manifest']],
     ['Kubernetes', 'apiVersion: v1\nkind: Pod\n', ['1:1 this is a Kubernetes object (Pod), not a dev manifest']],
     ['something else', 'on: push\njobs: {}\n', ['1:1 this is not a dev manifest: it has no `dev`']],

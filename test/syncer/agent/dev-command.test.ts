@@ -1,4 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import type { RemoteProcess } from '../../../syncer/wire/remote-process.ts'
 import type { AgentCall, CommandState, StartedCommand } from '../../../syncer/wire/services.ts'
 import { initProgram, isAlive } from '../../native/init-program.ts'
@@ -60,6 +63,17 @@ describe.skipIf(initProgram === null)('dev command', () => {
   it('is not started where its folder is missing', async () => {
     await expect(start('true', { cwd: '/no/such/folder' })).rejects.toMatchObject({ code: 'no-folder' })
     expect(await state()).toEqual({ state: 'none' })
+  })
+
+  it('has its folder made where that is asked for', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'podswap-cwd-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const cwd = join(folder, 'a/b')
+    await start('pwd', { cwd, makesFolder: true })
+    const shown = look()
+    await shown.process.exit
+    expect(shown.text).toBe(`${realpathSync(cwd)}\r\n`)
+    await expect(start('true', { cwd: '/proc/none', makesFolder: true })).rejects.toMatchObject({ code: 'no-folder' })
   })
 
   it('has the container’s environment, its own, and a TERM', async () => {
