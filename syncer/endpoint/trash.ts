@@ -205,10 +205,11 @@ export class Trash {
       this.queue.add(nowMs + rescueRetryMs, kept)
       return { name: kept.name, path: kept.path }
     }
+    if (kept.stat !== null) this.unsaved.delete(kept.name)
     kept.looks += 1
     const next = lateLooksMs[kept.looks]
     if (next !== undefined) this.queue.add(kept.atMs + next, kept)
-    else if (this.isAwaited(kept.name, stat)) this.queue.add(nowMs + lateLooksMs.at(-1)!, kept)
+    else if (kept.stat === null || this.isAwaited(kept.name, stat)) this.queue.add(nowMs + lateLooksMs.at(-1)!, kept)
     else {
       this.letGo(kept)
       if (this.limits.keepMs <= lateLooksMs.at(-1)!) this.litter.remove(kept.name)
@@ -255,6 +256,8 @@ export class Trash {
         continue
       }
       if (this.isLarge(stat)) {
+        // It is read in slices, and stays until then.
+        this.unsaved.add(name)
         this.keep(name, path, parsed.tag, parsed.ours)
         continue
       }
@@ -356,7 +359,10 @@ export class Trash {
     const checked = before !== null && kept.looks > 0
     if (checked && before.mtimeNs === stat.mtimeNs && before.size === stat.size) return 'same'
     // A link's target cannot be written to.
-    if (stat.kind === 'link' && kept.token !== absent) return 'same'
+    if (stat.kind === 'link' && kept.token !== absent) {
+      kept.stat = stat
+      return 'same'
+    }
     // It has no place: whatever it holds.
     if (kept.token === absent) return 'other'
     const token = this.isLarge(stat) ? this.readOn(kept, stat) : this.tokenOf(kept.name, stat)
