@@ -168,8 +168,9 @@ export class Exchange {
   /** Both ends agree on this now. What was sent and not answered stays so. */
   agree(entry: Entry, token: Token): void {
     if (entry.agreed !== token) {
-      this.remember(entry)
-      this.record({ type: 'agreed', path: entry.path, token })
+      const { path } = entry
+      this.remember(path, entry.agreed)
+      this.record({ type: 'agreed', path, token })
     }
     entry.agreed = token
     this.noRetry(entry)
@@ -177,15 +178,16 @@ export class Exchange {
 
   /** The other end took what was sent. */
   answered(entry: Entry, token: Token): void {
-    this.remember(entry)
-    this.record({ type: 'answered', path: entry.path, token })
+    const { path } = entry
+    this.remember(path, entry.agreed)
+    this.record({ type: 'answered', path, token })
     entry.agreed = token
     entry.sent = undefined
     this.noRetry(entry)
   }
 
-  private remember(entry: Entry): void {
-    if (this.role === 'laptop') this.history.add(entry.path, entry.agreed)
+  private remember(path: Path, agreed: Token): void {
+    if (this.role === 'laptop') this.history.add(path, agreed)
   }
 
   /** What was sent was not taken. */

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { errnoOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { absent, folder, hashOf, isFile, type Token } from '../core/content.ts'
+import { absent, folder, hashOf, isFile, type Token, unreadFile } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
 import { inTree } from '../disk/disk.ts'
 import type { Entry } from '../endpoint/tree.ts'
@@ -357,8 +357,9 @@ export class Offers {
     const mayGo = (each: Entry, path: Path) => {
       const isUnderWay = x.flights.has(each) || x.holds.has(each) || transfers.has(each)
       const isFree = !isUnderWay && each.sent === undefined && !x.isWaitingToRetry(each, nowMs)
-      // What is known of a path may be older than the rule that forbids it.
-      return isFree && isWanted(each) && !x.rules.ignored(path, each.current === folder)
+      // What is known of a path may be older than the rule that forbids it; what was just noted is not.
+      const isAllowed = each.current === unreadFile || !x.rules.ignored(path, each.current === folder)
+      return isFree && isWanted(each) && isAllowed
     }
     const { members, bytes } = collectGraft(root, mayGo)
     if (members.length < (urgent ? this.urgentGraftMin : 2)) return []
