@@ -113,7 +113,11 @@ function addRootForwards(reading: Reading, fields: Fields, devs: Dev[]): void {
       const message = `the local port ${forward.localPort} is used twice, first in line ${twin.at.line}`
       reading.complaints.error(forward.at, message, 'choose another port before the first colon')
     }
-    for (const dev of devs) dev.forward.push({ ...forward, isShared: true })
+    for (const dev of devs) {
+      // a manifest that is listed may have it too
+      const isThere = dev.forward.some(each => each.localPort === forward.localPort)
+      if (!isThere) dev.forward.push({ ...forward, isShared: true })
+    }
   }
 }
 

@@ -116,6 +116,12 @@ describe('devs', () => {
     '/work/app/old.yml': 'name: worker\nimage: node:22\nsync: [lib:/app]\n',
   }
 
+  it('have a forward of both roots once', () => {
+    const text = 'forward: [5432:db:5432, 6379:redis:6379]\ndevs: [api.yml]\n'
+    const api = { '/work/app/api.yml': 'forward: [5432:pg:5432]\ndev:\n  api:\n' }
+    expect(load(text, { beside: api }).devs[0]!.forward.map(({ host }) => host)).toEqual(['pg', 'redis'])
+  })
+
   it('are those of the manifests that are listed, each with its own folders', () => {
     const manifest = load('devs: [api/dev.yml, "${OLD:-old.yml}"]\ndev:\n  web:\n', { beside })
     expect(manifest.file).toBe('/work/app/dev.yml')
