@@ -2,7 +2,9 @@ import { ProtocolError } from '../base/errors.ts'
 import { absent, folder, type Token } from '../core/content.ts'
 import { depthOf, type Path, parentOf } from '../core/path.ts'
 import { settle } from '../core/reconcile.ts'
+import type { Entry } from '../endpoint/tree.ts'
 import type { Bases, Index, Marker } from '../wire/sync-message.ts'
+import { agreementDigest } from './agreement-digest.ts'
 import type { Exchange } from './exchange.ts'
 
 const entriesPerMessage = 2_000
@@ -35,6 +37,8 @@ export function judgeMarker(marker: Marker | null, { confirmed, raising }: Incar
 export class PodContact {
   private readonly x: Exchange
   private indexed = new Map<Path, Token>()
+  /** The laptop has the same on record as we. */
+  private isShared = false
 
   constructor(exchange: Exchange) {
     this.x = exchange
@@ -42,12 +46,19 @@ export class PodContact {
 
   reset(): void {
     this.indexed = new Map()
+    this.isShared = false
+  }
+
+  /** @param agreed the laptop's digest @returns whether ours is the same */
+  compare(agreed: string): boolean {
+    this.isShared = agreed !== '' && agreed === agreementDigest(this.x.replica.tree)
+    return this.isShared
   }
 
   sendIndex(): void {
     let entries: Index['entries'] = []
     for (const entry of this.x.replica.tree.walk()) {
-      if (this.x.isGone(entry)) continue
+      if (this.x.isGone(entry) || (this.isShared && entry.current === entry.agreed)) continue
       this.indexed.set(entry.path, entry.current)
       const base = entry.agreed === absent ? undefined : entry.agreed
       entries.push({ path: entry.path, current: entry.current, base })
@@ -77,6 +88,8 @@ export class LaptopContact {
   private readonly x: Exchange
   private readonly initial: 'mirror' | 'keep'
   private index = new Map<Path, { current: Token; base: Token | undefined }>()
+  /** What the index does not name stands in the pod as agreed, and it remembers that. */
+  private isShared = false
   complete = false
 
   constructor(exchange: Exchange, initial: 'mirror' | 'keep') {
@@ -86,7 +99,12 @@ export class LaptopContact {
 
   reset(): void {
     this.index = new Map()
+    this.isShared = false
     this.complete = false
+  }
+
+  onWelcome(agreesWith: boolean): void {
+    this.isShared = agreesWith
   }
 
   onIndex(message: Index): void {
@@ -94,6 +112,18 @@ export class LaptopContact {
     for (const { path, current, base } of message.entries) this.index.set(path, { current, base })
     if (this.index.size > entriesMax) throw new ProtocolError('an index without end')
     this.complete = message.last
+  }
+
+  /** What the pod has by what both remember. */
+  private nameAll(): void {
+    if (!this.isShared) return
+    this.isShared = false
+    for (const entry of this.x.replica.tree.walk()) {
+      const { agreed } = entry
+      if (agreed === absent) continue
+      const path = entry.path
+      if (!this.index.has(path)) this.index.set(path, { current: agreed, base: agreed })
+    }
   }
 
   /** The pod has something there. */
@@ -104,6 +134,7 @@ export class LaptopContact {
   /** Settles every path. @returns the agreements that the pod must be told */
   settle(copy: ReturnType<typeof judgeMarker>): Bases['entries'] {
     if (copy === 'known') return this.settleKnown()
+    this.nameAll()
     // Where the pod's stands always, it offers what differs.
     const isMerged = copy !== 'first' || this.x.policy.mode === 'pull'
     return this.settleFirst(isMerged ? 'merge' : this.initial)
@@ -120,11 +151,17 @@ export class LaptopContact {
   private settleKnown(): Bases['entries'] {
     const { x } = this
     const bases: Bases['entries'] = []
-    const podRemembers = [...this.index.values()].some(({ base }) => base !== undefined)
+    const podRemembers = this.isShared || [...this.index.values()].some(({ base }) => base !== undefined)
+    const named = new Set<Entry>()
     for (const [path, { current }] of this.index) {
-      if (!x.rules.ignored(path, current === folder)) x.replica.tree.ensure(path)
+      if (!x.rules.ignored(path, current === folder)) named.add(x.replica.tree.ensure(path))
     }
     for (const entry of x.replica.tree.walk()) {
+      if (this.isShared && !named.has(entry)) {
+        // It stands there as agreed: what was sent since was not taken.
+        x.unsent(entry)
+        continue
+      }
       const path = entry.path
       const pod = this.index.get(path)
       const current = pod?.current ?? absent

@@ -91,7 +91,11 @@ export class SyncEngine implements Peer<SyncMessage> {
       failed: path => options.unwatch(path),
     })
     this.ahead = new Ahead(this.exchange, this.scanner, this.offers)
-    this.handshake = new Handshake(this.exchange, { ...options, ahead: this.ahead, sweep: () => this.sweep() })
+    this.handshake = new Handshake(this.exchange, {
+      ...options,
+      ahead: this.ahead,
+      sweep: withinMs => this.sweepWithin(withinMs),
+    })
     this.barriers = new Barriers(this.exchange, this.transfers)
     for (const part of [this.transfers, this.scanner, this.hints, this.ahead])
       this.exchange.keepWhile(entry => part.has(entry))
@@ -215,6 +219,11 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.scanner.add(this.options.replica.tree.root, true)
     this.scanned = false
     this.sweepDueMs = Number.POSITIVE_INFINITY
+  }
+
+  private sweepWithin(ms: number | undefined): void {
+    if (ms === undefined) this.sweep()
+    else this.sweepDueMs = Math.min(this.sweepDueMs, this.nowMs() + ms)
   }
 
   /** Laptop: the ignore files changed. */

@@ -2,7 +2,8 @@ import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { absent, folder } from '../core/content.ts'
 import { isMuted, type SyncMode, unmutes } from '../core/sync-policy.ts'
 import type { IgnoreRules } from '../endpoint/replica.ts'
-import type { Bases, Marker, SyncMessage } from '../wire/sync-message.ts'
+import type { Bases, Hello, Marker, SyncMessage } from '../wire/sync-message.ts'
+import { agreementDigest } from './agreement-digest.ts'
 import type { Ahead } from './ahead.ts'
 import { type Incarnation, judgeMarker, LaptopContact, PodContact } from './contact.ts'
 import type { Exchange } from './exchange.ts'
@@ -17,8 +18,8 @@ export interface HandshakeOptions {
   /** Pod only: the marker in its private folder. */
   marker?: { read(): Marker | null; write(marker: Marker): void }
   newMarkerId(): string
-  /** The folder must be read (again) from top to bottom. */
-  sweep(): void
+  /** The folder must be read (again) from top to bottom, at the latest after `withinMs`; now when absent. */
+  sweep(withinMs?: number): void
   ahead: Pick<Ahead, 'open' | 'has' | 'close'>
 }
 
@@ -42,6 +43,8 @@ export function isContact(message: SyncMessage): message is ContactMessage {
 }
 
 const retryMs = 1_000
+/** A folder that was watched while nobody was connected is read again so soon, in case events were lost. */
+const sweepLaterMs = 2_000
 /** Where the troubles of the private folder are told. */
 const ownProblems = '.podswap'
 
@@ -56,6 +59,10 @@ export class Handshake {
   /** How changes travelled when what is agreed was agreed. */
   private agreedMode: SyncMode = 'two-way'
   private connected = false
+  /** Pod: it was told the rules before. */
+  private hasRules = false
+  /** Pod: the folder was not read anew for this connection. */
+  private sweepsLater = false
   /** The other end said who it is. */
   private greeted: { marker: Marker | null } | undefined
   private indexSent = false
@@ -75,7 +82,8 @@ export class Handshake {
     this.connected = true
     if (this.x.role === 'pod') return
     const { session } = this.options
-    this.x.send('control', { type: 'hello', session, rules: this.rulesText, nowMs: this.x.clock.now() })
+    const agreed = agreementDigest(this.x.replica.tree)
+    this.x.send('control', { type: 'hello', session, rules: this.rulesText, nowMs: this.x.clock.now(), agreed })
   }
 
   disconnect(): void {
@@ -93,11 +101,12 @@ export class Handshake {
     if (forLaptop !== (this.x.role === 'laptop')) throw new ProtocolError(`${message.type} from the wrong end`)
     switch (message.type) {
       case 'hello':
-        this.onHello(message.rules, message.nowMs)
+        this.onHello(message)
         break
       case 'welcome':
         if (this.greeted !== undefined) throw new ProtocolError('a second welcome')
         this.greeted = { marker: message.marker }
+        this.laptopContact.onWelcome(message.agreesWith)
         this.x.replica.clockOffsetMs = this.x.clock.now() - message.nowMs
         break
       case 'index':
@@ -184,21 +193,25 @@ export class Handshake {
     this.advance(scanned)
   }
 
-  private onHello(rules: string, nowMs: number): void {
+  private onHello({ rules, nowMs, agreed }: Hello): void {
     if (!this.connected || this.greeted !== undefined) throw new ProtocolError('a second hello')
     this.x.replica.clockOffsetMs = this.x.clock.now() - nowMs
-    this.takeRules(rules)
-    this.welcome()
+    // The same as before: the folder was read by them, and watched since. It is read again when changes flow.
+    if (this.hasRules && rules === this.rulesText) this.sweepsLater = true
+    else this.takeRules(rules)
+    this.hasRules = true
+    this.welcome(agreed)
   }
 
-  private welcome(): void {
+  private welcome(agreed: string): void {
     this.trying(
       'read',
-      () => this.welcome(),
+      () => this.welcome(agreed),
       () => {
         const marker = this.options.marker?.read() ?? null
         this.greeted = { marker }
-        this.x.send('control', { type: 'welcome', marker, nowMs: this.x.clock.now() })
+        const agreesWith = this.podContact.compare(agreed)
+        this.x.send('control', { type: 'welcome', marker, nowMs: this.x.clock.now(), agreesWith })
       },
     )
   }
@@ -273,6 +286,8 @@ export class Handshake {
       if (entry.current !== entry.agreed && !this.options.ahead.has(entry)) this.x.queue(entry, false)
     }
     this.options.ahead.close()
+    if (this.sweepsLater) this.options.sweep(sweepLaterMs)
+    this.sweepsLater = false
     this.x.emit({ type: 'live' })
   }
 

@@ -72,11 +72,13 @@ const writers: { [T in SyncMessage['type']]: (to: ByteWriter, message: Of<T>) =>
     to.text(m.session)
     to.text(m.rules)
     to.f64(m.nowMs)
+    to.text(m.agreed)
   },
   welcome(to, m) {
     to.u8(m.marker === null ? 0 : 1)
     if (m.marker !== null) writeMarker(to, m.marker)
     to.f64(m.nowMs)
+    to.u8(m.agreesWith ? 1 : 0)
   },
   index(to, m) {
     to.u8(m.last ? 1 : 0)
@@ -195,8 +197,19 @@ const writers: { [T in SyncMessage['type']]: (to: ByteWriter, message: Of<T>) =>
 }
 
 const readers: { [T in SyncMessage['type']]: (from: ByteReader) => Of<T> } = {
-  hello: from => ({ type: 'hello', session: from.text(200), rules: from.text(rulesBytesMax), nowMs: from.f64() }),
-  welcome: from => ({ type: 'welcome', marker: from.flag() ? readMarker(from) : null, nowMs: from.f64() }),
+  hello: from => ({
+    type: 'hello',
+    session: from.text(200),
+    rules: from.text(rulesBytesMax),
+    nowMs: from.f64(),
+    agreed: from.text(100),
+  }),
+  welcome: from => ({
+    type: 'welcome',
+    marker: from.flag() ? readMarker(from) : null,
+    nowMs: from.f64(),
+    agreesWith: from.flag(),
+  }),
   index(from) {
     const last = from.flag()
     const entries: Of<'index'>['entries'] = []

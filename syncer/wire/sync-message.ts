@@ -47,6 +47,8 @@ export interface Hello {
   rules: string
   /** Laptop's wall clock, ms. */
   nowMs: number
+  /** Digest of all that is agreed, see `session/agreement-digest.ts`. */
+  agreed: string
 }
 
 /** pod → laptop: who the pod's copy is. */
@@ -54,6 +56,8 @@ export interface Welcome {
   type: 'welcome'
   marker: Marker | null
   nowMs: number
+  /** The pod agreed on the same as the laptop: the index tells only of what does not stand there as agreed. */
+  agreesWith: boolean
 }
 
 /** pod → laptop: what stands there. `base` is what the pod last agreed on; undefined: it knows none. */

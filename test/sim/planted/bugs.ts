@@ -105,8 +105,8 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: exchange,
-        text: 'this.messages.push({ lane, message })',
-        bug: `this.messages.push({ lane: message.type === 'ack' || message.type === 'rej' ? 'bulk' : lane, message })`,
+        text: `this.options.send('control', message)`,
+        bug: `this.options.send(message.type === 'ack' || message.type === 'rej' ? 'bulk' : 'control', message)`,
       },
       {
         file: engine,

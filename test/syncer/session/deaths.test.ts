@@ -76,7 +76,9 @@ function expectWhole(pair: Pair, what: string, forgot = false): void {
 
 /** From the connection on; an end that dies is started anew. */
 function meet(pair: Pair): void {
+  // The watchers tell of what people did meanwhile.
   pair.laptop.sweep()
+  pair.pod.sweep()
   pair.connect()
   pair.settle()
 }

@@ -25,8 +25,14 @@ const message: fc.Arbitrary<SyncMessage> = fc.oneof(
     session: fc.string({ maxLength: 20 }),
     rules: fc.string(),
     nowMs: count,
+    agreed: fc.string({ maxLength: 30 }),
   }),
-  fc.record({ type: fc.constant('welcome' as const), marker: fc.option(marker), nowMs: count }),
+  fc.record({
+    type: fc.constant('welcome' as const),
+    marker: fc.option(marker),
+    nowMs: count,
+    agreesWith: fc.boolean(),
+  }),
   fc.record({
     type: fc.constant('index' as const),
     last: fc.boolean(),
