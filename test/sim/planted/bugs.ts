@@ -29,6 +29,8 @@ const reconcile = 'syncer/core/reconcile.ts'
 const apply = 'syncer/endpoint/apply.ts'
 const trash = 'syncer/endpoint/trash.ts'
 const look = 'syncer/endpoint/look.ts'
+const assemblies = 'syncer/endpoint/assemblies.ts'
+const buildReading = 'syncer/session/build-reading.ts'
 
 /** Nothing breaks but what is set beside it. */
 const undisturbed = {
@@ -99,6 +101,23 @@ export const bugs: Bug[] = [
       },
     ],
     focus: undoing,
+  },
+  {
+    name: 'what is built of a longer file keeps its end',
+    edits: [{ file: assemblies, text: 'assembly.file!.resize(size)', bug: '' }],
+    focus: blocks,
+  },
+  {
+    name: 'one end leaves a block out, and the other does not compare what it built with its hash',
+    edits: [
+      { file: assemblies, text: 'if (hash !== hashOf(token) || ', bug: 'if (' },
+      {
+        file: buildReading,
+        text: 'const theirs = hashAt(this.compared.hashes, block)\n    if (theirs.length > 0) return',
+        bug: 'const theirs = hashAt(this.compared.hashes, block)\n    if (theirs.length > 0 && block % 5 === 0) return true\n    if (theirs.length > 0) return',
+      },
+    ],
+    focus: blocks,
   },
   {
     name: 'answers on another lane than changes',
