@@ -10,9 +10,9 @@ import { sliceBlocks } from './sliced-sum.ts'
 import type { StagedFile } from './stage.ts'
 
 /** Files under comparison or in the making at once; the other end keeps to far fewer. */
-const assembliesMax = 64
+const assembliesMax = 32
 /** Blocks of a file that is put together; a larger one comes as a whole. */
-export const assembledBlocksMax = 2 ** 20
+export const assembledBlocksMax = 2 ** 18
 /** Hashes told in one message. */
 const toldBlocks = 256
 

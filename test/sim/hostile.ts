@@ -1,4 +1,5 @@
 import { ProtocolError } from '../../syncer/base/errors.ts'
+import { twoWay } from '../../syncer/core/sync-policy.ts'
 import { ByteWriter } from '../../syncer/wire/byte-writer.ts'
 import {
   FrameDecoder,
@@ -37,7 +38,8 @@ export interface HostileRun {
  */
 export function hostileRun(seed: number): HostileRun {
   const random = new Random(seed)
-  const pair = new Pair()
+  // To every other one what people write is large.
+  const pair = new Pair(twoWay, seed % 2 === 0 ? {} : { grain: { smallBytesMax: 4, blockBytes: 2 } })
   pair.ignored = path => path === '.git' || path.startsWith('.git/')
   pair.keepMs = Number.POSITIVE_INFINITY
   pair.start('laptop')
