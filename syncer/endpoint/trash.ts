@@ -182,9 +182,12 @@ export class Trash {
 
   /** Looks at one entry that is due, or at the next part of a large one; a rescue where its content is not what was trashed. */
   tick(nowMs: number): Rescue | undefined {
-    if (nowMs >= this.pruneDueMs) this.tryToPrune()
     const kept = this.reading?.kept ?? this.queue.take(nowMs)
-    if (kept === undefined) return undefined
+    if (kept === undefined) {
+      // After all looks: a process that was stopped for long finds both due at once.
+      if (nowMs >= this.pruneDueMs) this.tryToPrune()
+      return undefined
+    }
     const stat = this.stat(kept.name)
     if (stat === null) {
       this.close()

@@ -37,6 +37,8 @@ export class AncestorLog implements Journal {
   private readonly file: string
   private readonly boot: string
   private descriptor: number
+  /** The machine has started anew since the last process. */
+  otherBoot = false
   private loaded: JournalRecord[] = []
   private records = 0
   private bytes = 0
@@ -79,7 +81,6 @@ export class AncestorLog implements Journal {
   }
 
   close(): void {
-    this.write([{ type: 'clean' }])
     fs.fdatasyncSync(this.descriptor)
     fs.closeSync(this.descriptor)
   }
@@ -114,13 +115,15 @@ export class AncestorLog implements Journal {
     if (at < data.length) fs.truncateSync(this.file, at)
     this.bytes = at
     this.loaded = [...ledger.finish(this.boot)]
+    this.otherBoot = ledger.otherBoot
   }
 
   private readBatch(body: Buffer, ledger: Ledger): boolean {
     try {
       const from = new ByteReader(body)
       while (!from.done) {
-        ledger.add(readRecord(from))
+        const record = readRecord(from)
+        if (record !== undefined) ledger.add(record)
         this.records += 1
       }
       return true
@@ -171,7 +174,8 @@ function writeRecord(to: ByteWriter, record: LedgerRecord): void {
   }
 }
 
-function readRecord(from: ByteReader): LedgerRecord {
+/** Undefined for what earlier versions wrote at their end: it proves nothing. */
+function readRecord(from: ByteReader): LedgerRecord | undefined {
   const type = types[from.u8()]
   switch (type) {
     case 'agreed':
@@ -193,8 +197,9 @@ function readRecord(from: ByteReader): LedgerRecord {
       return { type, boot: from.text(200) }
     case 'void':
     case 'checkpoint':
-    case 'clean':
       return { type }
+    case 'clean':
+      return undefined
     default:
       throw new ProtocolError('unknown record')
   }

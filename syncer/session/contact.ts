@@ -140,6 +140,20 @@ export class LaptopContact {
     return this.settleFirst(isMerged ? 'merge' : this.initial)
   }
 
+  /** The same, where other rules have made us forget some of it since. */
+  unsettled(): Bases['entries'] {
+    const { tree } = this.x.replica
+    const bases: Bases['entries'] = []
+    for (const path of this.index.keys()) if (tree.find(path) === undefined) bases.push({ path, agreed: absent })
+    for (const { path, agreed } of tree.walk()) {
+      const pod = this.index.get(path)
+      // What it does not name the pod remembers as we do, and the rules made it forget the same.
+      if (pod === undefined && this.isShared) continue
+      if (agreed !== (pod?.current ?? absent)) bases.push({ path, agreed })
+    }
+    return bases
+  }
+
   sendBases(bases: Bases['entries']): void {
     for (let at = 0; at < bases.length || at === 0; at += entriesPerMessage) {
       const entries = bases.slice(at, at + entriesPerMessage)
@@ -155,6 +169,7 @@ export class LaptopContact {
     const named = new Set<Entry>()
     for (const [path, { current }] of this.index) {
       if (!x.rules.ignored(path, current === folder)) named.add(x.replica.tree.ensure(path))
+      else bases.push({ path, agreed: absent })
     }
     for (const entry of x.replica.tree.walk()) {
       if (this.isShared && !named.has(entry)) {
@@ -197,7 +212,10 @@ export class LaptopContact {
     const bases: Bases['entries'] = []
     const removed: Path[] = []
     for (const [path, { current }] of this.index) {
-      if (x.rules.ignored(path, current === folder)) continue
+      if (x.rules.ignored(path, current === folder)) {
+        bases.push({ path, agreed: absent })
+        continue
+      }
       const entry = x.replica.tree.ensure(path)
       const onlyInPod = entry.current === absent && current !== absent
       if (onlyInPod && initial === 'mirror') removed.push(path)

@@ -68,6 +68,8 @@ export class Handshake {
   private indexSent = false
   /** Laptop: settled and on record, to be told when the pod has its marker. */
   private bases: Bases['entries'] | undefined
+  /** The rules' version that they are of. */
+  private rulesAtSettle = 0
   private retry: { atMs: number; again: () => void } | undefined
 
   constructor(exchange: Exchange, options: HandshakeOptions) {
@@ -251,6 +253,7 @@ export class Handshake {
     const copy = judged === 'known' && unmutes(this.agreedMode, this.x.policy.mode) ? 'behind' : judged
     this.noteMode()
     this.bases = this.laptopContact.settle(copy)
+    this.rulesAtSettle = this.x.rulesVersion
     const raised =
       copy === 'first' ? { id: this.options.newMarkerId(), epoch: 1 } : { id: marker!.id, epoch: marker!.epoch + 1 }
     this.incarnation.confirmed = copy === 'first' ? undefined : marker!
@@ -275,7 +278,9 @@ export class Handshake {
     this.x.history.clear()
     this.x.record({ type: 'epoch', ...raising })
     if (this.bases === undefined) return
-    this.laptopContact.sendBases(this.bases)
+    this.laptopContact.sendBases(
+      this.rulesAtSettle === this.x.rulesVersion ? this.bases : this.laptopContact.unsettled(),
+    )
     this.bases = undefined
     this.goLive()
   }

@@ -8,16 +8,26 @@ import { ByteReader } from '../wire/byte-reader.ts'
 import { ByteWriter } from '../wire/byte-writer.ts'
 import { readPath, readToken, writePath, writeToken } from '../wire/sync-codec.ts'
 
-const version = 2
+const version = 3
+/** Linux writes a file's content back up to 35 s late; the stat that goes with it may be on the disk before, in ms. */
+const writtenBackMs = 60_000
 
 /**
  * Keeps the hashes of files between two runs, with the stat under which each was taken, so that a start reads no file
  * that did not change. Only a cache: damaged or absent it costs a read of the tree. Hashes that were taken too soon after
  * a change are left out.
  */
-export function saveIndex(file: string, tree: Tree): void {
+export function saveIndex(file: string, tree: Tree, nowMs: number): void {
+  const temp = `${file}.new`
+  fs.writeFileSync(temp, packIndex(tree, nowMs), { mode: 0o600 })
+  fs.renameSync(temp, file)
+}
+
+/** The bytes of the file. */
+export function packIndex(tree: Tree, nowMs: number): Buffer {
   const to = new ByteWriter()
   to.u8(version)
+  to.f64(nowMs)
   for (const entry of tree.walk()) {
     const { key } = entry
     if (key === null || entry.racy || !isFile(entry.current) || entry.current === unreadFile) continue
@@ -32,13 +42,16 @@ export function saveIndex(file: string, tree: Tree): void {
   const body = Buffer.concat(to.take())
   const head = Buffer.alloc(4)
   head.writeUInt32BE(crc32(body))
-  const temp = `${file}.new`
-  fs.writeFileSync(temp, Buffer.concat([head, body]), { mode: 0o600 })
-  fs.renameSync(temp, file)
+  return Buffer.concat([head, body])
 }
 
-/** Fills the tree with what is known; every entry is compared with the disk before it is believed. */
-export function loadIndex(file: string, tree: Tree): void {
+/**
+ * Fills the tree with what is known; every entry is compared with the disk before it is believed.
+ *
+ * @param otherBoot the machine may have gone down since: a file that changed shortly before the index was written may
+ *   have its new stat and its old content, and is left out
+ */
+export function loadIndex(file: string, tree: Tree, otherBoot: boolean): void {
   let data: Buffer
   try {
     data = fs.readFileSync(file)
@@ -46,15 +59,26 @@ export function loadIndex(file: string, tree: Tree): void {
     if (errnoOf(error) === undefined) throw error
     return
   }
+  unpackIndex(data, tree, otherBoot)
+}
+
+/** @param data of {@link packIndex}, or damaged */
+export function unpackIndex(data: Buffer, tree: Tree, otherBoot: boolean): void {
   const body = data.subarray(4)
   if (data.length < 5 || data.readUInt32BE(0) !== crc32(body)) return
   const from = new ByteReader(body)
   try {
     if (from.u8() !== version) return
+    const savedAtMs = from.f64()
+    const trustedNs = otherBoot ? BigInt(Math.floor(savedAtMs - writtenBackMs)) * 1_000_000n : undefined
     while (!from.done) {
-      const entry = tree.ensure(readPath(from))
-      entry.current = readToken(from)
-      entry.key = readKey(from)
+      const path = readPath(from)
+      const token = readToken(from)
+      const key = readKey(from)
+      if (trustedNs !== undefined && key.ctimeNs > trustedNs) continue
+      const entry = tree.ensure(path)
+      entry.current = token
+      entry.key = key
     }
   } catch (error) {
     // Written by another version with the same number: the rest is read from the files.

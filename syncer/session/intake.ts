@@ -3,7 +3,7 @@ import { absent, folder, hashOf, isExecutable, isFile, kindOf, type Token } from
 import { nameOf, type Path, parentOf } from '../core/path.ts'
 import { answerPut, judgePut } from '../core/reconcile.ts'
 import { isMuted } from '../core/sync-policy.ts'
-import { granuleMs, inTree } from '../disk/disk.ts'
+import { granuleMs, inTree, type Listed } from '../disk/disk.ts'
 import { conflictNames, type Outcome, withExecutable } from '../endpoint/apply.ts'
 import type { Look } from '../endpoint/look.ts'
 import type { Scanner } from '../endpoint/scanner.ts'
@@ -314,7 +314,12 @@ export class Intake {
     const path = entry.path
     try {
       const left = this.x.replica.disk.list(path)
-      return left.length > 0 && left.every(({ name, kind }) => this.x.rules.ignored(`${path}/${name}`, kind === 'dir'))
+      const stays = ({ name, kind }: Listed) => {
+        if (this.x.rules.ignored(`${path}/${name}`, kind === 'dir')) return true
+        const below = entry.children?.get(name)
+        return kind === 'dir' && below?.shadow === true && this.onlyIgnoredLeft(below)
+      }
+      return left.length > 0 && left.every(stays)
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       return false

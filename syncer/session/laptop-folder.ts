@@ -50,6 +50,7 @@ export class LaptopFolder {
   private readonly disk: NodeDisk
   private readonly indexFile: string
   private readonly index: IndexKeeper
+  private readonly saveIndex: () => void
 
   /** @throws UserError `not-found`, `state` */
   constructor({ local, stateFolder, sessionKey, rules, clock, events }: LaptopFolderOptions) {
@@ -60,8 +61,9 @@ export class LaptopFolder {
     this.replica = new Replica({ disk, clock, newId: newIdMaker(), owner: ownerOf(sessionKey), trash })
     this.log = new AncestorLog(path.join(stateFolder, 'ancestor.log'), bootId(uptime(), clock.now()))
     this.indexFile = path.join(stateFolder, 'index')
-    loadIndex(this.indexFile, this.replica.tree)
-    this.index = new IndexKeeper(clock, () => saveIndex(this.indexFile, this.replica.tree))
+    loadIndex(this.indexFile, this.replica.tree, this.log.otherBoot)
+    this.saveIndex = () => saveIndex(this.indexFile, this.replica.tree, clock.now())
+    this.index = new IndexKeeper(clock, this.saveIndex)
     this.watcher = createNodeWatcher({ root: this.disk.rootPath, events })
   }
 
@@ -72,7 +74,7 @@ export class LaptopFolder {
   }
 
   close(): void {
-    saveIndex(this.indexFile, this.replica.tree)
+    this.saveIndex()
     this.log.close()
     this.disk.removeEmptyPrivateFolder()
     this.disk.close()

@@ -7,7 +7,6 @@ export type LedgerRecord =
   | JournalRecord
   /** Everything before it is on the disk, the user's files too. */
   | { type: 'checkpoint' }
-  | { type: 'clean' }
   /** The process started on this boot of the machine. */
   | { type: 'start'; boot: string }
 
@@ -33,7 +32,8 @@ export class Ledger {
   private readonly history = new EpochHistory()
   private checkpoints = 0
   private boot: string | undefined
-  private clean = true
+  /** The last start came after a boot of the machine. */
+  otherBoot = false
 
   /** Paths of which something holds. */
   get size(): number {
@@ -44,9 +44,6 @@ export class Ledger {
     switch (record.type) {
       case 'start':
         this.passBoot(record.boot)
-        break
-      case 'clean':
-        this.clean = true
         break
       case 'checkpoint':
         this.checkpoints += 1
@@ -99,15 +96,18 @@ export class Ledger {
     else this.paths.set(record.path, state)
   }
 
-  /** Another boot without a clean stop before it: the machine went down under us. */
+  /**
+   * Another boot: the machine may have gone down under us. That the process had ended before proves nothing: the kernel
+   * writes files back later than that.
+   */
   private passBoot(boot: string): void {
-    if (this.boot !== undefined && boot !== this.boot && !this.clean) {
+    this.otherBoot = boot !== this.boot
+    if (this.otherBoot && this.boot !== undefined) {
       for (const [path, state] of this.paths) {
         if (state.checkpoint > this.checkpoints - checkpointsToTrust) this.paths.delete(path)
         else state.sent = undefined
       }
     }
     this.boot = boot
-    this.clean = false
   }
 }

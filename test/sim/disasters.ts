@@ -25,6 +25,7 @@ export class Disasters<M> {
     laptop.crowd.stop()
     cutPower(laptop.disk.volume, choose)
     journal.cutPower(choose)
+    if (weather.habits.indexKept) this.#world.kept.cutPower(choose)
     this.#world.boots += 1
     this.#excuseGone(weather.gentle ? checker.writtenAt('laptop', before) : before)
   }

@@ -16,6 +16,7 @@ export function model(...without: Rule[]): Subject<Message> {
     laptop: ports => new ModelLaptop(ports, left),
     pod: ports => new ModelPod(ports, left),
     tell,
+    takesRules: false,
     isLeftOver: name => name !== 'marker',
   }
 }

@@ -27,7 +27,7 @@ export interface SimulationOptions {
 /** One run: a seed is a run, always the same. */
 export function simulate<M>(subject: Subject<M>, seed: number, options: SimulationOptions = {}): Verdict {
   const random = new Random(seed)
-  const weather = drawWeather(random, options.steps ?? 150, options.focus)
+  const weather = drawWeather(random, seed ^ 0x2b992ddf, options.steps ?? 150, options.focus)
   options.trace?.(JSON.stringify(weather, (_, value) => (typeof value === 'bigint' ? `${value}` : value)))
   const world = new World(subject, weather, random, options.trace)
   const verdict: Verdict = { seed, lost: [], differing: [], misbehaved: undefined, copies: 0 }
@@ -51,7 +51,8 @@ export function simulate<M>(subject: Subject<M>, seed: number, options: Simulati
       : []
   verdict.copies = laptop.filter(line => /\.(pod|late|conflict)-/.test(line)).length
   // With ignored files below, an empty folder at one end may be one that is left standing at the other.
-  const counts = (line: string) => weather.ignored === undefined || !line.endsWith(' dir')
+  const isRuled = weather.ignored !== undefined || weather.ruleChange > 0
+  const counts = (line: string) => !isRuled || !line.endsWith(' dir')
   verdict.differing = [
     ...laptop.filter(line => counts(line) && !pod.includes(line)).map(line => `laptop: ${line}`),
     ...pod.filter(line => counts(line) && !laptop.includes(line)).map(line => `pod: ${line}`),
@@ -102,6 +103,8 @@ function breakThings<M>(world: World<M>, disasters: Disasters<M>): void {
   const atRest = world.connection?.quiet && world.laptop.peer?.idle() && world.pod.peer?.idle()
   if (weather.stateRestored > 0 && atRest && random.chance(0.3)) disasters.takeBackup()
   if (random.chance(weather.stateRestored)) disasters.restoreState()
+  if (random.chance(weather.cleanEnd)) world.stop(world.laptop)
+  if (random.chance(weather.ruleChange)) world.changeRules()
   if (random.chance(weather.clockStep)) {
     const end = random.pick([world.laptop, world.pod])
     end.clock.offsetMs += (random.next() - 0.5) * random.pick([100, 10_000])

@@ -4,6 +4,7 @@ import type { Path } from '../../syncer/core/path.ts'
 import type { Disk } from '../../syncer/disk/disk.ts'
 import type { Lane, Peer } from '../../syncer/session/peer.ts'
 import type { Journal } from './journal.ts'
+import type { Keepsake } from './keepsake.ts'
 
 /** What a peer is built from. All of it may be made to fail, to die or to change under the peer's hands. */
 export interface EndPorts<M> {
@@ -18,6 +19,17 @@ export interface EndPorts<M> {
   stepsMax: number
   /** See `ReplicaOptions`. */
   grain?: Grain | undefined
+  habits: Habits
+}
+
+/** What the programs around the peers do beside what they must. */
+export interface Habits {
+  /** The laptop raises the epoch at each checkpoint after changes. */
+  epochs: boolean
+  /** The laptop keeps its hashes from one process to the next. */
+  indexKept: boolean
+  /** How often a watcher tells the folder alone, of all hints. */
+  vagueHints: number
 }
 
 export interface LaptopPorts<M> extends EndPorts<M> {
@@ -26,14 +38,28 @@ export interface LaptopPorts<M> extends EndPorts<M> {
   /** Changes with each start of the machine; the same while only the process starts anew. */
   bootId: string
   initial: 'mirror' | 'keep'
+  /** What does not travel, in words of the peer's; empty: as {@link EndPorts.ignored} says. */
+  rulesText: string
+  /** What it keeps beside the journal. */
+  kept: Keepsake
+}
+
+/** A peer, with what its program may be told by people. */
+export interface SimulatedPeer<M> extends Peer<M> {
+  /** Laptop: other rules from now on. */
+  setRules?(text: string): void
+  /** A clean end, as after `podswap down`. */
+  stop?(): void
 }
 
 /** A sync protocol to simulate: the model, or the engine. */
 export interface Subject<M> {
-  laptop(ports: LaptopPorts<M>): Peer<M>
-  pod(ports: EndPorts<M>): Peer<M>
+  laptop(ports: LaptopPorts<M>): SimulatedPeer<M>
+  pod(ports: EndPorts<M>): SimulatedPeer<M>
   /** A message in a line, for traces. */
   tell(message: M): string
+  /** Its laptop takes other rules. */
+  takesRules: boolean
   /** Private names that must be gone when all is quiet. */
   isLeftOver(name: string): boolean
   /** Private names that nobody would look into for what was lost; none when absent. */

@@ -1,7 +1,8 @@
 import type { Grain } from '../../syncer/core/content-sum.ts'
 import type { Path } from '../../syncer/core/path.ts'
 import type { Deeds } from './crowd.ts'
-import type { Random } from './random.ts'
+import { Random } from './random.ts'
+import type { Habits } from './subject.ts'
 
 /** What one run is like: its disks, how wild its people are, what breaks and how often. Probabilities are per step. */
 export interface Weather {
@@ -43,6 +44,11 @@ export interface Weather {
   grain?: Grain
   /** What people do, by weight; their usual when absent. */
   deeds?: Deeds
+  habits: Habits
+  /** The laptop's program ends cleanly, and starts anew. */
+  cleanEnd: number
+  /** Other paths are ignored from now on. */
+  ruleChange: number
   /** What comes next, by weight: a message that arrives, somebody who acts, an end's own time, a hint of its watcher. */
   pace: Pace
 }
@@ -50,6 +56,13 @@ export interface Weather {
 export type Pace = Record<'act' | 'deliver' | 'tick' | 'hint', number>
 
 const steady: Pace = { act: 3, deliver: 6, tick: 3, hint: 3 }
+
+/** The programs around the peers do no more than they must. */
+export const bare = {
+  habits: { epochs: false, indexKept: false, vagueHints: 0 },
+  cleanEnd: 0,
+  ruleChange: 0,
+} satisfies Partial<Weather>
 
 /** Nothing happens by itself. */
 export const calmWeather: Weather = {
@@ -79,6 +92,7 @@ export const calmWeather: Weather = {
   ignored: undefined,
   windowOpen: false,
   bigBytes: 0,
+  ...bare,
   pace: steady,
 }
 
@@ -86,9 +100,27 @@ const allPaths: Path[] = ['f', 'g', 'd/f', 'd/g', 'd', 'd/e', 'd/e/f']
 /** Not `d` itself: a file cannot take the place of a folder with something in it that does not travel. */
 const besideIgnored: Path[] = ['f', 'd/ignored', 'd/ignored', 'd/f', 'd/e/f']
 
-export function drawWeather(random: Random, steps: number, focus: Partial<Weather> = {}): Weather {
-  const weather = { ...drawAny(random, steps), ...focus }
+/** None takes the place of a folder that holds what does not travel. */
+const ruledPaths: Path[] = ['f', 'd/f', 'd/g', 'd/e/f']
+
+/** @param apart a seed of its own: what is drawn of it changes nothing of what the others draw */
+export function drawWeather(random: Random, apart: number, steps: number, focus: Partial<Weather> = {}): Weather {
+  const any = drawAny(random, steps)
+  const program = focus.habits === undefined ? drawProgram(new Random(apart), any) : {}
+  const weather = { ...any, ...program, ...focus }
   return weather.gentle ? { ...weather, newPod: 0, volumeRollback: 0, stateRestored: 0 } : weather
+}
+
+function drawProgram(random: Random, { ignored }: Weather): Partial<Weather> {
+  if (random.chance(0.5)) return bare
+  const habits = {
+    epochs: random.chance(0.8),
+    indexKept: random.chance(0.8),
+    vagueHints: random.pick([0, 0.1, 0.5]),
+  }
+  const cleanEnd = random.pick([0, 0.01, 0.03])
+  if (ignored !== undefined || random.chance(0.6)) return { habits, cleanEnd, ruleChange: 0 }
+  return { habits, cleanEnd, ruleChange: random.pick([0.01, 0.03]), paths: ruledPaths }
 }
 
 function drawAny(random: Random, steps: number): Weather {
@@ -126,6 +158,7 @@ function drawAny(random: Random, steps: number): Weather {
     exchangeWorks: paths.length % 2 === 0,
     stepsMax: paths.length % 3 === 0 ? 3 : Number.POSITIVE_INFINITY,
     gentle: random.chance(0.2),
+    ...bare,
     pace: steady,
   }
 }

@@ -2,13 +2,13 @@ import type { Clock } from '../../syncer/base/clock.ts'
 import type { Path } from '../../syncer/core/path.ts'
 import type { Place } from '../../syncer/disk/disk.ts'
 import { type DiskOperation, MemoryDisk } from '../../syncer/disk/memory-disk.ts'
-import type { Peer } from '../../syncer/session/peer.ts'
 import { Checker, tokensOn } from './checker.ts'
 import { Connection, type EndName } from './connection.ts'
 import { Crowd } from './crowd.ts'
 import { MemoryJournal } from './journal.ts'
+import { Keepsake } from './keepsake.ts'
 import type { Random } from './random.ts'
-import type { EndPorts, Subject } from './subject.ts'
+import type { EndPorts, SimulatedPeer, Subject } from './subject.ts'
 import type { Weather } from './weather.ts'
 
 /** The process of a peer dies here. */
@@ -26,7 +26,7 @@ export interface End<M> {
   disk: MemoryDisk
   crowd: Crowd
   clock: Clock & { offsetMs: number }
-  peer: Peer<M> | undefined
+  peer: SimulatedPeer<M> | undefined
   hints: Path[]
 }
 
@@ -36,6 +36,7 @@ export class World<M> {
   readonly laptop: End<M>
   readonly pod: End<M>
   readonly journal = new MemoryJournal<unknown>()
+  readonly kept = new Keepsake()
   readonly random: Random
   readonly weather: Weather
   connection: Connection<M> | undefined
@@ -60,6 +61,8 @@ export class World<M> {
     this.laptop = this.#makeEnd('laptop', 0)
     this.pod = this.#makeEnd('pod', weather.skewMs)
     this.journal.before = () => this.#maybeDie(this.laptop)
+    this.kept.before = () => this.#maybeDie(this.laptop)
+    if (weather.ignored !== undefined) this.#ignored.add(weather.ignored)
   }
 
   get nowMs(): number {
@@ -70,7 +73,22 @@ export class World<M> {
     this.#trace?.(`${this.#nowMs.toFixed(3).padStart(11)} ${line()}`)
   }
 
-  readonly ignored = (path: Path): boolean => path === this.weather.ignored
+  readonly ignored = (path: Path): boolean => this.#ignored.has(path)
+  readonly #ignored = new Set<Path>()
+
+  /** The laptop's people write other ignore files; in words only where they change at all. */
+  changeRules(): void {
+    if (!this.#subject.takesRules) return
+    const path = this.random.pick(this.weather.paths)
+    if (!this.#ignored.delete(path)) this.#ignored.add(path)
+    const text = this.#rulesText()
+    this.tell(() => `other rules: ${text}`)
+    this.run(this.laptop, peer => peer.setRules?.(text))
+  }
+
+  #rulesText(): string {
+    return this.weather.ruleChange > 0 ? JSON.stringify([...this.#ignored].sort()) : ''
+  }
 
   isLeftOver(name: string): boolean {
     return this.#subject.isLeftOver(name)
@@ -85,7 +103,7 @@ export class World<M> {
   }
 
   /** Runs something of a peer; the death of its process is an event, anything else that is thrown is a fault of ours. */
-  run(end: End<M>, what: (peer: Peer<M>) => void): void {
+  run(end: End<M>, what: (peer: SimulatedPeer<M>) => void): void {
     const { peer } = end
     if (peer === undefined) return
     try {
@@ -118,6 +136,7 @@ export class World<M> {
       stepsMax: this.weather.stepsMax,
       grain: this.weather.grain,
       ignored: this.ignored,
+      habits: this.weather.habits,
       send: (lane, message) => {
         this.tell(() => `${end.name} sends ${lane === 'bulk' ? 'in bulk ' : ''}${this.#subject.tell(message)}`)
         if (this.dies?.(end.name)) this.#die(end)
@@ -133,6 +152,8 @@ export class World<M> {
               journal: this.journal,
               bootId: `boot-${this.boots}`,
               initial: this.weather.initial,
+              rulesText: this.#rulesText(),
+              kept: this.kept,
             })
           : this.#subject.pod(ports)
     } catch (error) {
@@ -147,6 +168,14 @@ export class World<M> {
     end.peer = undefined
     end.disk.crash()
     this.cut()
+  }
+
+  /** The program of an end is told to end. */
+  stop(end: End<M>): void {
+    if (end.peer === undefined) return
+    this.tell(() => `${end.name} ends`)
+    this.run(end, peer => peer.stop?.())
+    if (end.peer !== undefined) this.kill(end)
   }
 
   connect(): void {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { isGood } from '../simulation.ts'
+import { bare } from '../weather.ts'
 import { type Bug, bugs } from './bugs.ts'
 import { buildWith } from './build.ts'
 
@@ -48,7 +49,7 @@ async function judge({ edits, focus }: Bug, runs: number, onlyFirst: boolean) {
   try {
     const { engine, simulate } = await buildWith(edits, folder, 'planted.mjs')
     for (let seed = 1; seed <= runs && !(onlyFirst && found.first); seed++) {
-      const verdict = simulate(engine, seed, { focus })
+      const verdict = simulate(engine, seed, { focus: { ...bare, ...focus } })
       if (isGood(verdict)) continue
       found.first ??= seed
       if (verdict.misbehaved !== undefined) found.misbehave += 1

@@ -61,6 +61,8 @@ export class Pair {
   delayMs: (to: 'laptop' | 'pod', lane: Lane) => number = () => 0
   private ids = 0
   ignored: (path: Path, isDir: boolean) => boolean = () => false
+  /** What a text of rules says, where it is not as {@link ignored} has it by then. */
+  rulesOf: ((text: string) => { ignored(path: Path): boolean }) | undefined
   initial: 'mirror' | 'keep' = 'mirror'
   policy: SyncPolicy
   /** How long the trash keeps what was replaced, for an end that starts from now on. */
@@ -209,7 +211,7 @@ export class Pair {
       session: 'test',
       initial: this.initial,
       rulesText: '',
-      compileRules: () => rules,
+      compileRules: text => this.rulesOf?.(text) ?? rules,
       newMarkerId: () => `m${this.ids++}`,
       ...(role === 'laptop' ? { journal: this.journal } : {}),
       ...(role === 'pod'
