@@ -18,9 +18,20 @@ export interface ExactNamesOptions {
    * in their folders where it is absent.
    */
   spellingOf?(path: Path): Path | null
+  /** Wall clock, ms: what was listed longer than a tick after the folder changed last need not be listed again. */
+  now?(): number
   /** Names that may not be made, whatever the system would make of them. */
   refuses?(name: string): boolean
 }
+
+/** What a folder held when it was listed, and its stat from before that. */
+interface Names {
+  stat: Stat
+  names: Set<string>
+}
+
+/** Folders whose names are remembered at most. */
+const foldersMax = 512
 
 /**
  * A {@link Disk} whose names are exact over one whose file system takes several spellings for one name (APFS, NTFS).
@@ -34,6 +45,8 @@ export class ExactNames implements Disk {
   readonly modesKept: boolean
   readonly #disk: Disk
   readonly #options: ExactNamesOptions
+  /** Those that were listed while they did not change, oldest first. */
+  readonly #listed = new Map<Path, Names>()
 
   constructor(disk: Disk, options: ExactNamesOptions = {}) {
     this.#disk = disk
@@ -180,8 +193,30 @@ export class ExactNames implements Disk {
   }
 
   #isListed(dir: Path, name: string): boolean {
-    return this.#disk.list(dir).some(listed => listed.name === name)
+    const stat = this.#disk.stat(inTree(dir))
+    if (stat === null) return false
+    const known = this.#listed.get(dir)
+    if (known !== undefined && isUnchanged(known.stat, stat)) return known.names.has(name)
+    const names = new Set(this.#disk.list(dir).map(listed => listed.name))
+    this.#listed.delete(dir)
+    if (this.#isSettled(stat)) {
+      if (this.#listed.size >= foldersMax) this.#listed.delete(this.#listed.keys().next().value!)
+      this.#listed.set(dir, { stat, names })
+    }
+    return names.has(name)
   }
+
+  /** A change in the same tick of the file system's clock as the one before would not show. */
+  #isSettled({ mtimeNs, ctimeNs }: Stat): boolean {
+    const nowMs = this.#options.now?.()
+    if (nowMs === undefined) return false
+    const tickOverNs = BigInt(Math.floor(nowMs)) * 1_000_000n - this.timestampGranuleNs
+    return mtimeNs < tickOverNs && ctimeNs < tickOverNs
+  }
+}
+
+function isUnchanged(before: Stat, now: Stat): boolean {
+  return before.ino === now.ino && before.mtimeNs === now.mtimeNs && before.ctimeNs === now.ctimeNs
 }
 
 function taken(path: Path): Error {

@@ -123,10 +123,7 @@ export class NodeDisk implements Disk {
     if (stat === null) return null
     const native = nativePath(joinPath(this.rootPath, path))
     if (stat.kind !== 'link' && typeof native === 'string')
-      return fs.realpathSync
-        .native(native)
-        .slice(this.rootPath.length + 1)
-        .replaceAll('\\', '/')
+      return pathBelow(this.rootPath, fs.realpathSync.native(native))
     const dir = this.spellingOf(parentOf(path))
     const isListed = dir !== null && this.list(dir).some(({ name }) => name === nameOf(path))
     return isListed ? joinPath(dir, nameOf(path)) : null
@@ -379,4 +376,9 @@ function isMovableFolder(source: NativePath, target: NativePath): boolean {
   if (!fs.lstatSync(source, { throwIfNoEntry: false })?.isDirectory()) return false
   if (!fs.lstatSync(target, { throwIfNoEntry: false })?.isDirectory()) return true
   throw systemError('EEXIST', 'a folder is there')
+}
+
+/** @param root as the system spells it; `/` and `D:\\` end in what parts names */
+export function pathBelow(root: string, real: string): Path {
+  return real.slice(/[\\/]$/.test(root) ? root.length : root.length + 1).replaceAll('\\', '/')
 }

@@ -32,7 +32,11 @@ export class Intake {
     this.x = exchange
     this.scanner = scanner
     this.grafts = new GraftIntake(exchange, folders)
-    this.moves = new MoveIntake(exchange, path => folders.failed(path))
+    this.moves = new MoveIntake(
+      exchange,
+      path => folders.failed(path),
+      folder => scanner.add(folder, true),
+    )
   }
 
   reset(): void {

@@ -58,10 +58,12 @@ function isQuietBelow(x: Exchange, from: Entry, isUnderWay: (entry: Entry) => bo
 export class MoveIntake {
   private readonly x: Exchange
   private readonly unwatch: (path: Path) => void
+  private readonly watchAgain: (folder: Entry) => void
 
-  constructor(exchange: Exchange, unwatch: (path: Path) => void) {
+  constructor(exchange: Exchange, unwatch: (path: Path) => void, watchAgain: (folder: Entry) => void) {
     this.x = exchange
     this.unwatch = unwatch
+    this.watchAgain = watchAgain
   }
 
   /**
@@ -82,13 +84,12 @@ export class MoveIntake {
     if (!mayStand || !this.isBlank(entry)) return undefined
     try {
       if (!this.holdsNoMore(source) || !parents(entry) || disk.stat(inTree(path)) !== null) return undefined
-      this.unwatch(from)
-      disk.rename(inTree(from), inTree(path))
+      this.rename(source, path)
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       return undefined
     }
-    for (const each of moved) this.rename(each)
+    for (const each of moved) this.renamed(each)
     if (!trash.isUnwatched) for (const each of moved) trash.tell(each.path)
     return entry
   }
@@ -125,7 +126,19 @@ export class MoveIntake {
     return true
   }
 
-  private rename({ from, path, token }: Moved): void {
+  /** A watch follows its folder and goes on telling the old name, so it ends before. */
+  private rename(source: Entry, path: Path): void {
+    const from = source.path
+    this.unwatch(from)
+    try {
+      this.x.replica.disk.rename(inTree(from), inTree(path))
+    } catch (error) {
+      this.watchAgain(source)
+      throw error
+    }
+  }
+
+  private renamed({ from, path, token }: Moved): void {
     const { x } = this
     const entry = x.replica.tree.ensure(path)
     entry.current = from.current

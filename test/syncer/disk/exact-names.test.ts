@@ -55,6 +55,38 @@ describe.each([
   })
 })
 
+test('a folder that does not change is listed once, and again when it has changed', () => {
+  const ticking = { ms: 1_700_000_000_000, now: () => ticking.ms, monotonic: () => ticking.ms }
+  const below = new MemoryDisk({ clock: ticking, system: macos })
+  for (let file = 0; file < 100; file++) below.people.save(`F${file}`, Buffer.from('text'))
+  let lists = 0
+  below.before = operation => {
+    if (operation === 'list') lists += 1
+    return undefined
+  }
+  const disk = new ExactNames(below, { now: () => ticking.ms })
+  const look = () => {
+    for (let file = 0; file < 100; file++) {
+      expect(disk.stat(inTree(`F${file}`))).not.toBe(null)
+      expect(disk.stat(inTree(`f${file}`))).toBe(null)
+    }
+  }
+  ticking.ms += 60_000
+  look()
+  expect(lists).toBe(1)
+  below.people.rename('F1', 'other')
+  below.people.rename('other', 'f1')
+  expect([disk.stat(inTree('F1')), disk.stat(inTree('f1'))?.size]).toEqual([null, 4])
+  // Within one tick of the clock a change does not show.
+  below.people.rename('f1', 'other')
+  below.people.rename('other', 'F1')
+  expect([disk.stat(inTree('f1')), disk.stat(inTree('F1'))?.size]).toEqual([null, 4])
+  ticking.ms += 60_000
+  lists = 0
+  look()
+  expect(lists).toBe(1)
+})
+
 test('the system’s own word is taken for the spelling', () => {
   const { below } = arrange()
   const asked: string[] = []

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { UserError } from '../../../syncer/base/errors.ts'
 import { inOwn, inTree } from '../../../syncer/disk/disk.ts'
 import { exactDisk } from '../../../syncer/disk/exact-disk.ts'
-import { createNodeDisk, type NodeDisk, type NodeDiskOptions } from '../../../syncer/disk/node-disk.ts'
+import { createNodeDisk, type NodeDisk, type NodeDiskOptions, pathBelow } from '../../../syncer/disk/node-disk.ts'
 import { checkPrivateFolder } from '../../../syncer/disk/private-folder.ts'
 import { systemError } from '../../../syncer/disk/system-error.ts'
 import { failsWith, putFile, readFile } from '../../contract/disk-bench.ts'
@@ -409,3 +409,10 @@ function codeOf(call: () => unknown): string | undefined {
   }
   return undefined
 }
+
+test.each([
+  ['/home/me', '/home/me/src/a', 'src/a'],
+  ['/', '/src/a', 'src/a'],
+  ['D:\\', 'D:\\src\\a', 'src/a'],
+  ['D:\\work', 'D:\\work\\src', 'src'],
+])('below %s, %s is %s', (root, real, path) => expect(pathBelow(root, real)).toBe(path))

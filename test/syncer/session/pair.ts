@@ -1,6 +1,12 @@
 import type { Clock } from '../../../syncer/base/clock.ts'
+
+
 import type { Grain } from '../../../syncer/core/content-sum.ts'
-import type { Path } from '../../../syncer/core/path.ts'
+
+
+import { isWithin, type Path } from '../../../syncer/core/path.ts'
+
+
 import { type SyncPolicy, twoWay } from '../../../syncer/core/sync-policy.ts'
 import { isWindowsName } from '../../../syncer/core/windows-name.ts'
 import type { Disk } from '../../../syncer/disk/disk.ts'
@@ -67,6 +73,8 @@ export class Pair {
   policy: SyncPolicy
   /** How long the trash keeps what was replaced, for an end that starts from now on. */
   keepMs = 60_000
+  /** Folders that are watched. */
+  readonly watched = { laptop: new Set<Path>(), pod: new Set<Path>() }
   /** Programs in the pod that watch a file. */
   isWatched: (inode: bigint) => boolean = () => false
   sent: SyncMessage[] = []
@@ -206,8 +214,10 @@ export class Pair {
       },
       writable: () => true,
       on: event => this.events.push(event),
-      watch: () => {},
-      unwatch: () => {},
+      watch: path => this.watched[role].add(path),
+      unwatch: path => {
+        for (const each of this.watched[role]) if (isWithin(each, path)) this.watched[role].delete(each)
+      },
       session: 'test',
       initial: this.initial,
       rulesText: '',

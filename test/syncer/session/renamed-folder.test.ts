@@ -157,6 +157,21 @@ describe('case 43: a renamed folder', () => {
     expect(of(pair, 'rej').map(({ reason }) => reason)).toEqual(['need'])
     expect(treeOf(pair.disks.pod)).toEqual(treeOf(pair.disks.laptop))
   })
+
+  test('is watched again where the system did not rename it', () => {
+    const pair = agreed()
+    let refused = 0
+    pair.disks.pod.before = (operation, at) => {
+      if (at?.area !== 'tree') return undefined
+      if (operation === 'rename' && at.path === 'd') refused += 1
+      // What is in it cannot go either: it stays as it is.
+      return refused > 0 && ['rename', 'link', 'rmdir'].includes(operation) ? 'EACCES' : undefined
+    }
+    rename(pair, 'laptop', 'd', 'n')
+    runUntil(pair, () => refused > 0)
+    expect(pair.watched.pod).not.toContain('d')
+    runUntil(pair, () => pair.watched.pod.has('d') && pair.watched.pod.has('d/e'))
+  })
 })
 
 test.each(sides)(
