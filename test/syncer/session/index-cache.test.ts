@@ -23,7 +23,7 @@ function known(bytes: Buffer, otherBoot: boolean): string[] {
   return [...tree.walk()].filter(({ key }) => key !== null).map(({ path }) => path)
 }
 
-test('case 77: after a power cut no hash is believed of a file that changed shortly before the index was written', () => {
+test('case 77b: after a power cut no hash is believed of a file that changed shortly before the index was written', () => {
   const bytes = packIndex(treeOf({ old: 120_000, new: 20_000, ahead: -5_000 }), nowMs)
   expect(known(bytes, true)).toEqual(['old'])
   expect(known(bytes, false).sort()).toEqual(['ahead', 'new', 'old'])
