@@ -1,11 +1,8 @@
 import type { Clock } from '../../../syncer/base/clock.ts'
 
-
 import type { Grain } from '../../../syncer/core/content-sum.ts'
 
-
 import { isWithin, type Path } from '../../../syncer/core/path.ts'
-
 
 import { type SyncPolicy, twoWay } from '../../../syncer/core/sync-policy.ts'
 import { isWindowsName } from '../../../syncer/core/windows-name.ts'
