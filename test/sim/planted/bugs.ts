@@ -185,8 +185,8 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: ledger,
-        text: '&& boot !== this.boot && !this.clean',
-        bug: '&& boot !== this.boot && !this.clean && false',
+        text: 'if (this.otherBoot && this.boot !== undefined) {',
+        bug: 'if (this.otherBoot && this.boot !== undefined && this.checkpoints < 0) {',
       },
     ],
     focus: { ...undisturbed, steps: 500, powerCut: 0.01, deeds: { save: 3, overwrite: 1 } },
