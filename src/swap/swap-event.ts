@@ -31,7 +31,7 @@ export type SwapEvent =
   | { type: 'clone-created'; clone: string }
   | { type: 'clone-changed'; clone: string }
   | { type: 'clone-reused'; clone: string }
-  /** Its dev pod goes; nobody has been told to go where there is none. */
+  /** Its dev pod is told to go. */
   | { type: 'stopping-clone'; clone: string }
   | { type: 'clone-deleted'; clone: string }
   | { type: 'waiting-clone-pod'; pods: string[] }
