@@ -167,11 +167,21 @@ export class LaptopContact {
     const bases: Bases['entries'] = []
     const podRemembers = this.isShared || [...this.index.values()].some(({ base }) => base !== undefined)
     const named = new Set<Entry>()
+    const forgotten = new Set<Entry>()
     for (const [path, { current }] of this.index) {
       if (!x.rules.ignored(path, current === folder)) named.add(x.replica.tree.ensure(path))
-      else bases.push({ path, agreed: absent })
+      else {
+        bases.push({ path, agreed: absent })
+        // The rules of now came after its index: nothing is agreed of it, whatever else would be concluded.
+        const entry = x.replica.tree.find(path)
+        if (entry === undefined) continue
+        forgotten.add(entry)
+        x.agree(entry, absent)
+        x.unsent(entry)
+      }
     }
     for (const entry of x.replica.tree.walk()) {
+      if (forgotten.has(entry)) continue
       if (this.isShared && !named.has(entry)) {
         // It stands there as agreed: what was sent since was not taken.
         x.unsent(entry)
