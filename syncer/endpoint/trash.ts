@@ -197,6 +197,8 @@ export class Trash {
     }
     const judged = this.judge(kept, stat)
     if (judged === 'later') return undefined
+    // It may have become another file while it was read.
+    this.close()
     if (judged === 'ours') {
       this.letGo(kept)
       this.litter.remove(kept.name)

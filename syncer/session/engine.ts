@@ -1,6 +1,7 @@
 import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { absent, folder } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
+import { isMuted } from '../core/sync-policy.ts'
 import type { ListedStat, Stat } from '../disk/disk.ts'
 import type { HintKind } from '../endpoint/holds.ts'
 import { type ScanEvents, Scanner } from '../endpoint/scanner.ts'
@@ -169,6 +170,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.saves(nowMs, isOver)
     this.hints.recheck(isOver)
     this.scan(isOver)
+    if (this.readsUnasked) this.options.replica.looker.readOn(isOver)
     if (this.scanned && nowMs >= this.recoverDueMs) this.recover()
     this.rescue(nowMs)
     this.intake.tick(nowMs)
@@ -189,7 +191,7 @@ export class SyncEngine implements Peer<SyncMessage> {
       this.offers.hasWork ||
       this.transfers.hasWork ||
       (this.live && this.ahead.held > 0)
-    const isReading = !x.live && !this.scanned && x.replica.looker.isReading
+    const isReading = (this.readsUnasked || (!x.live && !this.scanned)) && x.replica.looker.isReading
     if (!this.scanner.idle || isReading || hasWork) return 0
     const guard = Math.min(intake.guard.due(), intake.guard.haltDue())
     const soon = this.barriers.size > 0 ? this.nowMs() + 2 : Number.POSITIVE_INFINITY
@@ -266,6 +268,12 @@ export class SyncEngine implements Peer<SyncMessage> {
   /** Nothing that was put off waits to be read. */
   private get isRead(): boolean {
     return this.scanner.idle && !this.hints.isBehind
+  }
+
+  /** Large files are read to the end though nobody offers them: a change of the other end waits for what stands here. */
+  private get readsUnasked(): boolean {
+    const { live, policy, role } = this.exchange
+    return live && isMuted(policy, role)
   }
 
   /** What was saved and came to rest goes out before anything else is read. */

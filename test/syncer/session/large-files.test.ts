@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { Grain } from '../../../syncer/core/content-sum.ts'
 import { twoWay } from '../../../syncer/core/sync-policy.ts'
-import { of, Pair, runUntil, treeOf } from './pair.ts'
+import { of, Pair, runFor, runUntil, treeOf } from './pair.ts'
 
 const grain: Grain = { smallBytesMax: 1024, blockBytes: 128 }
 const size = 100 * grain.blockBytes + 17
@@ -252,4 +252,41 @@ test('many large files at once arrive', () => {
   pair.settle()
   expect(treeOf(pair.disks.pod)).toEqual(treeOf(pair.disks.laptop))
   expect(Object.keys(treeOf(pair.disks.pod))).toHaveLength(60)
+})
+
+test.each([
+  ['push', 'laptop', 'pod'],
+  ['pull', 'pod', 'laptop'],
+] as const)(
+  '%s: a save at the %s replaces a large file that changed at the %s, once that was read',
+  (mode, from, to) => {
+    const pair = started(randomBytes(size), 3)
+    pair.anew({ mode })
+    pair.disks[to].people.save('big', randomBytes(1024 * 1024))
+    pair[to].hint('big', 'rename')
+    const wanted = randomBytes(size)
+    pair.disks[from].people.save('big', wanted)
+    pair[from].hint('big', 'rename')
+    pair.sent = []
+    runFor(pair, 20_000)
+    expect(pair.disks[to].people.read('big').equals(wanted)).toBe(true)
+    expect(of(pair, 'put').length).toBeLessThan(10)
+  },
+)
+
+test('a large file in the trash that is as it was before it was read to the end holds up nothing', () => {
+  const pair = started(randomBytes(size), 2)
+  pair.keepMs = 3_600_000
+  pair.anew(twoWay)
+  const program = pair.disks.pod.people.open('big', 'a')
+  pair.disks.laptop.people.save('big', randomBytes(size))
+  pair.sweep()
+  // After the first look, which knows it from then on.
+  runFor(pair, 3_000)
+  const { mtimeNs } = program.inode
+  program.inode.mtimeNs += 1n
+  runUntil(pair, () => pair.pod.due() === 0)
+  program.inode.mtimeNs = mtimeNs
+  runUntil(pair, () => pair.pod.due() > pair.clock.ms)
+  pair.settle()
 })
