@@ -55,8 +55,7 @@ export async function putBack(workplace: Workplace, invocation: Invocation<DownO
   const holders = holdersHere(workplace).filter(record => scope.holds(record))
   if (scope.one) refuseSeveral(before, holders, cluster)
   const isSeen = (record: HolderRecord) => isOfAny(home, record, before)
-  for (const { pid, dev } of holders) silence.at(`asking process ${pid}, which holds ${dev}, to end`)
-  const { stuck, leaving } = await stopAll(workplace, holders, isSeen, signal)
+  const { stuck, leaving } = await stopAll(workplace, holders, { isSeen, silence, signal })
   const now = holders.every(isSeen) ? before : await find()
   const isHeld = (swapped: Swapped) => stuck.some(({ record }) => isHeldBy(home, record, swapped))
   const swapped = now.filter(each => !isHeld(each))
@@ -102,20 +101,26 @@ interface Leaving {
   ended: Promise<void>
 }
 
+interface StoppingAll {
+  isSeen: (record: HolderRecord) => boolean
+  silence: SilenceTeller
+  signal: AbortSignal
+}
+
 /**
- * One that does not answer keeps what it holds, and no other from being put back: `stuck`, told all but the first. One
- * whose swap was not seen may still make it, and its end is waited for.
+ * All are asked at once. One that does not answer keeps what it holds, and no other from being put back: `stuck`, told all
+ * but the first. One whose swap was not seen may still make it, and its end is waited for.
  */
 async function stopAll(
   { home, reporter }: Workplace,
   holders: HolderRecord[],
-  isSeen: (record: HolderRecord) => boolean,
-  signal: AbortSignal,
+  { isSeen, silence, signal }: StoppingAll,
 ): Promise<{ stuck: Stuck[]; leaving: Leaving[] }> {
   const stuck: Stuck[] = []
   const leaving: Leaving[] = []
-  for (const record of holders) {
-    const { heard, ended } = beginStop(home, record, signal)
+  const asked = holders.map(record => ({ record, ...beginStop(home, record, signal) }))
+  for (const { record, heard, ended } of asked) {
+    silence.at(`asking process ${record.pid}, which holds ${record.dev}, to end`)
     try {
       await (isSeen(record) ? heard : ended)
       leaving.push({ record, ended })

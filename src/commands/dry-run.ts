@@ -92,6 +92,8 @@ export async function plannedWrites(
   }
   const create: Cluster['create'] = async (kind, object, options) => {
     if (kind === 'Lease') return lease('create', object)
+    // only asked about: whether the original could come back
+    if (kind === 'Pod') return cluster.create(kind, object, { ...options, dryRun: true })
     if (!options?.dryRun && isMadeByUs(object)) {
       writes.push({ verb: 'create', kind, name: nameOf(object), body: object })
       return cluster.create(kind, object, { ...options, dryRun: true })

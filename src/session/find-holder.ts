@@ -121,7 +121,7 @@ async function seeEnd(home: Home, record: HolderRecord, signal: AbortSignal, hea
     if (await ends(home, record, TERM_TIMEOUT_MS, signal)) return removeDead(home, record)
   }
   throw new UserError('timeout', `process ${record.pid}, which holds ${record.dev}, does not end`, {
-    hint: `look what it does, or end it: kill -9 ${record.pid}`,
+    hint: `look what it does, or end it: kill -9 ${record.pid}; then try again`,
   })
 }
 

@@ -84,7 +84,8 @@ async function answer(question: Question): Promise<unknown> {
       return await flush(session, request.timeoutMs, question.signal)
     case 'stop':
       session.stop()
-      question.emit({ type: 'stopping' })
+      // one that puts the workload back itself is to be waited for
+      if (session.snapshot().phase !== 'reverting') question.emit({ type: 'stopping' })
       await session.done
       return null
     case 'interrupt':

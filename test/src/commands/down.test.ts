@@ -232,6 +232,37 @@ describe('down --all', () => {
     expect(order).toEqual(['web {"replicas":2}', 'ended', 'web-podswap {"replicas":0}'])
   })
 
+  test('asks all sessions at once, and names the one that does not answer', async () => {
+    const home = openHome(join(path, 'mine'))
+    const names = ['api', 'web', 'worker']
+    const asked: string[] = []
+    const servers: ControlServer[] = []
+    // the process has others, so it is not waited for
+    expect(claimHolder(home, recordOf({ name: 'other' }, { namespace: 'another' }))).toEqual({ claimed: true })
+    for (const name of names) {
+      await up('mine', name)
+      const record = recordOf({ name })
+      expect(claimHolder(home, record)).toEqual({ claimed: true })
+      const listening = ControlServer.listen(record.socket, record.token, async (_request, emit) => {
+        asked.push(name)
+        const isSlow = asked[0] === name
+        await expect.poll(() => asked.length, { timeout: 60_000 }).toBe(names.length)
+        const line = `asking process ${process.pid}, which holds ${name}, to end`
+        if (isSlow) await expect.poll(() => said, { timeout: 60_000 }).toContain(line)
+        emit({ type: 'stopping' })
+        releaseHolder(home, record)
+        return null
+      })
+      servers.push(await listening)
+    }
+    try {
+      expect(await putBack(workplace('mine'), call({ all: true }))).toBe(0)
+    } finally {
+      for (const server of servers) await server.close()
+    }
+    expect(names.map(replicas)).toEqual([2, 2, 2])
+  })
+
   test('leaves alone what a process that does not end holds, and puts back all else', async () => {
     for (const name of ['api', 'web', 'worker']) await up('mine', name)
     const home = openHome(join(path, 'mine'))

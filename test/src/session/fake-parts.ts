@@ -146,6 +146,7 @@ export class FakeParts implements SessionParts {
   refusedAfter: UserError | null = null
   revertFails: UserError | null = null
   aloneGate: Promise<void> = Promise.resolve()
+  revertGate: Promise<void> = Promise.resolve()
   /** The swap waits after its first write until the test lets it go. */
   swapGate: Promise<void> = Promise.resolve()
 
@@ -190,6 +191,7 @@ export class FakeParts implements SessionParts {
 
   async revertSwap() {
     this.log.push('revert')
+    await this.revertGate
     if (this.revertFails) throw this.revertFails
   }
 

@@ -262,6 +262,27 @@ describe('a held session', () => {
     await expect(askHolder(record, { method: 'stop' }, { signal: never })).rejects.toMatchObject({ code: 'not-found' })
   })
 
+  test('asked to end while it puts the workload back, it does not say that it begins nothing any more', async () => {
+    const { parts, session, record, held } = await hold()
+    let letGo = () => {}
+    parts.revertGate = new Promise(resolve => {
+      letGo = resolve
+    })
+    session.start()
+    await settle()
+    session.interrupt('SIGINT')
+    await expect.poll(() => parts.log).toContain('revert')
+    const heard = vi.fn()
+    const asked = askHolder(record, { method: 'stop' }, { signal: never, onEvent: heard })
+    // an answer to what is asked later shows that the first was heard
+    await askHolder(record, { method: 'status' }, { signal: never })
+    letGo()
+    await asked
+    expect(await session.done).toMatchObject({ cluster: 'reverted' })
+    expect(heard).not.toHaveBeenCalled()
+    await held.close()
+  })
+
   test('interrupted before it was ready, it undoes what it began', async () => {
     const { parts, session, record, held } = await hold()
     session.start()
