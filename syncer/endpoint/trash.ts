@@ -20,6 +20,9 @@ const growthBytes = 4 * 1024
 
 /** Between two looks at how much there is, in ms. */
 const pruneIntervalMs = 600_000
+/** ... and where a part of what may be kept came since then, so soon: each save of a large file leaves a whole one here, in ms. */
+const pruneSoonMs = 15_000
+const pruneSoonShare = 0.25
 /** Replaced files of one path that are told of a change: the oldest, which is what a program found at its start. */
 const toldMax = 100
 const rescueRetryMs = 1_000
@@ -65,6 +68,8 @@ export class Trash {
   private readonly newId: () => string
   private readonly limits: TrashLimits
   private pruneDueMs = Number.POSITIVE_INFINITY
+  /** What came since the last look at how much there is, or was too young for it. */
+  private newBytes = 0
   /** Entries that hold what is nowhere else. */
   private readonly unsaved = new Set<string>()
   private readonly queue = new TimerQueue<Kept>()
@@ -117,9 +122,17 @@ export class Trash {
 
   /** The private file is trash now; late writes to it are looked for. */
   keep(name: string, path: Path, token: Token, ours?: string): void {
-    if (this.queue.size >= lateLooksMax) return
     const atMs = this.clock.monotonic()
-    this.lookAgain({ name, path, token, stat: this.stat(name), atMs, looks: 0, ours }, atMs + lateLooksMs[0]!)
+    const stat = this.stat(name)
+    this.newBytes += stat?.size ?? 0
+    // Before the first prune nothing is known of what an earlier process left.
+    if (this.isMuch && Number.isFinite(this.pruneDueMs)) this.pruneDueMs = Math.min(this.pruneDueMs, atMs + pruneSoonMs)
+    if (this.queue.size >= lateLooksMax) return
+    this.lookAgain({ name, path, token, stat, atMs, looks: 0, ours }, atMs + lateLooksMs[0]!)
+  }
+
+  private get isMuch(): boolean {
+    return this.newBytes > this.limits.bytesMax * pruneSoonShare
   }
 
   private lookAgain(kept: Kept, dueMs: number): void {
@@ -288,15 +301,20 @@ export class Trash {
   prune(): void {
     this.pruneDueMs = this.clock.monotonic() + pruneIntervalMs
     const names = this.disk.listOwn()
+    const nowMs = this.clock.now()
+    // A program may still write to it, which the first looks find.
+    const isYoung = (atMs: number) => atMs <= nowMs && nowMs - atMs < pruneSoonMs
     const entries = this.entries(names).map(({ name, parsed, path }) => ({
       name,
       place: parsed.place,
       path,
       atMs: parsed.atMs,
       bytes: this.stat(name)?.size ?? 0,
-      isNeeded: this.unsaved.has(name) || this.awaited.has(name),
+      isNeeded: this.unsaved.has(name) || this.awaited.has(name) || isYoung(parsed.atMs),
     }))
-    const gone = new Set(beyondBounds(entries, this.limits, this.clock.now(), path => this.stands(path)))
+    this.newBytes = entries.reduce((sum, { atMs, bytes }) => sum + (isYoung(atMs) ? bytes : 0), 0)
+    if (this.isMuch) this.pruneDueMs = this.clock.monotonic() + pruneSoonMs
+    const gone = new Set(beyondBounds(entries, this.limits, nowMs, path => this.stands(path)))
     for (const { name } of gone) this.litter.remove(name)
     const places = new Set(entries.filter(entry => !gone.has(entry)).map(entry => entry.place))
     for (const name of this.places.unused(places, names)) this.litter.remove(name)

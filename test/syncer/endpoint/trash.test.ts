@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest'
+import { fileToken } from '../../../syncer/core/content.ts'
+import { contentHash, grainOfFiles } from '../../../syncer/core/content-sum.ts'
+import { inOwn } from '../../../syncer/disk/disk.ts'
+import { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
+import { Litter } from '../../../syncer/endpoint/litter.ts'
+import { Trash } from '../../../syncer/endpoint/trash.ts'
+import { ManualClock } from '../session/pair.ts'
+
+const bytes = Buffer.alloc(1_000, 'x')
+const token = fileToken(contentHash(bytes, grainOfFiles), false)
+
+test('a large file that is saved again and again takes no more room than the trash may have, and 15 s of it', () => {
+  const clock = new ManualClock()
+  const disk = new MemoryDisk({ clock })
+  let ids = 0
+  const litter = new Litter(disk, clock)
+  const trash = new Trash(disk, clock, litter, 'owner', () => `${ids++}`, { keepMs: 600_000, bytesMax: 10_000 })
+  trash.recover(() => false)
+  trash.prune()
+  const taken = () => disk.listOwn().filter(name => disk.stat(inOwn(name))!.size === bytes.length).length
+  let most = 0
+  for (let saves = 0; saves < 200; saves++) {
+    const name = trash.nameFor('big', token)
+    const file = disk.create(name)
+    file.write(bytes)
+    file.close()
+    trash.keep(name, 'big', token)
+    clock.ms += 1_000
+    while (trash.nextDue() <= clock.ms) trash.tick(clock.ms)
+    most = Math.max(most, taken())
+  }
+  // Those of 15 s, as long again until the next look, and what fits.
+  expect(most).toBeLessThan(45)
+  clock.ms += 30_000
+  while (trash.nextDue() <= clock.ms) trash.tick(clock.ms)
+  expect(taken()).toBe(10)
+})
