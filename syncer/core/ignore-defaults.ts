@@ -30,7 +30,12 @@ export const residueRules = [
   '4913',
   '*___jb_*',
   '.goutputstream*',
+  '.syncthing.*.tmp',
+  '~syncthing~*.tmp',
 ]
+
+/** Folders of that kind: what Syncthing, which Okteto runs, keeps in a folder that it has synced. */
+export const residueFolderRules = ['.stfolder', '.stversions']
 
 /** Folders that tools fill again by themselves; left out where no ignore file says anything else. */
 export const generatedRules = [

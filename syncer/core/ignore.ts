@@ -1,4 +1,10 @@
-import { defaultPatterns, generatedRules, isProtectedName, residueRules } from './ignore-defaults.ts'
+import {
+  defaultPatterns,
+  generatedRules,
+  isProtectedName,
+  residueFolderRules,
+  residueRules,
+} from './ignore-defaults.ts'
 import {
   byteText,
   foldedText,
@@ -75,7 +81,8 @@ export class CompiledIgnore implements IgnoreRules {
     this.policy = spec.policy ?? twoWay
     this.#foldsCase = spec.foldsCase
     this.#folds = spec.foldsCase
-    this.#residue = [new RuleList(0, defaultPatterns(residueRules, 'file'), false)]
+    const residue = [...defaultPatterns(residueRules, 'file'), ...defaultPatterns(residueFolderRules, 'dir')]
+    this.#residue = [new RuleList(0, residue, false)]
     const generated = new RuleList(0, defaultPatterns(generatedRules, 'dir'), false)
     this.#defaults = spec.withoutGenerated ? [...this.#residue, generated] : this.#residue
     for (const [index, glob] of spec.include.entries()) this.#addInclude(glob, index + 1)

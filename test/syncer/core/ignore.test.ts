@@ -84,6 +84,11 @@ describe('defaults', () => {
     '4913',
     'a/x___jb_tmp___',
     '.goutputstream-1X2Y',
+    '.stfolder/',
+    '.stfolder/syncthing-folder-e99ddb.txt',
+    '.stversions/a~20260101-120000.txt',
+    'a/.syncthing.b.txt.tmp',
+    'a/~syncthing~b.txt.tmp',
   ]
 
   test('case 86: residue of databases, editors and desktops stays where it is', () => {
@@ -93,6 +98,9 @@ describe('defaults', () => {
 
   test('but not a folder of such a name, nor what resembles it', () => {
     const others = [
+      '.stfolder',
+      '.stignore',
+      'a/.syncthing.b.tmp/',
       'my-journal/',
       'my-journal/x',
       '4913/',
@@ -108,6 +116,7 @@ describe('defaults', () => {
 
   test('a rule of the user brings it back', () => {
     expect(ignored({ sources: [git('!*.swp\n')] }, ['a.swp', 'a.swo'])).toEqual(['a.swo'])
+    expect(ignored({ sources: [git('!.stversions\n')] }, ['.stversions/x', '.stfolder/x'])).toEqual(['.stfolder/x'])
     expect(ignored({ include: ['tmp/pids/server.pid'] }, ['tmp/pids/server.pid', 'tmp/pids/x'])).toEqual(['tmp/pids/x'])
   })
 
