@@ -41,6 +41,8 @@ export interface ClusterPartsOptions {
   keepCommand?: boolean
   env: Record<string, string | undefined>
   clock?: Clock
+  /** So long the original's pods are waited for when a swap is undone. */
+  undoReadyMs?: number
   timers?: Timers
 }
 
@@ -99,8 +101,12 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
       if (!target) return
       const on = (event: SwapEvent) => report({ type: 'swap', event })
       const by = { owner: options.owner, session: options.sessionId }
-      const { leftovers } = await revertSwap(cluster, target, { by, signal, on, readyMs: UNDO_READY_MS })
+      const { undoReadyMs: readyMs = UNDO_READY_MS } = options
+      const { leftovers, isReady, workload } = await revertSwap(cluster, target, { by, signal, on, readyMs })
       for (const message of leftovers) report({ type: 'warning', message })
+      if (isReady) return
+      const message = `not all pods of ${workload} are ready yet`
+      report({ type: 'warning', message, hint: '`kubectl get pods,events` says what they wait for' })
     },
     async awaitAlone({ signal, report }) {
       const on = (event: SwapEvent) => report({ type: 'swap', event })
