@@ -10,23 +10,30 @@ import type { OnSwapEvent } from './swap-event.ts'
 
 /**
  * Asks whether the namespace would take the original's pods today: it may have become stricter since they were made, and
- * scaled to 0 they could not come back. Fails with `rejected` where it would not. Who may not create pods is told what Pod
- * Security says of the workload, which it may enforce or only warn of. Nothing is asked where nothing runs.
+ * scaled to 0 they could not come back. Fails with `rejected` where it would not; what a webhook refuses is a warning. Who
+ * may not create pods is told what Pod Security says of the workload, which it may enforce or only warn of. Nothing is
+ * asked where nothing runs.
  */
 export async function tryOriginal(
   cluster: Cluster,
   { workload, oldPods }: Pick<Situation, 'workload' | 'oldPods'>,
   { signal, on }: { signal: AbortSignal; on: OnSwapEvent },
 ): Promise<void> {
-  if (!oldPods.some(pod => pod.status?.phase === 'Running')) return
+  const running = oldPods.find(pod => pod.status?.phase === 'Running')
+  if (!running) return
   try {
-    await cluster.create('Pod', podOf(workload), { dryRun: true, signal })
+    await cluster.create('Pod', podOf(workload, running), { dryRun: true, signal })
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof UserError)) throw error
     if (error.code === 'forbidden') return await warnOfPodSecurity(cluster, workload, { signal, on })
     // What they have of a quota is free again by then. Anything but a refusal by admission is no answer to the question.
     if (error.code !== 'rejected' || clusterErrorOf(error)?.status !== 403 || isOfQuota(error.message)) return
+    if (isOfWebhook(error.message)) {
+      const message = `a new pod of ${titleOf(workload)} is refused: ${error.message}`
+      on({ type: 'warning', message, hint: mayNotComeBack })
+      return
+    }
     throw new UserError(
       'rejected',
       `${titleOf(workload)} could not come back: its namespace refuses ${error.message}`,
@@ -49,8 +56,15 @@ async function warnOfPodSecurity(
   on({ type: 'warning', message, hint: 'where the namespace enforces that, `podswap down` cannot bring them back' })
 }
 
-/** As its controller makes the first one. */
-function podOf(workload: KubeObject): KubeObject {
+/** It may mean the person who asks, where the controller may. Refusals carry nothing but prose. */
+function isOfWebhook(refusal: string): boolean {
+  return refusal.includes('admission webhook')
+}
+
+const mayNotComeBack = 'where that is not only because it is you who asks, `podswap down` cannot bring it back'
+
+/** As its controller makes the first one; with that controller for an owner, for some namespaces refuse pods without any. */
+function podOf(workload: KubeObject, running: KubeObject): KubeObject {
   const { metadata, spec } = podTemplate(workload)
   const first = firstPodName(workload)
   const templates: KubeObject[] = workload.spec.volumeClaimTemplates ?? []
@@ -58,8 +72,11 @@ function podOf(workload: KubeObject): KubeObject {
     ({ metadata: { name = '' } }): Volume => ({ name, persistentVolumeClaim: { claimName: `${name}-${first}` } }),
   )
   const volumes = [...(spec.volumes ?? []), ...claims]
+  // to block its deletion may be a right of its own
+  const owners = (running.metadata.ownerReferences ?? []).map(({ blockOwnerDeletion: _, ...owner }) => owner)
+  const name = `${workload.metadata.name}-podswap-dry-run`
   return {
-    metadata: { ...metadata, name: `${workload.metadata.name}-podswap-dry-run` },
+    metadata: { ...metadata, name, ...(owners.length > 0 && { ownerReferences: owners }) },
     spec: { ...spec, ...(volumes.length > 0 && { volumes }) },
   }
 }

@@ -6,7 +6,9 @@ import { UserError } from '../../../syncer/base/errors.ts'
 import { MemoryCluster } from '../cluster/memory-cluster.ts'
 import { dbStatefulSet, webDeployment } from './shapes.ts'
 
-const running: KubeObject = { metadata: { name: 'web-1' }, status: { phase: 'Running' } }
+const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web-5', uid: 'uid-5', controller: true }
+const ownerReferences = [{ ...owner, blockOwnerDeletion: true }]
+const running: KubeObject = { metadata: { name: 'web-1', ownerReferences }, status: { phase: 'Running' } }
 
 /** Asks of a workload that runs; `answer` is the API server's to a new pod. */
 async function asked(
@@ -56,6 +58,7 @@ describe('a pod of the original, before it is scaled to 0', () => {
     expect([error, told]).toEqual([undefined, []])
     const [{ pod, options }] = pods as [(typeof pods)[0]]
     expect(options.dryRun).toBe(true)
+    expect(pod.metadata.ownerReferences).toEqual([owner])
     const mounts = pod.spec.containers.flatMap((of: { volumeMounts?: { name: string }[] }) => of.volumeMounts ?? [])
     const volumes = pod.spec.volumes.map(({ name }: { name: string }) => name)
     for (const { name } of mounts) expect(volumes).toContain(name)
@@ -69,6 +72,15 @@ describe('a pod of the original, before it is scaled to 0', () => {
       message: expect.stringMatching(/^deployment\/web could not come back: .*violates PodSecurity/),
       hint: expect.stringContaining('nothing was touched'),
     })
+  })
+
+  it('that a webhook refuses is a warning: it may mean who asks', async () => {
+    const message = 'admission webhook "pods.example" denied the request: you make no pods here'
+    const { error, told } = await asked(webDeployment(), refused(403, message))
+    expect(error).toBeUndefined()
+    expect(told).toMatchObject([
+      { type: 'warning', message: `a new pod of deployment/web is refused: ${message}`, hint: expect.any(String) },
+    ])
   })
 
   it.each([
