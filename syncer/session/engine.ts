@@ -34,6 +34,11 @@ export interface EngineOptions
   /** What a folder holds, as a scan found it. */
   listed?(path: Path, names: Iterable<string>): void
   unwatch(path: Path): void
+  /**
+   * Laptop only: the other end has given a folder this name, with all that is in it. @returns the rules' text where that
+   * makes others of them; what is ignored there at the pod may be the next message
+   */
+  rulesMoved?(path: Path): string | undefined
   /** Pod only: a private folder that is about to become the folder `path` is to be watched as that from now on. */
   watchAhead?(path: Path, own: string): void
   /** Laptop only. */
@@ -309,7 +314,7 @@ export class SyncEngine implements Peer<SyncMessage> {
         this.intake.onPut(message)
         break
       case 'move':
-        this.intake.onMove(message)
+        if (this.intake.onMove(message)) this.movedIn(message.path)
         break
       case 'ack':
         this.intake.judgeHeld(message.path)
@@ -361,6 +366,11 @@ export class SyncEngine implements Peer<SyncMessage> {
       case 'probed':
         x.emit({ type: 'probed', id: message.id, pending: message.pending })
     }
+  }
+
+  private movedIn(path: Path): void {
+    const text = this.options.rulesMoved?.(path)
+    if (text !== undefined && this.options.role === 'laptop') this.handshake.setRules(text)
   }
 
   private onContent(message: Content): void {

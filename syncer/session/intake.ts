@@ -57,20 +57,21 @@ export class Intake {
     else this.judge(entry, put)
   }
 
-  onMove(move: Move): void {
+  /** @returns whether the folder has its new name */
+  onMove(move: Move): boolean {
     const { x } = this
     if (!x.live) throw new ProtocolError('a change before the agreements')
     const { seq, path } = move
     if (x.isDeaf) {
       x.send('control', { type: 'rej', seq, path, reason: 'ignored' })
-      return
+      return false
     }
     const parents = (entry: Entry) =>
       this.parentStands(entry) || x.replica.applier.ensureParents(entry).result === 'done'
     const entry = this.moves.take(move, parents)
     if (entry === undefined) {
       x.send('control', { type: 'rej', seq, path, reason: 'need' })
-      return
+      return false
     }
     x.problem(path, '', '')
     x.send('control', { type: 'ack', seq, path })
@@ -78,6 +79,7 @@ export class Intake {
     this.queueParents(entry)
     // Before it is read it is watched: what came in between shows.
     this.scanner.add(entry, true)
+    return true
   }
 
   /** What does not travel is told of neither. */

@@ -197,12 +197,19 @@ export class LaptopSession implements SyncSession {
       watch: dir => watcher.watch(dir),
       listed: (dir, names) => this.rules.listed(dir, names),
       unwatch: dir => watcher.unwatch(dir),
+      rulesMoved: path => this.rulesMoved(path),
       session: this.id,
       // With no ignore file nobody said what only the pod should have: then nothing is removed there.
       initial: ignore.hasFiles ? this.options.initial : 'keep',
       journal: log,
       newMarkerId: () => randomBytes(8).toString('hex'),
     })
+  }
+
+  private rulesMoved(path: Path): string | undefined {
+    const text = this.rules.moved(path)
+    if (text !== undefined) this.ignored.begin()
+    return text
   }
 
   private watchEvents(): WatchEvents {

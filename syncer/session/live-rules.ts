@@ -28,6 +28,16 @@ export class LiveRules {
     if (this.timer === undefined && this.reader.hasNewsIn(dir, names)) this.readIn(0)
   }
 
+  /**
+   * The engine has given a folder another name, with all that is in it, from within its call.
+   * @returns the rules' text where an ignore file came along
+   */
+  moved(path: Path): string | undefined {
+    if (!this.reader.hasNewsBelow(path)) return undefined
+    this.reader.refresh()
+    return this.reader.text
+  }
+
   /** What waits to be read is read now. */
   flush(): void {
     if (this.timer !== undefined) this.read()

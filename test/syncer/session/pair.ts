@@ -1,9 +1,6 @@
 import type { Clock } from '../../../syncer/base/clock.ts'
-
 import type { Grain } from '../../../syncer/core/content-sum.ts'
-
 import { isWithin, type Path } from '../../../syncer/core/path.ts'
-
 import { type SyncPolicy, twoWay } from '../../../syncer/core/sync-policy.ts'
 import { isWindowsName } from '../../../syncer/core/windows-name.ts'
 import type { Disk } from '../../../syncer/disk/disk.ts'
@@ -66,6 +63,8 @@ export class Pair {
   ignored: (path: Path, isDir: boolean) => boolean = () => false
   /** What a text of rules says, where it is not as {@link ignored} has it by then. */
   rulesOf: ((text: string) => { ignored(path: Path): boolean }) | undefined
+  /** The text of the laptop's rules when the pod's new name of a folder has come. */
+  rulesMoved: (path: Path) => string | undefined = () => undefined
   initial: 'mirror' | 'keep' = 'mirror'
   policy: SyncPolicy
   /** How long the trash keeps what was replaced, for an end that starts from now on. */
@@ -219,6 +218,7 @@ export class Pair {
       initial: this.initial,
       rulesText: '',
       compileRules: text => this.rulesOf?.(text) ?? rules,
+      rulesMoved: path => this.rulesMoved(path),
       newMarkerId: () => `m${this.ids++}`,
       ...(role === 'laptop' ? { journal: this.journal } : {}),
       ...(role === 'pod'

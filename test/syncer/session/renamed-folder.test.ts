@@ -158,6 +158,26 @@ describe('case 43: a renamed folder', () => {
     expect(treeOf(pair.disks.pod)).toEqual(treeOf(pair.disks.laptop))
   })
 
+  test('has its rules at once: what it has in the pod alone stays there', () => {
+    const pair = agreed()
+    // The text names the folder whose own rules leave that file out.
+    pair.rulesOf = text => ({ ignored: path => path === `${text}/log` })
+    pair.laptop.setRules('d')
+    pair.settle()
+    pair.disks.pod.people.save('d/log', Buffer.from('of the pod'))
+    pair.pod.hint('d/log', 'rename')
+    pair.settle()
+    pair.rulesMoved = path => path
+    rename(pair, 'pod', 'd', 'n')
+    pair.settle()
+    pair.sweep()
+    expect(of(pair, 'move').map(({ path }) => path)).toEqual(['n'])
+    expect(pair.disks.laptop.people.find('n/log')).toBeUndefined()
+    expect(of(pair, 'rules').map(({ rules }) => rules)).toEqual(['d', 'n'])
+    expect(pair.disks.laptop.people.read('n/f1').toString()).toBe('content 1')
+    expect(pair.disks.pod.people.read('n/log').toString()).toBe('of the pod')
+  })
+
   test('is watched again where the system did not rename it', () => {
     const pair = agreed()
     let refused = 0
@@ -170,7 +190,10 @@ describe('case 43: a renamed folder', () => {
     rename(pair, 'laptop', 'd', 'n')
     runUntil(pair, () => refused > 0)
     expect(pair.watched.pod).not.toContain('d')
+    const atMs = pair.clock.ms
     runUntil(pair, () => pair.watched.pod.has('d') && pair.watched.pod.has('d/e'))
+    // A whole sweep would do it after a minute.
+    expect(pair.clock.ms - atMs).toBeLessThan(1_000)
   })
 })
 
