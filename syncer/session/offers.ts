@@ -232,7 +232,9 @@ export class Offers {
     }
     const path = entry.path
     if (x.rules.ignored(path, entry.current === folder)) {
-      // It was refused when it travelled still.
+      // It was read, or refused, when it travelled still.
+      x.replica.looker.forget(entry)
+      this.transfers.comparisons.release(entry)
       x.noRetry(entry)
       x.untaken.delete(entry)
       return
