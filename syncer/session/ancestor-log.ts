@@ -5,7 +5,7 @@ import { isMode } from '../core/sync-policy.ts'
 import { ByteReader } from '../wire/byte-reader.ts'
 import { ByteWriter } from '../wire/byte-writer.ts'
 import { readPath, readToken, writePath, writeToken } from '../wire/sync-codec.ts'
-import type { Journal, JournalRecord } from './journal.ts'
+import { type Journal, JournalError, type JournalRecord } from './journal.ts'
 import { Ledger, type LedgerRecord } from './ledger.ts'
 
 const types = [
@@ -42,6 +42,10 @@ export class AncestorLog implements Journal {
   private loaded: JournalRecord[] = []
   private records = 0
   private bytes = 0
+  /** Where whole batches end. */
+  private end = 0
+  /** Part of a batch lies behind that. */
+  private isTorn = false
 
   /**
    * @param file made with its first record
@@ -55,6 +59,7 @@ export class AncestorLog implements Journal {
       this.read()
       if (this.bytes > compactBytesMin && this.records > this.loaded.length * wasteFactor) this.compact()
       this.descriptor = fs.openSync(file, 'a', 0o600)
+      this.end = fs.fstatSync(this.descriptor).size
       this.write([{ type: 'start', boot }])
     } catch (error) {
       const code = errnoOf(error)
@@ -70,18 +75,36 @@ export class AncestorLog implements Journal {
   }
 
   append(records: JournalRecord[]): void {
-    this.write(records)
-    if (records.some(({ type }) => type === 'epoch' || type === 'raising')) fs.fdatasyncSync(this.descriptor)
+    try {
+      this.write(records)
+      if (records.some(({ type }) => type === 'epoch' || type === 'raising')) fs.fdatasyncSync(this.descriptor)
+    } catch (error) {
+      const code = errnoOf(error)
+      if (code === undefined) throw error
+      throw new JournalError(code, error)
+    }
   }
 
-  /** Call it every 30 s: what was recorded until the one before the last is trusted even after a power cut. */
+  /**
+   * Call it every 30 s: what was recorded until the one before the last is trusted even after a power cut. Where it
+   * cannot be written nothing more is trusted than before.
+   */
   checkpoint(): void {
-    this.write([{ type: 'checkpoint' }])
-    fs.fdatasyncSync(this.descriptor)
+    try {
+      this.write([{ type: 'checkpoint' }])
+      fs.fdatasyncSync(this.descriptor)
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+    }
   }
 
   close(): void {
-    fs.fdatasyncSync(this.descriptor)
+    try {
+      fs.fdatasyncSync(this.descriptor)
+    } catch (error) {
+      // As after a power cut: what was not written costs conflict copies.
+      if (errnoOf(error) === undefined) throw error
+    }
     fs.closeSync(this.descriptor)
   }
 
@@ -92,7 +115,16 @@ export class AncestorLog implements Journal {
     const head = Buffer.alloc(8)
     head.writeUInt32BE(body.length, 0)
     head.writeUInt32BE(crc32(body), 4)
-    fs.writeSync(this.descriptor, Buffer.concat([head, body]))
+    this.writeWhole(Buffer.concat([head, body]))
+  }
+
+  /** A batch of which a part is there would hide all that follow it. */
+  private writeWhole(batch: Buffer): void {
+    if (this.isTorn) fs.ftruncateSync(this.descriptor, this.end)
+    this.isTorn = true
+    for (let at = 0; at < batch.length; ) at += fs.writeSync(this.descriptor, batch, at)
+    this.isTorn = false
+    this.end += batch.length
   }
 
   private read(): void {

@@ -1,19 +1,22 @@
-import { errnoOf, ProtocolError } from '../base/errors.ts'
+import { ProtocolError } from '../base/errors.ts'
 import { absent, folder } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
 import { isMuted } from '../core/sync-policy.ts'
 import type { ListedStat, Stat } from '../disk/disk.ts'
 import type { HintKind } from '../endpoint/holds.ts'
 import { type ScanEvents, Scanner } from '../endpoint/scanner.ts'
-import type { Entry, Tree } from '../endpoint/tree.ts'
-import type { Build, Content, Fill, GraftEnd, GraftMember, Reuse, SyncMessage, Unstaged } from '../wire/sync-message.ts'
+import type { Entry } from '../endpoint/tree.ts'
+import type { SyncMessage, Unstaged } from '../wire/sync-message.ts'
 import { Ahead } from './ahead.ts'
+import { Arrivals, isArrival } from './arrivals.ts'
 import { Barriers } from './barriers.ts'
 import { Exchange, type ExchangeOptions } from './exchange.ts'
 import { Handshake, type HandshakeOptions, isContact } from './handshake.ts'
 import { echoMs, Hints } from './hints.ts'
+import { Housekeeping } from './housekeeping.ts'
 import { Intake } from './intake.ts'
 import type { Journal } from './journal.ts'
+import { loadJournal } from './load-journal.ts'
 import { Offers, type OffersOptions } from './offers.ts'
 import type { Lane, Peer } from './peer.ts'
 import { Transfers } from './transfers.ts'
@@ -23,7 +26,6 @@ const sliceMs = 5
 /** A whole sweep at most this often, and never more than a 300th of the time (sync-findings A.16), in ms. */
 const sweepMsMin = 60_000
 const sweepCostFactor = 300
-const recoverRetryMs = 5_000
 
 export interface EngineOptions
   extends Omit<ExchangeOptions, 'record'>,
@@ -62,9 +64,9 @@ export class SyncEngine implements Peer<SyncMessage> {
   private readonly ahead: Ahead
   private readonly handshake: Handshake
   private readonly barriers: Barriers
+  private readonly arrivals: Arrivals
+  private readonly housekeeping: Housekeeping
   private scanned = false
-  /** What an earlier process left is looked for after the first scan. */
-  private recoverDueMs = 0
   private sweepDueMs = Number.POSITIVE_INFINITY
   private scanSpentMs = 0
 
@@ -103,9 +105,11 @@ export class SyncEngine implements Peer<SyncMessage> {
       sweep: withinMs => this.sweepWithin(withinMs),
     })
     this.barriers = new Barriers(this.exchange, this.transfers)
+    this.arrivals = new Arrivals(this.exchange)
+    this.housekeeping = new Housekeeping(replica, rescue => this.intake.rescue(rescue))
     for (const part of [this.transfers, this.scanner, this.hints, this.ahead])
       this.exchange.keepWhile(entry => part.has(entry))
-    if (journal !== undefined) this.load(journal)
+    if (journal !== undefined) loadJournal(journal, this.exchange, this.handshake)
     if (options.role === 'laptop') this.sweep()
   }
 
@@ -176,15 +180,14 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.hints.recheck(isOver)
     this.scan(isOver)
     if (this.readsUnasked) this.options.replica.looker.readOn(isOver)
-    if (this.scanned && nowMs >= this.recoverDueMs) this.recover()
-    this.rescue(nowMs)
+    this.housekeeping.tick(nowMs, this.scanned)
     this.intake.tick(nowMs)
     if (this.live) this.ahead.release(isOver)
     // What waits there has no PUT yet: nothing may be offered that is in it, or below it.
     if (this.ahead.held === 0) this.offers.step(isOver)
     // While it is still being read, reading does not leave anything of the slice.
     this.transfers.step(this.exchange.ahead ? this.slice() : isOver)
-    this.compare()
+    this.arrivals.compare(this.slice())
     this.passBarriers()
     this.exchange.commit()
   }
@@ -207,12 +210,8 @@ export class SyncEngine implements Peer<SyncMessage> {
       soon,
       this.sweepDueMs,
       guard,
-      this.housekeepingDue(),
+      this.housekeeping.due(this.scanned),
     )
-  }
-
-  private housekeepingDue(): number {
-    return Math.min(this.options.replica.due(), this.scanned ? this.recoverDueMs : Number.POSITIVE_INFINITY)
   }
 
   idle(): boolean {
@@ -303,10 +302,14 @@ export class SyncEngine implements Peer<SyncMessage> {
 
   private dispatch(lane: Lane, message: SyncMessage): void {
     const { exchange: x } = this
-    if (isBulk(message) !== (lane === 'bulk')) throw new ProtocolError(`${message.type} on the ${lane} lane`)
+    if (isArrival(message) !== (lane === 'bulk')) throw new ProtocolError(`${message.type} on the ${lane} lane`)
     if (isContact(message)) {
       this.handshake.receive(message)
       this.handshake.advance(this.scanned)
+      return
+    }
+    if (isArrival(message)) {
+      this.arrivals.take(message)
       return
     }
     switch (message.type) {
@@ -324,23 +327,11 @@ export class SyncEngine implements Peer<SyncMessage> {
         this.intake.judgeHeld(message.path)
         this.offers.onRej(message)
         break
-      case 'content':
-        this.onContent(message)
-        break
-      case 'graft':
-      case 'graft-end':
-        this.onGraft(message)
-        break
       case 'compare':
         this.intake.onCompare(message)
         break
       case 'blocks':
         this.transfers.comparisons.onBlocks(message)
-        break
-      case 'build':
-      case 'fill':
-      case 'reuse':
-        this.onBuild(message)
         break
       case 'staged':
         this.onStaged(message.id)
@@ -371,54 +362,6 @@ export class SyncEngine implements Peer<SyncMessage> {
   private movedIn(path: Path): void {
     const text = this.options.rulesMoved?.(path)
     if (text !== undefined && this.options.role === 'laptop') this.handshake.setRules(text)
-  }
-
-  private onContent(message: Content): void {
-    // It may overtake the agreements, which travel on the other lane.
-    const { stage } = this.options.replica
-    const { id } = message
-    const result = stage.add(message)
-    if (result === 'partial') return
-    if (result === 'staged') this.exchange.send('control', { type: 'staged', id })
-    else if (result === 'damaged') this.exchange.send('control', { type: 'unstaged', id, reason: result })
-    else this.exchange.send('control', { type: 'unstaged', id, reason: result, code: stage.failure })
-  }
-
-  private onBuild(message: Build | Fill | Reuse): void {
-    const { assemblies } = this.options.replica
-    const { id, type } = message
-    const result =
-      type === 'build'
-        ? assemblies.build(message)
-        : type === 'fill'
-          ? assemblies.fill(message)
-          : assemblies.reuse(message)
-    if (result === 'staged') this.exchange.send('control', { type: 'staged', id })
-    else if (result === 'damaged') this.exchange.send('control', { type: 'unstaged', id, reason: result })
-    else if (result === 'failed')
-      this.exchange.send('control', { type: 'unstaged', id, reason: result, code: assemblies.failure })
-  }
-
-  /** Reads what the other end asks about, while it takes what is told of it. */
-  private compare(): void {
-    const { assemblies } = this.options.replica
-    const isOver = this.slice()
-    while (assemblies.hasWork && this.exchange.writable('control') && !isOver()) {
-      const told = assemblies.step()
-      if (told !== undefined) this.exchange.send('control', { type: 'blocks', ...told })
-    }
-  }
-
-  private onGraft(message: GraftMember | GraftEnd): void {
-    const { exchange: x } = this
-    const { grafts } = this.options.replica
-    if (x.role === 'laptop') throw new ProtocolError('a subtree from the pod')
-    const { id } = message
-    if (message.type === 'graft') {
-      const result = grafts.add(message)
-      if (result === 'damaged') x.send('control', { type: 'unstaged', id, reason: 'damaged', path: message.path })
-    } else if (grafts.end(id) === 'staged') x.send('control', { type: 'staged', id })
-    else x.send('control', { type: 'unstaged', id, reason: 'failed' })
   }
 
   private onStaged(id: number): void {
@@ -464,37 +407,6 @@ export class SyncEngine implements Peer<SyncMessage> {
     else this.exchange.problem(path, code, `${path === '' ? 'the folder' : path} ${explain(code)}`)
   }
 
-  private rescue(nowMs: number): void {
-    const { trash, litter, partials } = this.options.replica
-    litter.tick(nowMs)
-    partials.tick(nowMs)
-    if (trash.nextDue() > nowMs) return
-    const rescue = trash.tick(nowMs)
-    if (rescue !== undefined) this.intake.rescue(rescue)
-  }
-
-  /** Once after start: what an earlier process grabbed and could not put back, and its left-over temps. */
-  private recover(): void {
-    const { replica } = this.options
-    const { tree, trash, clock } = replica
-    this.recoverDueMs = Number.POSITIVE_INFINITY
-    let keys: Map<bigint, Stat> | undefined
-    // The number alone is no proof: an overlay of several file systems may have it twice (sync-findings B.15).
-    const isLinked = ({ ino, size, mtimeNs }: Stat) => {
-      keys ??= keysByInode(tree)
-      const key = keys.get(ino)
-      return key !== undefined && key.size === size && key.mtimeNs === mtimeNs
-    }
-    try {
-      trash.recover(isLinked)
-      trash.prune()
-      replica.removeLeftOver()
-    } catch (error) {
-      if (errnoOf(error) === undefined) throw error
-      this.recoverDueMs = clock.monotonic() + recoverRetryMs
-    }
-  }
-
   private passBarriers(): void {
     if (this.ahead.held > 0) return
     for (const id of this.barriers.passed(this.isRead)) {
@@ -502,57 +414,10 @@ export class SyncEngine implements Peer<SyncMessage> {
       else this.exchange.emit({ type: 'flushed', side: 'laptop', id })
     }
   }
-
-  private load(journal: Journal): void {
-    const { tree } = this.options.replica
-    for (const record of journal.load()) {
-      switch (record.type) {
-        case 'raising':
-        case 'epoch':
-        case 'mode':
-          this.handshake.load(record)
-          break
-        case 'void':
-          for (const entry of tree.walk()) {
-            entry.agreed = absent
-            entry.sent = undefined
-          }
-          break
-        case 'was':
-          this.exchange.history.add(record.path, record.token)
-          break
-        default: {
-          const entry = tree.ensure(record.path)
-          if (record.type === 'agreed' || record.type === 'answered') entry.agreed = record.token
-          if (record.type === 'sent') entry.sent = record.token
-          else if (record.type !== 'agreed') entry.sent = undefined
-        }
-      }
-    }
-  }
-}
-
-function keysByInode(tree: Tree): Map<bigint, Stat> {
-  const keys = new Map<bigint, Stat>()
-  for (const { key } of tree.walk()) if (key !== null && key.kind !== 'dir') keys.set(key.ino, key)
-  return keys
 }
 
 function* namesOf(listed: ListedStat[]): Generator<string> {
   for (const { name } of listed) yield name
-}
-
-const bulkTypes: ReadonlySet<SyncMessage['type']> = new Set<SyncMessage['type']>([
-  'content',
-  'graft',
-  'graft-end',
-  'build',
-  'fill',
-  'reuse',
-])
-
-function isBulk({ type }: SyncMessage): boolean {
-  return bulkTypes.has(type)
 }
 
 function explain(code: string): string {

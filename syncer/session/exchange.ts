@@ -10,7 +10,7 @@ import type { IgnoreRules, Replica } from '../endpoint/replica.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { SyncMessage } from '../wire/sync-message.ts'
 import { EpochHistory } from './epoch-history.ts'
-import type { JournalRecord } from './journal.ts'
+import { JournalError, type JournalRecord } from './journal.ts'
 import type { Lane } from './peer.ts'
 import { RecentEntries } from './recent-entries.ts'
 import { notTakenInCode } from './sync-port.ts'
@@ -44,6 +44,11 @@ export type EngineEvent =
   | { type: 'flushed'; side: Role; id: number }
   | { type: 'probed'; id: number; pending: number }
   | { type: 'changed'; path: Path; direction: 'out' | 'in' }
+  /** The journal cannot be written, with the system's code: nothing is sent until it can, which has the code ''. */
+  | { type: 'unkept'; code: string }
+
+/** How soon the journal is tried again where it cannot be written, in ms. */
+const unkeptRetryMs = 1_000
 
 export interface ExchangeOptions {
   role: Role
@@ -98,6 +103,8 @@ export class Exchange {
   private readonly retryAt = new Map<Entry, { atMs: number; tries: number; refused: boolean }>()
   private readonly retries = new TimerQueue<Entry>()
   private records: JournalRecord[] = []
+  /** The journal cannot be written: with the system's code, and when it is tried again. */
+  private unkept: { code: string; retryAtMs: number } | undefined
   private messages: SyncMessage[] = []
   private seq = 0
   private readonly keepers: ((entry: Entry) => boolean)[] = []
@@ -142,17 +149,31 @@ export class Exchange {
     if (this.options.record !== undefined) this.records.push(record)
   }
 
-  /** Makes durable what was recorded, then lets the messages go. */
+  /** Makes durable what was recorded, then lets the messages go; where it cannot be made so, both wait, and it is told. */
   commit(): void {
-    if (this.records.length > 0) {
-      const records = this.records
-      this.records = []
-      this.options.record!(records)
-    }
-    if (this.messages.length === 0) return
+    if (!this.keepRecords() || this.messages.length === 0) return
     const messages = this.messages
     this.messages = []
     for (const message of messages) this.options.send('control', message)
+  }
+
+  private keepRecords(): boolean {
+    if (this.records.length === 0) return true
+    const nowMs = this.clock.monotonic()
+    if (this.unkept !== undefined && nowMs < this.unkept.retryAtMs) return false
+    try {
+      this.options.record!(this.records)
+    } catch (error) {
+      if (!(error instanceof JournalError)) throw error
+      const isNews = this.unkept?.code !== error.code
+      this.unkept = { code: error.code, retryAtMs: nowMs + unkeptRetryMs }
+      if (isNews) this.emit({ type: 'unkept', code: error.code })
+      return false
+    }
+    this.records = []
+    if (this.unkept !== undefined) this.emit({ type: 'unkept', code: '' })
+    this.unkept = undefined
+    return true
   }
 
   /** Forgets what belonged to the connection that ended. What was sent and not answered stays on record. */
@@ -253,7 +274,7 @@ export class Exchange {
   }
 
   retryDue(): number {
-    return this.retries.nextDue()
+    return Math.min(this.retries.nextDue(), this.unkept?.retryAtMs ?? Number.POSITIVE_INFINITY)
   }
 
   takeRetries(nowMs: number): void {

@@ -16,11 +16,20 @@ const writtenBackMs = 60_000
  * Keeps the hashes of files between two runs, with the stat under which each was taken, so that a start reads no file
  * that did not change. Only a cache: damaged or absent it costs a read of the tree. Hashes that were taken too soon after
  * a change are left out.
+ *
+ * @returns whether it was written: a full disk is no reason to end anything
  */
-export function saveIndex(file: string, tree: Tree, nowMs: number): void {
+export function saveIndex(file: string, tree: Tree, nowMs: number): boolean {
   const temp = `${file}.new`
-  fs.writeFileSync(temp, packIndex(tree, nowMs), { mode: 0o600 })
-  fs.renameSync(temp, file)
+  try {
+    fs.writeFileSync(temp, packIndex(tree, nowMs), { mode: 0o600 })
+    fs.renameSync(temp, file)
+    return true
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    fs.rmSync(temp, { force: true })
+    return false
+  }
 }
 
 /** The bytes of the file. */

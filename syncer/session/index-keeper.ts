@@ -6,11 +6,12 @@ const costFactor = 300
 /** When the index is worth writing: at a checkpoint with something new, and never so often that it costs much. */
 export class IndexKeeper {
   readonly #clock: Clock
-  readonly #save: () => void
+  readonly #save: () => boolean
   #saved: string | undefined
   #dueMs = Number.NEGATIVE_INFINITY
 
-  constructor(clock: Clock, save: () => void) {
+  /** @param save answers whether it was written */
+  constructor(clock: Clock, save: () => boolean) {
     this.#clock = clock
     this.#save = save
   }
@@ -19,8 +20,7 @@ export class IndexKeeper {
   checkpoint(state: string): void {
     const startedMs = this.#clock.monotonic()
     if (state === this.#saved || startedMs < this.#dueMs) return
-    this.#save()
-    this.#saved = state
+    if (this.#save()) this.#saved = state
     const endedMs = this.#clock.monotonic()
     this.#dueMs = endedMs + (endedMs - startedMs) * costFactor
   }

@@ -28,5 +28,17 @@ export type JournalRecord =
 /** Durable, ordered, and in one piece: after a crash a batch of records is there up to some point, never with holes. */
 export interface Journal {
   load(): Iterable<JournalRecord>
+  /** @throws JournalError where it cannot be written; then nothing of it is there, and it may be tried again */
   append(records: JournalRecord[]): void
+}
+
+/** The journal cannot be written now: its disk is full, or gone. */
+export class JournalError extends Error {
+  /** The system's, `ENOSPC`. */
+  readonly code: string
+
+  constructor(code: string, cause: unknown) {
+    super(`the journal cannot be written (${code})`, { cause })
+    this.code = code
+  }
 }

@@ -50,7 +50,7 @@ export class LaptopFolder {
   private readonly disk: NodeDisk
   private readonly indexFile: string
   private readonly index: IndexKeeper
-  private readonly saveIndex: () => void
+  private readonly saveIndex: () => boolean
 
   /** @throws UserError `not-found`, `state` */
   constructor({ local, stateFolder, sessionKey, rules, clock, events }: LaptopFolderOptions) {

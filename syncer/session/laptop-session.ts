@@ -19,7 +19,7 @@ import { LiveRules } from './live-rules.ts'
 import { haltedError, SessionProblems } from './session-problems.ts'
 import { SessionProgress } from './session-progress.ts'
 import { SyncLoop } from './sync-loop.ts'
-import { type SyncEvent, type SyncSession, type SyncStatus, unusableCode } from './sync-port.ts'
+import { type SyncEvent, type SyncSession, type SyncStatus, unkeptCode, unusableCode } from './sync-port.ts'
 import { watchLimitCode, watchLimitMessage } from './watch-limit.ts'
 
 const checkpointMs = 30_000
@@ -267,6 +267,9 @@ export class LaptopSession implements SyncSession {
       case 'resumed':
         this.problems.resume()
         break
+      case 'unkept':
+        this.unkept(event.code)
+        break
       case 'flushed':
         this.flushed(event.side, event.id)
         break
@@ -288,6 +291,12 @@ export class LaptopSession implements SyncSession {
       case 'first-contact':
         break
     }
+  }
+
+  private unkept(code: string): void {
+    const { stateFolder } = this.options
+    const message = `the sync state in ${stateFolder} cannot be written (${code}): nothing is sent until it can be`
+    this.problems.take({ side: 'laptop', path: '', code: unkeptCode, message: code === '' ? '' : message })
   }
 
   private flushed(side: 'laptop' | 'pod', id: number): void {

@@ -1,5 +1,5 @@
 import { UserError } from '../base/errors.ts'
-import { type SyncConflict, type SyncEvent, type SyncProblem, unusableCode } from './sync-port.ts'
+import { type SyncConflict, type SyncEvent, type SyncProblem, unkeptCode, unusableCode } from './sync-port.ts'
 import { watchLimitCode } from './watch-limit.ts'
 
 const conflictsKept = 1_000
@@ -37,6 +37,7 @@ export class SessionProblems {
   /** Takes a problem of either end; one without a code is over. */
   take({ side, path, code, message }: SyncProblem): void {
     if (code === watchLimitCode) this.takeLimit(side, message)
+    else if (code === unkeptCode) this.takeOfFolder(side, code, message)
     else if (code === '') this.solve(`${side} ${path}`)
     else if (this.problems.size < problemsKept) this.tell(`${side} ${path}`, { side, path, code, message })
   }
@@ -76,14 +77,18 @@ export class SessionProblems {
     this.problems.delete(haltKey)
   }
 
-  /** Beside other problems of the folder; one without a message is over. */
   private takeLimit(side: SyncProblem['side'], message: string): void {
-    const key = `${side} ${watchLimitCode}`
-    const problem = { side, path: '', code: watchLimitCode, message }
-    if (message === '') this.solve(key)
-    else if (side === 'pod' && this.podLimitTold === message) this.problems.set(key, problem)
-    else this.tell(key, problem)
+    if (message !== '' && side === 'pod' && this.podLimitTold === message)
+      this.problems.set(`${side} ${watchLimitCode}`, { side, path: '', code: watchLimitCode, message })
+    else this.takeOfFolder(side, watchLimitCode, message)
     if (side === 'pod') this.podLimitTold = message
+  }
+
+  /** Beside other problems of the folder; one without a message is over. */
+  private takeOfFolder(side: SyncProblem['side'], code: string, message: string): void {
+    const key = `${side} ${code}`
+    if (message === '') this.solve(key)
+    else this.tell(key, { side, path: '', code, message })
   }
 
   private solve(key: string): void {

@@ -61,6 +61,9 @@ export const unusableCode = 'unusable'
 /** Of a path whose content the other end could not take in: no room there, or no right. It is sent again until then. */
 export const notTakenInCode = 'not-taken-in'
 
+/** Of the laptop's folder as a whole: its sync state cannot be written, so nothing is sent. */
+export const unkeptCode = 'state-unwritable'
+
 /** What happens to a synced folder, for reporters and for the history (`docs/events.md`). */
 export type SyncEvent =
   | { type: 'state'; state: SyncStatus['state'] }

@@ -129,7 +129,7 @@ export const bugs: Bug[] = [
       },
       {
         file: engine,
-        text: `if (isBulk(message) !== (lane === 'bulk')) throw new ProtocolError(\`\${message.type} on the \${lane} lane\`)`,
+        text: `if (isArrival(message) !== (lane === 'bulk')) throw new ProtocolError(\`\${message.type} on the \${lane} lane\`)`,
         bug: '',
       },
     ],

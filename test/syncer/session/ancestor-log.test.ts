@@ -1,10 +1,10 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { fileToken } from '../../../syncer/core/content.ts'
 import { AncestorLog } from '../../../syncer/session/ancestor-log.ts'
-import type { JournalRecord } from '../../../syncer/session/journal.ts'
+import { JournalError, type JournalRecord } from '../../../syncer/session/journal.ts'
 
 const token = (letter: string) => fileToken(letter.repeat(64), false)
 let dir: string
@@ -128,5 +128,26 @@ describe('the ancestor log', () => {
     expect(loaded[0]).toEqual({ type: 'agreed', path: 'p0', token: token('9') })
     expect(fs.statSync(file).size).toBeLessThan(before / 5)
     expect(load('one')).toEqual(loaded)
+  })
+
+  test('what a full disk took a part of hides nothing that follows, and may be tried again', () => {
+    const log = new AncestorLog(file, 'one')
+    log.append([{ type: 'agreed', path: 'a', token: token('a') }])
+    const { writeSync } = fs
+    const full = vi.spyOn(fs, 'writeSync').mockImplementation(((descriptor: number, bytes: NodeJS.ArrayBufferView) => {
+      writeSync(descriptor, bytes, 0, bytes.byteLength - 3)
+      throw Object.assign(new Error('full'), { code: 'ENOSPC' })
+    }) as unknown as typeof fs.writeSync)
+    try {
+      expect(() => log.append([{ type: 'agreed', path: 'b', token: token('b') }])).toThrow(JournalError)
+      expect(() => log.checkpoint()).not.toThrow()
+    } finally {
+      full.mockRestore()
+    }
+    log.append([{ type: 'agreed', path: 'c', token: token('c') }])
+    expect(load('one')).toEqual([
+      { type: 'agreed', path: 'a', token: token('a') },
+      { type: 'agreed', path: 'c', token: token('c') },
+    ])
   })
 })

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest'
 import { IndexKeeper } from '../../../syncer/session/index-keeper.ts'
 
-function keeper(costMs: number) {
+function keeper(costMs: number, isWritten: (saves: number) => boolean = () => true) {
   const world = { nowMs: 0, saves: 0 }
   const clock = { now: () => world.nowMs, monotonic: () => world.nowMs }
   const kept = new IndexKeeper(clock, () => {
     world.saves += 1
     world.nowMs += costMs
+    return isWritten(world.saves)
   })
   const checkpoint = (atMs: number, state: string) => {
     world.nowMs = atMs
@@ -31,4 +32,10 @@ test('an index that is dear to write waits, and is written then', () => {
   const checkpoint = keeper(400)
   expect([checkpoint(30_000, 'a'), checkpoint(60_000, 'b'), checkpoint(120_000, 'b')]).toEqual([1, 1, 1])
   expect([checkpoint(180_000, 'b'), checkpoint(600_000, 'b')]).toEqual([2, 2])
+})
+
+test('an index that could not be written is tried again', () => {
+  const checkpoint = keeper(1, saves => saves > 2)
+  const atMs = [30_000, 60_000, 90_000, 120_000]
+  expect(atMs.map(each => checkpoint(each, 'a'))).toEqual([1, 2, 3, 3])
 })

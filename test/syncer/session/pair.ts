@@ -11,7 +11,7 @@ import type { VolumeOptions } from '../../../syncer/disk/memory-volume.ts'
 import { Replica } from '../../../syncer/endpoint/replica.ts'
 import { type EngineOptions, SyncEngine } from '../../../syncer/session/engine.ts'
 import type { EngineEvent } from '../../../syncer/session/exchange.ts'
-import type { Journal, JournalRecord } from '../../../syncer/session/journal.ts'
+import { type Journal, JournalError, type JournalRecord } from '../../../syncer/session/journal.ts'
 import type { Lane } from '../../../syncer/session/peer.ts'
 import type { Marker, SyncMessage } from '../../../syncer/wire/sync-message.ts'
 import { keptMessage } from './kept-message.ts'
@@ -28,10 +28,13 @@ export class ManualClock implements Clock {
 
 export class ArrayJournal implements Journal {
   records: JournalRecord[] = []
+  /** Its disk takes nothing, with this code. */
+  refusal: string | undefined
   load(): JournalRecord[] {
     return [...this.records]
   }
   append(records: JournalRecord[]): void {
+    if (this.refusal !== undefined) throw new JournalError(this.refusal, undefined)
     this.records.push(...records)
   }
 }
