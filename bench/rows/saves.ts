@@ -7,6 +7,7 @@ import { type ClockOffset, clockOffset, now } from '../clock-offset.ts'
 import { type Bound, type Figure, latency, type Reference, referenceOf } from '../figures.ts'
 import { type Ground, targets } from '../ground.ts'
 import { pick, randomFrom } from '../random.ts'
+import type { PlannedFile } from '../tree.ts'
 
 const wanted: Bound[] = [
   { of: 'p50', limit: 8 },
@@ -21,6 +22,13 @@ export interface Series {
   edits: number
 }
 
+const textBytes = 4_100
+/** Files that are cut in each direction, once each. */
+const cuts = 20
+/** Once written, it has about the size that it had. */
+const isUsual = ({ sizeBytes }: PlannedFile) => sizeBytes < 1.9 * textBytes
+const isLong = ({ sizeBytes }: PlannedFile) => sizeBytes > 2.1 * textBytes && sizeBytes < 1024 * 1024
+
 /** Both hands, and how their clocks stand to ours. */
 export interface Ends extends AsyncDisposable {
   inPod: Hand
@@ -34,8 +42,10 @@ export async function measureSaves({ ground, plan, sizes, options: { edits }, sa
   await ground.begin(plan)
   const flat = writeFlatFolder(ground.tree, sizes.flat)
   await ground.flush()
-  const step = Math.max(1, Math.floor(plan.files.length / 100))
-  const paths = plan.files.filter((_, i) => i % step === 0).map(({ path }) => path)
+  // A save that leaves half of a file or less is held longer on purpose, and is measured by itself.
+  const [usual, long] = [plan.files.filter(isUsual), plan.files.filter(isLong)]
+  const step = Math.max(1, Math.floor(usual.length / 100))
+  const paths = usual.filter((_, i) => i % step === 0).map(({ path }) => path)
   const kinds: { title: string; series: Series }[] = [
     { title: '100 files, written in place', series: { paths: paths.slice(0, 100), how: 'in-place', edits } },
     { title: '100 files, renamed into place', series: { paths: paths.slice(0, 100), how: 'atomic', edits } },
@@ -47,15 +57,17 @@ export async function measureSaves({ ground, plan, sizes, options: { edits }, sa
   const { podClock, laptopClock } = ends
   say(`clocks known to ± ${Math.max(podClock.errorMs, laptopClock.errorMs).toFixed(2)} ms`)
   const figures: Figure[] = []
-  for (const [arrow, measure] of [
-    ['save → pod', saveSeries],
-    ['pod → laptop', saveSeriesInPod],
+  for (const [arrow, measure, cut] of [
+    ['save → pod', saveSeries, long.slice(0, cuts)],
+    ['pod → laptop', saveSeriesInPod, long.slice(cuts, 2 * cuts)],
   ] as const) {
     for (const { title, series } of kinds) {
       say(`${arrow}, ${title}`)
       const echo = await echoes(ends.inPod, edits)
       figures.push(latency(`${arrow}, ${title}`, await measure(ground, ends, series), echo, ...wanted))
     }
+    const series: Series = { paths: cut.map(({ path }) => path), how: 'in-place', edits: cut.length }
+    if (cut.length > 0) figures.push(latency(`${arrow}, cut to half or less`, await measure(ground, ends, series)))
   }
   return figures
 }

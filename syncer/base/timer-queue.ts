@@ -12,6 +12,11 @@ export class TimerQueue<T> {
     return this.heap[0]?.due ?? Number.POSITIVE_INFINITY
   }
 
+  /** The soonest item; it stays. */
+  first(): T | undefined {
+    return this.heap[0]?.item
+  }
+
   add(due: number, item: T): void {
     const { heap } = this
     heap.push({ due, order: this.order++, item })

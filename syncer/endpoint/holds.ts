@@ -53,6 +53,13 @@ export class Holds {
     return this.timers.nextDue()
   }
 
+  /** {@link nextDue}, where what is due is a file that was written; else `Infinity`. */
+  nextSaveDue(): number {
+    const entry = this.timers.first()
+    const isSave = entry !== undefined && (this.holds.get(entry)?.stat ?? null) !== null
+    return isSave ? this.timers.nextDue() : Number.POSITIVE_INFINITY
+  }
+
   /**
    * A change was hinted at; `stat` is what the disk shows now.
    * @returns true where it may go out at once

@@ -214,6 +214,11 @@ export class SyncEngine implements Peer<SyncMessage> {
     )
   }
 
+  /** {@link due}, where that is when a save has come to rest: somebody waits for it. */
+  saveDue(): number {
+    return this.exchange.holds.nextSaveDue()
+  }
+
   idle(): boolean {
     const { assemblies } = this.options.replica
     const quiet = this.scanner.idle && !assemblies.hasWork && this.hints.idle && this.pending() === 0

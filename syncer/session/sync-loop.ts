@@ -41,6 +41,8 @@ export class SyncLoop {
   private inbox: { lane: Lane; messages: Generator<SyncMessage>; done: () => void }[] = []
   private timer: NodeJS.Timeout | undefined
   private immediate: NodeJS.Immediate | undefined
+  /** A save is due in less than a timer can tell. */
+  private approach: NodeJS.Immediate | undefined
   private closed = false
 
   constructor(clock: Clock, handlers: LoopHandlers) {
@@ -91,7 +93,7 @@ export class SyncLoop {
   /** There may be work now: a hint came in, or something was asked. */
   wake(): void {
     if (this.closed || this.immediate !== undefined) return
-    clearTimeout(this.timer)
+    this.clearTimers()
     this.immediate = setImmediate(() => {
       this.immediate = undefined
       this.turn()
@@ -101,7 +103,7 @@ export class SyncLoop {
   close(): void {
     this.closed = true
     this.detach()
-    clearTimeout(this.timer)
+    this.clearTimers()
     clearImmediate(this.immediate)
   }
 
@@ -194,10 +196,29 @@ export class SyncLoop {
 
   private schedule(engine: SyncEngine): void {
     if (this.closed || this.immediate !== undefined) return
-    clearTimeout(this.timer)
-    const waitMs = this.inbox.length > 0 ? 0 : engine.due() - this.clock.monotonic()
+    this.clearTimers()
+    const dueMs = engine.due()
+    const waitMs = this.inbox.length > 0 ? 0 : dueMs - this.clock.monotonic()
     if (waitMs <= 0) this.wake()
+    else if (engine.saveDue() === dueMs && Number.isFinite(dueMs)) this.turnSharpAt(dueMs)
     else if (Number.isFinite(waitMs)) this.timer = setTimeout(() => this.turn(), Math.min(Math.ceil(waitMs), 3_600_000))
+  }
+
+  /**
+   * A save's time is kept closer than a timer does. Node's are whole milliseconds from a clock that it reads once in a
+   * turn: they come up to one early, and rounded up the next one comes as much late. The rest is watched go by, with
+   * events between.
+   */
+  private turnSharpAt(dueMs: number): void {
+    const leftMs = dueMs - this.clock.monotonic()
+    if (leftMs <= 0) this.turn()
+    else if (leftMs >= 1) this.timer = setTimeout(() => this.turnSharpAt(dueMs), Math.floor(leftMs))
+    else this.approach = setImmediate(() => this.turnSharpAt(dueMs))
+  }
+
+  private clearTimers(): void {
+    clearTimeout(this.timer)
+    clearImmediate(this.approach)
   }
 }
 

@@ -87,6 +87,20 @@ describe('a save', () => {
     expect(of(pair, 'put').map(({ bytes }) => Buffer.from(bytes ?? []).toString())).toEqual(['half of what it is'])
   })
 
+  test('is waited for; a removal is not', () => {
+    const pair = pairWith({ a: 'old', b: 'old' })
+    const { laptop, disks, clock } = pair
+    expect(laptop.saveDue()).toBe(Number.POSITIVE_INFINITY)
+    write(disks.laptop, 'a', 'new')
+    laptop.hint('a', 'change')
+    expect(laptop.saveDue()).toBe(clock.ms + 5)
+    pair.settle()
+    disks.laptop.people.unlink('b')
+    laptop.hint('b', 'rename')
+    expect(laptop.exchange.holds.size).toBe(1)
+    expect(laptop.saveDue()).toBe(Number.POSITIVE_INFINITY)
+  })
+
   test('does not wait for a folder that is being read', () => {
     const files = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`large/${i}`, `${i}`]))
     const pair = pairWith({ ...files, a: 'old' }, 8)
