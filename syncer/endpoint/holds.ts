@@ -6,8 +6,8 @@ import type { Entry } from './tree.ts'
 /** How long a change is held back until it is taken for whole, in ms (sync-findings A.7, measured on torn saves). */
 const quietMs = { inPlace: 5, large: 25, shrunk: 50, emptied: 200, removed: 100 }
 const largeBytes = 1024 * 1024
-/** A file that never comes to rest is looked at after this long all the same. */
-const heldMsMax = 1_000
+/** A file that never comes to rest is looked at after this long all the same; one that was cut short by then, after that. */
+const heldMsMax = { written: 1_000, cut: 5_000 }
 
 /**
  * A file that grows again and again is a log, and goes out whole each time: after some updates in a row, each within a
@@ -74,7 +74,7 @@ export class Holds {
     }
     const sinceMs = held?.sinceMs ?? nowMs
     const untilMs = Math.max(nowMs + wait, this.nextUpdateMs(entry, stat, nowMs))
-    this.set(entry, { sinceMs, untilMs: Math.min(untilMs, sinceMs + heldMsMax), stat, before })
+    this.set(entry, { sinceMs, untilMs: Math.min(untilMs, sinceMs + heldMax(before, stat)), stat, before })
     return false
   }
 
@@ -141,9 +141,11 @@ export class Holds {
         continue
       }
       let stat: Stat | null = null
-      if (hold.stat !== null && nowMs < hold.sinceMs + heldMsMax) {
+      if (hold.stat !== null) {
         stat = statOf(entry)
-        if (stat !== null && !sameKey(stat, hold.stat) && !this.hint(entry, stat, 'change', nowMs)) {
+        const isWritten = stat !== null && !sameKey(stat, hold.stat)
+        const mayWait = isWritten && nowMs < hold.sinceMs + heldMax(hold.before, stat)
+        if (mayWait && !this.hint(entry, stat, 'change', nowMs)) {
           this.timers.add(this.holds.get(entry)!.untilMs, entry)
           continue
         }
@@ -182,6 +184,15 @@ function quietTime(before: Stat | null, now: Stat | null, kind: HintKind): numbe
   const moved = kind === 'rename' && (before === null || before.ino !== now.ino)
   if (moved && now.size > 0) return 0
   if (now.size === 0 && before !== null && before.size > 0) return quietMs.emptied
-  if (before !== null && now.size * 2 <= before.size) return quietMs.shrunk
+  if (isCut(before, now)) return quietMs.shrunk
   return Math.max(now.size, before?.size ?? 0) > largeBytes ? quietMs.large : quietMs.inPlace
+}
+
+/** Half of it or more is gone: it is most likely being written anew. */
+function isCut(before: Stat | null, now: Stat | null): boolean {
+  return now?.kind === 'file' && before !== null && before.size > 0 && now.size * 2 <= before.size
+}
+
+function heldMax(before: Stat | null, now: Stat | null): number {
+  return isCut(before, now) ? heldMsMax.cut : heldMsMax.written
 }

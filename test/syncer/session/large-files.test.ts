@@ -233,20 +233,23 @@ describe.each(ends)('while a large file travels from the %s', end => {
   })
 })
 
-test.each(ends)('of a large file at the %s that is ignored while it is read nothing is held on to at either end', end => {
-  const pair = started(randomBytes(size), 2)
-  let isIgnored = false
-  pair.ignored = path => isIgnored && path === 'big'
-  const { looker } = pair[end]['options'].replica
-  pair.disks[end].people.save('big', randomBytes(1024 * 1024))
-  pair[end].hint('big', 'rename')
-  runUntil(pair, () => looker.isReading && of(pair, 'blocks').some(({ size: told }) => told !== undefined))
-  isIgnored = true
-  pair.laptop.setRules('other rules')
-  pair.sweep()
-  expect(looker.isReading).toBe(false)
-  expect(pair.disks[other[end]].listOwn().filter(name => name.startsWith('part-'))).toEqual([])
-})
+test.each(ends)(
+  'of a large file at the %s that is ignored while it is read nothing is held on to at either end',
+  end => {
+    const pair = started(randomBytes(size), 2)
+    let isIgnored = false
+    pair.ignored = path => isIgnored && path === 'big'
+    const { looker } = pair[end]['options'].replica
+    pair.disks[end].people.save('big', randomBytes(1024 * 1024))
+    pair[end].hint('big', 'rename')
+    runUntil(pair, () => looker.isReading && of(pair, 'blocks').some(({ size: told }) => told !== undefined))
+    isIgnored = true
+    pair.laptop.setRules('other rules')
+    pair.sweep()
+    expect(looker.isReading).toBe(false)
+    expect(pair.disks[other[end]].listOwn().filter(name => name.startsWith('part-'))).toEqual([])
+  },
+)
 
 test('content that is not what was said takes no place, and is sent again', () => {
   const content = randomBytes(size)
