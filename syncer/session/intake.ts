@@ -194,7 +194,18 @@ export class Intake {
     const answer = answerPut(put, current, this.x.policy)
     if (answer === 'equal') this.accept(entry, put)
     else if (answer === 'apply') this.apply(entry, put, current)
-    else this.refuse(put, 'changed')
+    else {
+      this.believeBase(entry, put)
+      this.refuse(put, 'changed')
+    }
+  }
+
+  /**
+   * The laptop owns the ancestor, and a PUT's base is that. With nothing of ours under way it differs from what we remember
+   * only where rules made us forget an answer: refused for ever, neither end would tell the other more.
+   */
+  private believeBase(entry: Entry, put: Put): void {
+    if (!this.x.flights.has(entry)) this.x.agree(entry, put.base)
   }
 
   private judgeAtLaptop(entry: Entry, put: Put, current: Token): void {
