@@ -176,8 +176,7 @@ export class LaptopContact {
         const entry = x.replica.tree.find(path)
         if (entry === undefined) continue
         forgotten.add(entry)
-        x.agree(entry, absent)
-        x.unsent(entry)
+        this.forget(entry)
       }
     }
     for (const entry of x.replica.tree.walk()) {
@@ -189,6 +188,11 @@ export class LaptopContact {
       }
       const path = entry.path
       const pod = this.index.get(path)
+      if (pod === undefined && x.rules.ignored(path, entry.current === folder || entry.agreed === folder)) {
+        // Ignored since the last run: the pod forgot it when it heard the rules, and no scan says what stands here.
+        this.forget(entry)
+        continue
+      }
       const current = pod?.current ?? absent
       const settled = settle({ agreed: entry.agreed, sent: entry.sent, local: entry.current, current, base: pod?.base })
       x.agree(entry, podRemembers ? settled : this.doubt(path, current, settled))
@@ -196,6 +200,13 @@ export class LaptopContact {
       if (entry.agreed !== current) bases.push({ path, agreed: entry.agreed })
     }
     return bases
+  }
+
+  private forget(entry: Entry): void {
+    this.x.agree(entry, absent)
+    this.x.unsent(entry)
+    entry.current = absent
+    entry.key = null
   }
 
   /**
