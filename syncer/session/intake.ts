@@ -331,12 +331,14 @@ export class Intake {
     const path = entry.path
     try {
       const left = this.x.replica.disk.list(path)
+      // What it stayed for may be gone since; to the other end it is gone all the same.
+      if (left.length === 0) return entry.shadow
       const stays = ({ name, kind }: Listed) => {
         if (this.x.rules.ignored(`${path}/${name}`, kind === 'dir')) return true
         const below = entry.children?.get(name)
         return kind === 'dir' && below?.shadow === true && this.onlyIgnoredLeft(below)
       }
-      return left.length > 0 && left.every(stays)
+      return left.every(stays)
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       return false
