@@ -22,11 +22,19 @@ export async function findClones(
   return { clones, names: [...names] }
 }
 
+export interface StoppingClones {
+  signal: AbortSignal
+  on: OnSwapEvent
+  /** Resolves when the session on this laptop that was asked to end has left the dev pod: that stays so long. */
+  untilLeft?: () => Promise<void>
+}
+
 export async function stopClones(
   cluster: Cluster,
   clones: KubeObject[],
-  { signal, on }: { signal: AbortSignal; on: OnSwapEvent },
+  { signal, on, untilLeft }: StoppingClones,
 ): Promise<void> {
+  await untilLeft?.()
   for (const { metadata, spec } of clones) {
     const { name = '', uid } = metadata
     if (spec.replicas === 0) continue

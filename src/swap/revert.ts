@@ -2,25 +2,20 @@ import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { isMade, letGoOfService, removeMade } from './autocreate.ts'
 import { awaitCloneGone } from './clone-gone.ts'
-import { deleteClones, findClones, isAnswering, stopClones } from './clones.ts'
+import { deleteClones, findClones, isAnswering, type StoppingClones, stopClones } from './clones.ts'
 import { dropLease } from './lease.ts'
 import { awaitAnswering, awaitOriginal, awaitTaken, isOfQuota } from './original.ts'
 import { hasMarks, ourLabels, refuseSwappedAgain, removeMarks } from './original-marks.ts'
 import { sharesWithOld } from './pod-template.ts'
 import { fieldManager, isRecordOf, marks, readRecord, readUndo, undoLabel, type WorkloadKind } from './record.ts'
 import { askAgain, insistOnPods, restore, takenMs } from './scale-up.ts'
-import type { OnSwapEvent } from './swap-event.ts'
 import { guardUndo, leaseIfAllowed, type Undoer } from './undo-guard.ts'
 import { patchAfresh } from './write-again.ts'
 
-export interface RevertOptions {
+export interface RevertOptions extends StoppingClones {
   by: Undoer
-  signal: AbortSignal
-  on: OnSwapEvent
   /** How long the original's pods are waited for; the undo itself is done before. */
   readyMs?: number
-  /** Resolves when the session on this laptop that was asked to end has left the dev pod: that stays so long. */
-  untilLeft?: () => Promise<void>
 }
 
 export interface Reverted {
@@ -95,11 +90,10 @@ interface Found {
 /** The workload as it is after that. */
 async function undo(cluster: Cluster, found: Found, options: RevertOptions): Promise<KubeObject> {
   const { workload, clones, names } = found
-  const { signal, on, readyMs = readyMsDefault, untilLeft = async () => {} } = options
+  const { signal, on, readyMs = readyMsDefault } = options
   const record = clones.map(readRecord).find(record => isRecordOf(record, workload))
   const kept = await keepRecord(cluster, workload, clones, signal)
   const isHandedOver = !sharesWithOld(workload) && clones.some(isAnswering)
-  if (!isHandedOver) await untilLeft()
   if (!isHandedOver) await stopClones(cluster, clones, options)
   if (sharesWithOld(workload)) await awaitCloneGone(cluster, { cloneNames: names, workload, signal, on })
   const restored = await restore(cluster, kept, { ...options, isHandedOver })
@@ -109,10 +103,7 @@ async function undo(cluster: Cluster, found: Found, options: RevertOptions): Pro
     : await awaitTaken(cluster, restored, { timeoutMs, signal, on })
   if (isHandedOver) refuseSwappedAgain(restored, now)
   const stays = isHandedOver && refusal !== undefined && !isOfQuota(refusal)
-  if (isHandedOver && !stays) {
-    await untilLeft()
-    await stopClones(cluster, clones, options)
-  }
+  if (isHandedOver && !stays) await stopClones(cluster, clones, options)
   const taken =
     refusal === undefined
       ? restored
@@ -132,7 +123,6 @@ interface Removed {
 async function remove(cluster: Cluster, found: Found, options: RevertOptions): Promise<Removed> {
   const { workload, clones, names } = found
   const { signal, on } = options
-  await options.untilLeft?.()
   await stopClones(cluster, clones, options)
   const leftovers: string[] = []
   try {

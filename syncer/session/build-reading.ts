@@ -1,6 +1,7 @@
 import { errnoOf } from '../base/errors.ts'
 import { blockHash, blockHashBytes, type Grain } from '../core/content-sum.ts'
 import type { OpenFile } from '../disk/disk.ts'
+import { systemError } from '../disk/system-error.ts'
 import { sliceBlocks } from '../endpoint/sliced-sum.ts'
 import { sameKey } from '../endpoint/stat-columns.ts'
 import type { Compared } from './comparisons.ts'
@@ -178,7 +179,7 @@ export class BuildReading implements Reading {
   private read(offset: number, length: number): Buffer {
     const wanted = Math.min(length, this.size - offset)
     const bytes = this.file.read(offset, wanted)
-    if (bytes.length < wanted) throw Object.assign(new Error('the file became shorter'), { code: 'ENODATA' })
+    if (bytes.length < wanted) throw systemError('ENODATA', 'the file became shorter')
     return bytes
   }
 }

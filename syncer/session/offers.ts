@@ -70,7 +70,7 @@ export class Offers {
   /** Offers what is queued, changes of now first, until `isOver`. */
   step(isOver: () => boolean): void {
     const { x } = this
-    while (x.live && !isOver() && this.openPuts < openPutsMax && x.writable('control')) {
+    while (this.mayPut && !isOver()) {
       const urgent = x.urgent.take()
       const entry = urgent ?? x.backlog.take()
       if (entry === undefined) return
@@ -83,7 +83,7 @@ export class Offers {
   stepReleased(isOver: () => boolean): void {
     const { x } = this
     for (const entry of x.released.keys()) {
-      if (!x.live || this.openPuts >= openPutsMax || !x.writable('control') || isOver()) return
+      if (!this.mayPut || isOver()) return
       if (x.urgent.has(entry)) {
         x.urgent.delete(entry)
         this.offer(entry, true)
@@ -93,7 +93,11 @@ export class Offers {
 
   get hasWork(): boolean {
     const { x } = this
-    return x.live && x.urgent.size + x.backlog.size > 0 && this.openPuts < openPutsMax && x.writable('control')
+    return x.urgent.size + x.backlog.size > 0 && this.mayPut
+  }
+
+  private get mayPut(): boolean {
+    return this.x.live && this.openPuts < openPutsMax && this.x.writable('control')
   }
 
   /** The content of a transfer is at the other end: the PUT follows, if it is still what stands here. */
