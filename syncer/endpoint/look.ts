@@ -198,6 +198,26 @@ export class Looker {
     return stat.ctimeNs >= readStartedNs - this.disk.timestampGranuleNs
   }
 
+  /** Racy, and not merely of a time that is still to come: a change of now would show another one. */
+  isUnsure(entry: Entry): boolean {
+    return entry.racy && (entry.key?.ctimeNs ?? 0n) <= this.nowNs() + this.disk.timestampGranuleNs
+  }
+
+  /** The oldest time stamp that a change from now on may bear, ns. */
+  presentNs(): bigint {
+    return this.nowNs() - this.disk.timestampGranuleNs
+  }
+
+  /** The wall clock was set back: what was learnt of these entries counts as long as their stamps cannot come again. */
+  clockWentBack(entries: Iterable<Entry>): void {
+    const presentNs = this.presentNs()
+    for (const job of this.jobs.values()) job.startedNs = this.nowNs()
+    for (const entry of entries) {
+      const { key } = entry
+      if (key !== null && key.kind !== 'dir' && key.ctimeNs >= presentNs) entry.racy = true
+    }
+  }
+
   nowNs(): bigint {
     return BigInt(Math.floor(this.clock.now() * 1000)) * 1000n
   }

@@ -6,6 +6,7 @@ import type { SyncPolicy } from '../core/sync-policy.ts'
 import type { Disk } from '../disk/disk.ts'
 import { Applier, withExecutable } from './apply.ts'
 import { Assemblies } from './assemblies.ts'
+import { ClockSteps } from './clock-steps.ts'
 import { Grafts } from './grafts.ts'
 import { Litter } from './litter.ts'
 import { Looker } from './look.ts'
@@ -52,11 +53,13 @@ export class Replica {
   /** What to add to the other end's times to have ours, ms. */
   clockOffsetMs = 0
   private readonly marginMs: number
+  private readonly clockSteps: ClockSteps
 
   constructor(options: ReplicaOptions) {
     const { disk, clock, newId, owner, grain = grainOfFiles } = options
     this.disk = disk
     this.clock = clock
+    this.clockSteps = new ClockSteps(clock)
     this.grain = grain
     this.marginMs = Math.max(20, 2 * Number(disk.timestampGranuleNs / 1_000_000n))
     this.litter = new Litter(disk, clock)
@@ -72,6 +75,17 @@ export class Replica {
       mode: (path, token) => this.modeFor(path, token),
       time: mtimeMs => this.stampTime(mtimeMs, false),
     })
+  }
+
+  /** Something is about to be looked at, and nothing is read just now. */
+  newTurn(): void {
+    this.disk.newTurn?.()
+    this.noticeClock()
+  }
+
+  /** Before known stats are compared with those of now. */
+  noticeClock(): void {
+    if (this.clockSteps.wentBack()) this.looker.clockWentBack(this.tree.walk())
   }
 
   /** Nothing stands at the path, so nothing stands below it. */

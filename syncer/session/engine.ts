@@ -151,7 +151,7 @@ export class SyncEngine implements Peer<SyncMessage> {
    * @throws ProtocolError where the other end broke the protocol; what came before it is done
    */
   receiveAll(lane: Lane, messages: Iterable<SyncMessage>): void {
-    this.options.replica.disk.newTurn?.()
+    this.options.replica.newTurn()
     try {
       for (const message of messages) this.dispatch(lane, message)
     } finally {
@@ -160,6 +160,7 @@ export class SyncEngine implements Peer<SyncMessage> {
   }
 
   hint(path: Path, kind: HintKind = 'change'): void {
+    this.options.replica.noticeClock()
     this.hints.hint(path, kind)
   }
 
@@ -169,7 +170,7 @@ export class SyncEngine implements Peer<SyncMessage> {
   }
 
   tick(): void {
-    this.options.replica.disk.newTurn?.()
+    this.options.replica.newTurn()
     const nowMs = this.nowMs()
     const isOver = this.slice()
     this.hints.tick(nowMs)

@@ -174,7 +174,7 @@ export class Hints {
   scanned(entry: Entry, before: Stat | null = entry.key): void {
     const { x } = this
     if (x.holds.found(entry, before, this.nowMs(), x.clock.now())) return
-    if (!entry.racy || !entry.hasKey) {
+    if (!entry.hasKey || !x.replica.looker.isUnsure(entry)) {
       // Under way as it stands here: there is nothing to look at again.
       if (x.flights.get(entry)?.data === entry.current) return
       if (entry.current !== entry.agreed) x.queue(entry, false)
@@ -198,7 +198,7 @@ export class Hints {
       const isNew = look.token === folder && before?.ino !== entry.key?.ino
       if (isNew) this.scanner.adopt(entry)
       // Once more after the clock's granule: a later write could carry the same time stamps.
-      if (entry.racy) this.readSoon(entry.parent ?? entry)
+      if (this.x.replica.looker.isUnsure(entry)) this.readSoon(entry.parent ?? entry)
       if (look.token === folder) this.scanner.add(entry, isNew || entry.children === null)
       if (look.token === absent && entry.children !== null) this.scanner.add(entry, false)
     }

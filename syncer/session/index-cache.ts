@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib'
 import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { isFile, unreadFile } from '../core/content.ts'
 import type { Stat } from '../disk/disk.ts'
+import type { Replica } from '../endpoint/replica.ts'
 import type { Tree } from '../endpoint/tree.ts'
 import { ByteReader } from '../wire/byte-reader.ts'
 import { ByteWriter } from '../wire/byte-writer.ts'
@@ -60,7 +61,7 @@ export function packIndex(tree: Tree, nowMs: number): Buffer {
  * @param otherBoot the machine may have gone down since: a file that changed shortly before the index was written may
  *   have its new stat and its old content, and is left out
  */
-export function loadIndex(file: string, tree: Tree, otherBoot: boolean): void {
+export function loadIndex(file: string, replica: Replica, otherBoot: boolean): void {
   let data: Buffer
   try {
     data = fs.readFileSync(file)
@@ -68,23 +69,27 @@ export function loadIndex(file: string, tree: Tree, otherBoot: boolean): void {
     if (errnoOf(error) === undefined) throw error
     return
   }
-  unpackIndex(data, tree, otherBoot)
+  unpackIndex(data, replica.tree, otherBoot, replica.looker.presentNs())
 }
 
-/** @param data of {@link packIndex}, or damaged */
-export function unpackIndex(data: Buffer, tree: Tree, otherBoot: boolean): void {
+/**
+ * @param data of {@link packIndex}, or damaged
+ * @param presentNs a change of now may bear the time stamps from here on: the clock may have been set back since
+ */
+export function unpackIndex(data: Buffer, tree: Tree, otherBoot: boolean, presentNs: bigint): void {
   const body = data.subarray(4)
   if (data.length < 5 || data.readUInt32BE(0) !== crc32(body)) return
   const from = new ByteReader(body)
   try {
     if (from.u8() !== version) return
     const savedAtMs = from.f64()
-    const trustedNs = otherBoot ? BigInt(Math.floor(savedAtMs - writtenBackMs)) * 1_000_000n : undefined
+    const bootedNs = otherBoot ? BigInt(Math.floor(savedAtMs - writtenBackMs)) * 1_000_000n : presentNs
+    const trustedNs = bootedNs < presentNs ? bootedNs : presentNs
     while (!from.done) {
       const path = readPath(from)
       const token = readToken(from)
       const key = readKey(from)
-      if (trustedNs !== undefined && key.ctimeNs > trustedNs) continue
+      if (key.ctimeNs >= trustedNs) continue
       const entry = tree.ensure(path)
       entry.current = token
       entry.key = key

@@ -61,7 +61,7 @@ export class LaptopFolder {
     this.replica = new Replica({ disk, clock, newId: newIdMaker(), owner: ownerOf(sessionKey), trash })
     this.log = new AncestorLog(path.join(stateFolder, 'ancestor.log'), bootId(uptime(), clock.now()))
     this.indexFile = path.join(stateFolder, 'index')
-    loadIndex(this.indexFile, this.replica.tree, this.log.otherBoot)
+    loadIndex(this.indexFile, this.replica, this.log.otherBoot)
     this.saveIndex = () => saveIndex(this.indexFile, this.replica.tree, clock.now())
     this.index = new IndexKeeper(clock, this.saveIndex)
     this.watcher = createNodeWatcher({ root: this.disk.rootPath, events })

@@ -86,7 +86,7 @@ class Laptop extends End {
     const log = new Log(ports)
     const replica = makeReplica(ports)
     const index = ports.habits.indexKept ? ports.kept.read() : undefined
-    if (index !== undefined) unpackIndex(index, replica.tree, log.otherBoot)
+    if (index !== undefined) unpackIndex(index, replica.tree, log.otherBoot, replica.looker.presentNs())
     const on = ({ type }: EngineEvent) => {
       if (type === 'changed') this.#changed = true
     }

@@ -29,6 +29,7 @@ const reconcile = 'syncer/core/reconcile.ts'
 const apply = 'syncer/endpoint/apply.ts'
 const trash = 'syncer/endpoint/trash.ts'
 const look = 'syncer/endpoint/look.ts'
+const replica = 'syncer/endpoint/replica.ts'
 const assemblies = 'syncer/endpoint/assemblies.ts'
 const buildReading = 'syncer/session/build-reading.ts'
 
@@ -398,6 +399,24 @@ export const bugs: Bug[] = [
       },
     ],
     focus: { cut: 0.05, errorInside: 0.01 },
+  },
+  {
+    name: 'hashes stay when the wall clock is set back',
+    edits: [
+      { file: replica, text: 'if (this.clockSteps.wentBack()) this.looker.clockWentBack(this.tree.walk())', bug: '' },
+    ],
+    focus: {
+      ...undisturbed,
+      tickNs: 10_000_000n,
+      storedStepNs: 2_000_000_000n,
+      longPause: 0.02,
+      clockStep: 0.1,
+      steps: 400,
+      ignored: undefined,
+      paths: ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'],
+      deeds: { overwrite: 1 },
+      pace: { act: 1, deliver: 6, tick: 3, hint: 3 },
+    },
   },
   {
     // The loss that is accepted where names cannot be exchanged (docs/decisions/0012-accepted-loss.md).

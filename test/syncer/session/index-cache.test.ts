@@ -17,9 +17,9 @@ function treeOf(agesMs: Record<string, number>): Tree {
   return tree
 }
 
-function known(bytes: Buffer, otherBoot: boolean): string[] {
+function known(bytes: Buffer, otherBoot: boolean, presentMs = nowMs + 3_600_000): string[] {
   const tree = new Tree()
-  unpackIndex(bytes, tree, otherBoot)
+  unpackIndex(bytes, tree, otherBoot, BigInt(presentMs) * 1_000_000n)
   return [...tree.walk()].filter(({ key }) => key !== null).map(({ path }) => path)
 }
 
@@ -27,6 +27,12 @@ test('case 77b: after a power cut no hash is believed of a file that changed sho
   const bytes = packIndex(treeOf({ old: 120_000, new: 20_000, ahead: -5_000 }), nowMs)
   expect(known(bytes, true)).toEqual(['old'])
   expect(known(bytes, false).sort()).toEqual(['ahead', 'new', 'old'])
+})
+
+test('no hash is believed of a file with a stamp that may come again: the clock was set back', () => {
+  const bytes = packIndex(treeOf({ old: 120_000, new: 20_000 }), nowMs)
+  expect(known(bytes, false, nowMs - 60_000)).toEqual(['old'])
+  expect(known(bytes, true, nowMs - 180_000)).toEqual([])
 })
 
 test('a damaged index is no index', () => {

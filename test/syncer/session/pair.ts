@@ -18,8 +18,10 @@ import { keptMessage } from './kept-message.ts'
 
 export class ManualClock implements Clock {
   ms = 1_000_000
+  /** How far the wall clock is ahead of what it would be, had nobody set it. */
+  setByMs = 0
   now(): number {
-    return this.ms
+    return this.ms + this.setByMs
   }
   monotonic(): number {
     return this.ms
