@@ -1,7 +1,10 @@
 /*
  * The one native piece of podswap: a static program without libc, for what Node cannot do in a container.
  *   init boot CMD...                the first process: keeps CMD (the agent) running, reaps orphans, passes signals on
- *   init exec CMD...                runs CMD without LD_* and NODE_*, which would hijack or kill our own Node
+ *   init exec CMD...                runs CMD without LD_* and NODE_*, which would hijack or kill our own Node. Where it
+ *                                   ends with HELD this process stays in its place, for a Node that only waits takes
+ *                                   40 MB: with its stdin and stdout, until whoever has opened /proc/<pid>/fd/4 closes
+ *                                   it, who in turn can read from fd/5 that this process ended
  *   init pty SOCK COLSxROWS CMD...  holds CMD on a terminal of its own (pty.c)
  *   init pipes COUNT                makes pipes, which Node cannot, for the agent to open by /proc/<pid>/fd; prints the
  *                                   numbers of their ends, a reading and a writing one each, and stays until stdin ends
@@ -14,7 +17,7 @@
 #include <linux/prctl.h>
 #include <linux/fs.h>
 
-enum { GRACE_MS = 8000, BACKOFF_MS = 100, BACKOFF_MS_MAX = 2000, STEADY_MS = 10000, TICK_MS = 20 };
+enum { GRACE_MS = 8000, BACKOFF_MS = 100, BACKOFF_MS_MAX = 2000, STEADY_MS = 10000, TICK_MS = 20, HELD = 75 };
 
 void fail(const char *what, const char *why, int code) {
   const char *parts[] = {"podswap: ", what, ": ", why, "\n"};
@@ -80,15 +83,26 @@ static void signal_all(int signal) {
   else signal_children(signal);
 }
 
+/* glibc's own beginning, held to: else it keeps for good what large blocks it was given back once. */
+static char **thrifty(char **env) {
+  static char *list[4096];
+  char **to = list;
+  *to++ = "MALLOC_ARENA_MAX=1", *to++ = "MALLOC_MMAP_THRESHOLD_=131072", *to++ = "MALLOC_TRIM_THRESHOLD_=131072";
+  for (char **from = env; *from; *to++ = *from++)
+    if (to == list + 4095) return env;
+  return list;
+}
+
 static int boot(char **argv, char **env, unsigned long mask) {
   unsigned long wanted = ENDING | SET(SIGCHLD);
   long agent = 0, started = 0, due = 0, delay = BACKOFF_MS, now, pid;
   int ending = 0, status;
   clean(env);
+  char **list = thrifty(env);
   sys(prctl, PR_SET_CHILD_SUBREAPER, 1);
   for (;;) {
     now = now_ms();
-    if (agent <= 0 && !ending && now >= due) agent = spawn(argv, env, mask, -1), started = now, due = now + delay;
+    if (agent <= 0 && !ending && now >= due) agent = spawn(argv, list, mask, -1), started = now, due = now + delay;
     long wait = ending ? TICK_MS : agent > 0 ? 60000 : due > now ? due - now : 0;
     struct __kernel_timespec timeout = {wait / 1000, wait % 1000 * 1000000};
     long signal = sys(rt_sigtimedwait, &wanted, 0, &timeout, 8);
@@ -112,6 +126,21 @@ static int boot(char **argv, char **env, unsigned long mask) {
       return 128 + ending;
     }
   }
+}
+
+static int exec(char **argv, char **env) {
+  int ends[2], status = 0;
+  for (int fd = 3; fd < 7; fd++) sys(close, fd);
+  if (sys(pipe2, ends, O_CLOEXEC) || sys(pipe2, ends, O_CLOEXEC)) fail("exec", "no pipe can be made", 125);
+  clean(env);
+  long pid = sys(clone, SIGCHLD);
+  if (!pid) sys(prctl, PR_SET_PDEATHSIG, SIGKILL), execute(argv, env);
+  if (pid < 0) fail("exec", "no process can be made", 125);
+  while (sys(wait4, pid, &status, 0) == -EINTR);
+  if (exit_code(status) != HELD) return exit_code(status);
+  sys(close, 4);
+  while (sys(read, 3, ends, 1) == -EINTR);
+  return 0;
 }
 
 static int pipes(const char *count) {
@@ -151,7 +180,7 @@ __attribute__((used, noreturn)) void start(long *stack) {
   char **argv = (char **)(stack + 1), **env = argv + count + 1;
   unsigned long all = ~0UL, mask = 0;
   const char *verb = count > 2 ? argv[1] : "";
-  if (is(verb, "exec")) clean(env), execute(argv + 2, env);
+  if (is(verb, "exec")) sys(exit_group, exec(argv + 2, env));
   sys(rt_sigprocmask, SIG_SETMASK, &all, &mask, 8);
   if (is(verb, "boot")) sys(exit_group, boot(argv + 2, env, mask));
   if (is(verb, "pty") && count > 4) sys(exit_group, pty(argv[2], argv[3], argv + 4, env, mask));

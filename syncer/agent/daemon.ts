@@ -11,8 +11,8 @@ import { PackedStream } from '../wire/packed-stream.ts'
 import type { ReverseRequest } from '../wire/services.ts'
 import type { AgentContext, AgentFiles } from './agent-context.ts'
 import { AgentLog } from './agent-log.ts'
-import { isSameToken, readGreeting } from './handshake.ts'
-import { openPipesOf } from './joined-pipes.ts'
+import { type Greeting, isSameToken, readGreeting } from './handshake.ts'
+import { openHoldOn, openPipesOf } from './joined-pipes.ts'
 import { PortEntrance } from './port-entrance.ts'
 import { Services } from './services/services.ts'
 import type { SyncHost } from './sync-host.ts'
@@ -46,7 +46,8 @@ export class Daemon {
   private readonly entrance: PortEntrance
   private readonly server: Server
   private readonly token = randomBytes(32).toString('hex')
-  private readonly sockets = new Set<Socket>()
+  /** What holds each attachment: it ends with that, and that with it. */
+  private readonly sockets = new Set<Duplex>()
   private readonly connections = new Set<Mux>()
   private isClosing = false
 
@@ -125,7 +126,7 @@ export class Daemon {
       const greeting = await readGreeting(socket, this.options.timers)
       if (!isSameToken(greeting.token, this.token)) throw new Error('the token is not the right one')
       if (greeting.pid === undefined) await this.retire(socket)
-      else this.attach(socket, greeting.pid, greeting.hello)
+      else this.attach(socket, greeting.pid, greeting)
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error)
       this.log(`attachment refused: ${text}`)
@@ -134,16 +135,24 @@ export class Daemon {
     }
   }
 
-  private attach(socket: Socket, pid: number, hello: unknown): void {
+  private attach(socket: Socket, pid: number, { held, hello }: Greeting): void {
     const pipes = openPipesOf(pid)
-    socket.write(`${JSON.stringify({ ok: pipes ? 'fd' : 'relay' })}\n`)
+    const hold = pipes && held ? openHoldOn(pid) : undefined
+    socket.write(`${JSON.stringify({ ok: hold ? 'held' : pipes ? 'fd' : 'relay' })}\n`)
     this.log(`attached: pid ${pid}, ${pipes ? 'its own pipes' : 'relayed'}, ${JSON.stringify(hello)}`)
+    if (hold) {
+      this.sockets.add(hold)
+      hold.once('close', () => this.sockets.delete(hold)).once('error', () => {})
+      hold.once('end', () => hold.destroy())
+    }
+    const holder = hold ?? socket
     if (pipes) {
       // the attaching process is the hold on the pipes: where it goes, the connection goes, and the other way round
-      socket.once('close', () => pipes.destroy())
-      socket.resume()
+      holder.once('close', () => pipes.destroy())
+      holder.resume()
+      if (hold) socket.resume()
     }
-    this.serve(pipes ?? socket, `pid ${pid}`, () => socket.destroy())
+    this.serve(pipes ?? socket, `pid ${pid}`, () => holder.destroy())
   }
 
   /** By {@link PortEntrance}. */

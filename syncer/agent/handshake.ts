@@ -8,6 +8,8 @@ export interface Greeting {
   token: string
   /** Of the attaching process, whose pipes the agent shall take. */
   pid?: number
+  /** That process waits by itself until the agent lets it go: see {@link openHoldOn}; the attaching script need not stay. */
+  held?: boolean
   /** The agent shall make room for another version. */
   retire?: boolean
   /** Of the laptop, for the log. */
@@ -30,11 +32,11 @@ export async function readGreeting(socket: Socket, timers: Timers): Promise<Gree
     throw new ProtocolError('a greeting that is no JSON')
   }
   if (typeof value !== 'object' || value === null) throw new ProtocolError('a greeting that is no object')
-  const { token, pid, retire, hello } = value as Partial<Record<keyof Greeting, unknown>>
+  const { token, pid, held, retire, hello } = value as Partial<Record<keyof Greeting, unknown>>
   if (typeof token !== 'string') throw new ProtocolError('a greeting without a token')
   if (retire === true) return { token, retire }
   if (typeof pid !== 'number' || !Number.isInteger(pid) || pid < 1) throw new ProtocolError('a greeting without a pid')
-  return { token, pid, hello }
+  return { token, pid, held: held === true, hello }
 }
 
 /** Compares in a time that tells nothing of where they differ. */

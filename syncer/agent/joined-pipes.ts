@@ -52,9 +52,21 @@ export class JoinedPipes extends Duplex {
  * must relay then. Seen to work as uid 1000 with all capabilities dropped.
  */
 export function openPipesOf(pid: number): JoinedPipes | undefined {
-  const input = openPipe(`/proc/${pid}/fd/0`, constants.O_RDONLY)
+  return openPipes(pid, 0, 1)
+}
+
+/**
+ * A hold on an `init exec` that stays after the attaching script (`native/init.c`): it ends when this is destroyed, and this
+ * ends when it does.
+ */
+export function openHoldOn(pid: number): JoinedPipes | undefined {
+  return openPipes(pid, 5, 4)
+}
+
+function openPipes(pid: number, from: number, to: number): JoinedPipes | undefined {
+  const input = openPipe(`/proc/${pid}/fd/${from}`, constants.O_RDONLY)
   if (input === undefined) return undefined
-  const output = openPipe(`/proc/${pid}/fd/1`, constants.O_WRONLY)
+  const output = openPipe(`/proc/${pid}/fd/${to}`, constants.O_WRONLY)
   if (output === undefined) {
     closeSync(input)
     return undefined

@@ -5,10 +5,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { AgentClient } from '../../../syncer/wire/client.ts'
 import { Priority } from '../../../syncer/wire/frame-payload.ts'
 import { Mux } from '../../../syncer/wire/mux.ts'
-import { initProgram, isAlive } from '../../native/init-program.ts'
+import { childrenOf, initProgram, isAlive } from '../../native/init-program.ts'
 import { type Bundle, buildAgent, RunningAgent } from './running-agent.ts'
 
 const soon = () => AbortSignal.timeout(30_000)
+const soonMs = { timeout: 30_000 }
 
 describe.skipIf(initProgram === null)('attachment', () => {
   let bundle: Bundle
@@ -106,6 +107,9 @@ describe.skipIf(initProgram === null)('attachment', () => {
   it('lets the attaching process go when the connection is over, and the other way round', async () => {
     const first = await agent.attach()
     const gone = once(first.process, 'exit')
+    // the script has ended, and what stays is a few KB
+    await expect.poll(() => childrenOf(first.process.pid!), soonMs).toEqual([])
+    expect((await first.client.call({ method: 'agent-state' }, soon())).pid).toBe(agent.pid)
     await first.mux.close()
     await gone
     const second = await agent.attach()
