@@ -1,21 +1,48 @@
 import fs from 'node:fs'
 import { errnoOf } from '../base/errors.ts'
 import { joinPath, nameOf, type Path, parentOf } from '../core/path.ts'
+import type { FolderWatch, OpenFolderWatch, WatchOwner } from './folder-watch.ts'
 import { nativePath } from './native-path.ts'
 import { systemError } from './system-error.ts'
 import type { WatchSettings } from './watch-settings.ts'
 import type { Watcher } from './watcher.ts'
 
+type Told = (node: Watched, kind: string, name: string | Buffer | null) => void
+
+interface WatchEnds {
+  changed: Told
+  failed(node: Watched): void
+}
+
 /** A folder that was announced, or one on the way to such a folder. */
-interface Watched {
+class Watched implements WatchOwner {
   path: Path
   /** The engine wants to hear of it. */
-  announced: boolean
+  announced = false
   /** Absent while the system grants no watch. */
-  handle: fs.FSWatcher | undefined
+  handle: FolderWatch | undefined = undefined
   /** Inode that the handle watches. */
-  ino: number
-  below: Map<string, Watched> | undefined
+  ino = 0
+  below: Map<string, Watched> | undefined = undefined
+  private readonly ends: WatchEnds
+
+  constructor(path: Path, ends: WatchEnds) {
+    this.path = path
+    this.ends = ends
+  }
+
+  changed(_watch: FolderWatch, kind: string, name: string | Buffer | null): void {
+    this.ends.changed(this, kind, name)
+  }
+
+  failed(watch: FolderWatch): void {
+    if (this.handle === watch) this.ends.failed(this)
+  }
+}
+
+interface FolderWatchSettings extends Omit<WatchSettings, 'openWatch'> {
+  openWatch: OpenFolderWatch
+  queueLengthMax: number
 }
 
 /**
@@ -26,8 +53,12 @@ interface Watched {
  * lets anything else run, so a queue that was full shows as a long run of events in one turn of the loop.
  */
 export class FolderWatcher implements Watcher {
-  readonly #settings: WatchSettings & { queueLengthMax: number }
-  readonly #top: Watched = newWatched('')
+  readonly #settings: FolderWatchSettings
+  readonly #ends: WatchEnds = {
+    changed: (node, kind, name) => this.#changed(node, kind, name),
+    failed: node => this.#failed(node),
+  }
+  readonly #top = new Watched('', this.#ends)
   /** Announced folders without a handle. */
   readonly #unwatched = new Set<Watched>()
   #poll: NodeJS.Timeout | undefined
@@ -36,15 +67,17 @@ export class FolderWatcher implements Watcher {
   #eventsInTurn = 0
   #closed = false
 
-  constructor(settings: WatchSettings & { queueLengthMax: number }) {
+  constructor(settings: FolderWatchSettings) {
     this.#settings = settings
   }
 
   watch(dir: Path, standsAt = dir): void {
     if (this.#closed) return
     let node = this.#top
-    if (dir !== '') for (const name of dir.split('/')) node = below(node, name)
+    if (dir !== '') for (const name of dir.split('/')) node = this.#below(node, name)
     if (node.announced) return
+    // the engine's own text: one of the two is enough
+    node.path = dir
     node.announced = true
     this.#open(node, standsAt)
   }
@@ -65,12 +98,12 @@ export class FolderWatcher implements Watcher {
   /** Opens the handle of an announced folder; one that is gone is no longer announced. */
   #open(node: Watched, standsAt = node.path): void {
     const place = nativePath(standsAt === '' ? this.#settings.root : `${this.#settings.root}/${standsAt}`)
-    let handle: fs.FSWatcher
     try {
       const stat = fs.lstatSync(place)
       if (!stat.isDirectory()) throw systemError('ENOTDIR', 'not a folder any more')
       node.ino = stat.ino
-      handle = this.#settings.openWatch(place, { recursive: false })
+      node.handle = this.#settings.openWatch(place, node)
+      this.#unwatched.delete(node)
     } catch (error) {
       const code = errnoOf(error)
       if (code === undefined) throw error
@@ -80,17 +113,13 @@ export class FolderWatcher implements Watcher {
         this.#wait(node)
         if (code === 'ENOSPC' || code === 'EMFILE') this.#limited(code)
       }
-      return
     }
-    node.handle = handle
-    this.#unwatched.delete(node)
-    handle.on('change', (kind, name) => this.#changed(node, kind, name))
-    handle.on('error', () => {
-      if (node.handle !== handle) return
-      this.#closeHandle(node)
-      this.#wait(node)
-      this.#settings.events.overflow('error')
-    })
+  }
+
+  #failed(node: Watched): void {
+    this.#closeHandle(node)
+    this.#wait(node)
+    this.#settings.events.overflow('error')
   }
 
   #giveUp(node: Watched): void {
@@ -181,6 +210,16 @@ export class FolderWatcher implements Watcher {
     this.#eventsInTurn++
   }
 
+  #below(node: Watched, name: string): Watched {
+    node.below ??= new Map()
+    let child = node.below.get(name)
+    if (child === undefined) {
+      child = new Watched(joinPath(node.path, name), this.#ends)
+      node.below.set(name, child)
+    }
+    return child
+  }
+
   #find(dir: Path): Watched | undefined {
     let node: Watched | undefined = this.#top
     if (dir !== '') for (const name of dir.split('/')) node = node?.below?.get(name)
@@ -198,20 +237,6 @@ export class FolderWatcher implements Watcher {
     node.handle?.close()
     node.handle = undefined
   }
-}
-
-function newWatched(path: Path): Watched {
-  return { path, announced: false, handle: undefined, ino: 0, below: undefined }
-}
-
-function below(node: Watched, name: string): Watched {
-  node.below ??= new Map()
-  let child = node.below.get(name)
-  if (child === undefined) {
-    child = newWatched(joinPath(node.path, name))
-    node.below.set(name, child)
-  }
-  return child
 }
 
 /** Bytes that are not UTF-8 arrive as U+FFFD: the folder must be read to know the name. */

@@ -1,4 +1,5 @@
 import fs from 'node:fs'
+import { leanWatch, watchBy } from './folder-watch.ts'
 import type { NativePath } from './native-path.ts'
 import { FolderWatcher } from './node-watcher-folders.ts'
 import { RecursiveWatcher } from './node-watcher-recursive.ts'
@@ -22,14 +23,16 @@ export interface NodeWatcherOptions {
  * folders does nothing.
  */
 export function createNodeWatcher(options: NodeWatcherOptions): Watcher {
-  const watch = {
-    root: options.root,
-    events: options.events,
-    pollIntervalMs: options.pollIntervalMs ?? pollIntervalMs,
-    openWatch: options.openWatch ?? openWatch,
+  const { root, events } = options
+  const watch = { root, events, pollIntervalMs: options.pollIntervalMs ?? pollIntervalMs }
+  if ((options.platform ?? process.platform) !== 'linux') {
+    return new RecursiveWatcher({ ...watch, openWatch: options.openWatch ?? openWatch })
   }
-  if ((options.platform ?? process.platform) !== 'linux') return new RecursiveWatcher(watch)
-  return new FolderWatcher({ ...watch, queueLengthMax: options.queueLengthMax ?? readQueueLengthMax() })
+  return new FolderWatcher({
+    ...watch,
+    openWatch: options.openWatch === undefined ? (leanWatch() ?? watchBy(openWatch)) : watchBy(options.openWatch),
+    queueLengthMax: options.queueLengthMax ?? readQueueLengthMax(),
+  })
 }
 
 function openWatch(path: NativePath, options: { recursive: boolean }): fs.FSWatcher {

@@ -99,7 +99,7 @@ export class Scanner {
     if (entry === undefined) return
     const deep = this.waiting.get(entry) === true
     this.waiting.delete(entry)
-    const path = entry.path
+    const path = entry.folderPath
     this.events.folder(path)
     try {
       const listed = this.replica.disk.listStats(path)

@@ -64,11 +64,11 @@ export class Entry {
   }
 
   get path(): Path {
-    return this.parent === null ? '' : joinPath(this.parent.prefix, this.name)
+    return this.parent === null ? '' : joinPath(this.parent.folderPath, this.name)
   }
 
   /** The path of what is a folder: kept, because that of everything in it begins with it. */
-  private get prefix(): Path {
+  get folderPath(): Path {
     this.ownPath ??= ownText(this.path)
     return this.ownPath
   }

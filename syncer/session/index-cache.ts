@@ -10,6 +10,8 @@ import { ByteWriter } from '../wire/byte-writer.ts'
 import { readPath, readToken, writePath, writeToken } from '../wire/sync-codec.ts'
 
 const version = 3
+const headBytes = 4
+const pieceBytes = 64 * 1024
 /** Linux writes a file's content back up to 35 s late; the stat that goes with it may be on the disk before, in ms. */
 const writtenBackMs = 60_000
 
@@ -23,7 +25,7 @@ const writtenBackMs = 60_000
 export function saveIndex(file: string, tree: Tree, nowMs: number): boolean {
   const temp = `${file}.new`
   try {
-    fs.writeFileSync(temp, packIndex(tree, nowMs), { mode: 0o600 })
+    writeIndex(temp, tree, nowMs)
     fs.renameSync(temp, file)
     return true
   } catch (error) {
@@ -33,9 +35,39 @@ export function saveIndex(file: string, tree: Tree, nowMs: number): boolean {
   }
 }
 
+/** Piece by piece in the same memory: all of it at once is as much as the tree itself takes. */
+function writeIndex(file: string, tree: Tree, nowMs: number): void {
+  const handle = fs.openSync(file, 'w', 0o600)
+  try {
+    let at = headBytes
+    let sum = 0
+    for (const piece of indexPieces(tree, nowMs)) {
+      sum = crc32(piece, sum)
+      for (let done = 0; done < piece.length; )
+        done += fs.writeSync(handle, piece, done, piece.length - done, at + done)
+      at += piece.length
+    }
+    fs.writeSync(handle, headOf(sum), 0, headBytes, 0)
+  } finally {
+    fs.closeSync(handle)
+  }
+}
+
 /** The bytes of the file. */
 export function packIndex(tree: Tree, nowMs: number): Buffer {
-  const to = new ByteWriter()
+  const body = Buffer.concat([...indexPieces(tree, nowMs)].map(piece => Buffer.from(piece)))
+  return Buffer.concat([headOf(crc32(body)), body])
+}
+
+function headOf(sum: number): Buffer {
+  const head = Buffer.alloc(headBytes)
+  head.writeUInt32BE(sum)
+  return head
+}
+
+/** What follows the head; a piece is valid until the next one is asked for. */
+function* indexPieces(tree: Tree, nowMs: number): Generator<Uint8Array> {
+  const to = new ByteWriter(pieceBytes)
   to.u8(version)
   to.f64(nowMs)
   for (const entry of tree.walk()) {
@@ -48,11 +80,15 @@ export function packIndex(tree: Tree, nowMs: number): Buffer {
     to.i64(BigInt.asIntN(64, key.ino))
     to.f64(key.size)
     to.u16(key.mode)
+    if (to.length >= pieceBytes / 2) yield* flushed(to)
   }
-  const body = Buffer.concat(to.take())
-  const head = Buffer.alloc(4)
-  head.writeUInt32BE(crc32(body))
-  return Buffer.concat([head, body])
+  yield* flushed(to)
+}
+
+function* flushed(to: ByteWriter): Generator<Uint8Array> {
+  const { parts, done } = to.takeOut()
+  yield* parts
+  done()
 }
 
 /**

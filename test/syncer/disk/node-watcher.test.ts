@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { leanWatch } from '../../../syncer/disk/folder-watch.ts'
 import { createNodeWatcher, type NodeWatcherOptions } from '../../../syncer/disk/node-watcher.ts'
 import type { Watcher } from '../../../syncer/disk/watcher.ts'
 import { release, scratchFolder } from './scratch-folder.ts'
@@ -254,6 +255,13 @@ describe.runIf(onLinux)('lost events', () => {
     for (let i = 0; i < 150; i++) expect(told).toContain(`|f${i}|rename`)
     expect(told.filter(event => event.startsWith('overflow'))).toEqual([])
   })
+})
+
+test.runIf(onLinux)('Node still hands out the handle below fs.watch', () => {
+  const open = leanWatch()!
+  const owner = { changed() {}, failed() {} }
+  expect(() => open('/nowhere/at/all', owner)).toThrow(expect.objectContaining({ code: 'ENOENT' }))
+  open(import.meta.dirname, owner).close()
 })
 
 /** Stands in for `fs.watch` of a system that grants so many watches and no more. */
