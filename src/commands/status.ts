@@ -139,7 +139,10 @@ function silentStatus(record: HolderRecord): DevStatus {
     holder: `${record.user}@${record.host}`,
     holder_pid: record.pid,
     since: new Date(record.startedAtMs).toISOString(),
-    warnings: [`process ${record.pid} holds the session and does not answer`],
+    warnings: [
+      `process ${record.pid} holds the session and does not answer: it is stopped or hangs, and nothing is synced meanwhile`,
+      `where it stays so: kill -9 ${record.pid}, then podswap up comes back to the same pod`,
+    ],
   }
 }
 

@@ -1,9 +1,10 @@
 import type { IgnoreReason } from '../../syncer/core/ignore.ts'
-import type { SyncEvent, SyncProblem } from '../../syncer/session/sync-port.ts'
+import type { SyncEvent } from '../../syncer/session/sync-port.ts'
 import type { Outcome } from '../session/session-state.ts'
 import type { Scaler } from '../swap/field-owners.ts'
 import type { SwapEvent } from '../swap/swap-event.ts'
 import type { ForwardLine, Transfer, UiEvent } from './events.ts'
+import { problemAndCure, problemText } from './problem-text.ts'
 import { formatBytes, formatCount, formatDuration, plural } from './quantity.ts'
 
 /** A line for a person. `busy` is what goes on now, until the next line. */
@@ -178,7 +179,7 @@ function syncLines(folder: string, event: SyncEvent): Line[] {
         },
       ]
     case 'problem':
-      return [{ tone: 'warn', text: `${folder}: ${problemText(event.problem)}` }]
+      return [{ tone: 'warn', text: `${folder}: ${problemAndCure(event.problem)}` }]
     case 'problem-solved':
       return [{ tone: 'good', text: `${folder}: no more: ${problemText(event.problem)}` }]
     case 'halted':
@@ -195,10 +196,6 @@ function syncLines(folder: string, event: SyncEvent): Line[] {
     case 'changes':
       return []
   }
-}
-
-function problemText({ side, path, code, message }: SyncProblem): string {
-  return `${path || 'the folder'} on the ${side}: ${message} (${code})`
 }
 
 /** How much is left out, then the largest folders and the rules that say so. */
@@ -299,9 +296,9 @@ function stillOnLines(outcome: Outcome, dev: string): Line[] {
   ]
 }
 
-/** Names and messages come from pods and clusters: nothing in them may move the cursor or forge a line. */
+/** Names and messages come from pods and clusters: nothing in them may move the cursor, turn the writing round or forge a line. */
 export function printable(text: string): string {
-  return text.replace(/\s*[\r\n]+\s*/g, ' ').replace(/\p{Cc}/gu, '\ufffd')
+  return text.replace(/\s*[\r\n]+\s*/g, ' ').replace(/[\p{Cc}\u202A-\u202E\u2066-\u2069]/gu, '\ufffd')
 }
 
 function withHint(line: Line, hint: string | undefined): Line[] {

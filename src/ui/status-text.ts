@@ -1,6 +1,7 @@
 import type { DevStatus, FolderStatus, StatusReport, SyncSummary } from '../session/status-report.ts'
 import { printable } from './event-text.ts'
-import { formatBytes, formatDuration, plural } from './quantity.ts'
+import { problemAndCure } from './problem-text.ts'
+import { formatBytes, formatCount, formatDuration, plural } from './quantity.ts'
 import type { Paint } from './style.ts'
 
 /** `podswap status` for a person; empty where nothing is swapped. */
@@ -8,12 +9,12 @@ export function statusText(report: StatusReport, options: { nowMs: number; paint
   return report.devs.map(dev => devText(dev, options.nowMs, options.paint)).join('\n')
 }
 
-const CONFLICTS_SHOWN_MAX = 10
+const LISTED_MAX = 10
 
 function devText(dev: DevStatus, nowMs: number, paint: Paint): string {
   const rows: [string, string][] = [['workload', `${dev.workload} in ${dev.namespace}`]]
   if (dev.holder !== null) rows.push(['holder', holderText(dev, nowMs)])
-  rows.push(['pod', dev.pod ?? 'none'])
+  rows.push(['pod', dev.pod ?? (isSilent(dev) ? 'unknown' : 'none')])
   for (const folder of dev.folders) rows.push(['sync', folderText(folder, nowMs)])
   for (const forward of dev.forwards) {
     const error = forward.error === null ? '' : ` (${forward.error})`
@@ -22,15 +23,22 @@ function devText(dev: DevStatus, nowMs: number, paint: Paint): string {
     rows.push([forward.direction === 'reverse' ? 'reverse' : 'forward', `${from} → ${to}: ${forward.state}${error}`])
   }
   rows.push(['command', commandText(dev, nowMs)])
-  for (const { path, copy } of dev.sync.conflicts.slice(0, CONFLICTS_SHOWN_MAX)) {
-    rows.push(['conflict', `${path}; the other version is ${copy}`])
-  }
-  for (const { side, path, message } of dev.sync.problems.slice(0, CONFLICTS_SHOWN_MAX)) {
-    rows.push(['problem', `${path || 'the folder'} on the ${side}: ${message}`])
-  }
+  rows.push(...listed('conflict', dev.sync.conflicts, ({ path, copy }) => `${path}; the other version is ${copy}`))
+  rows.push(...listed('problem', dev.sync.problems, problemAndCure))
   for (const warning of dev.warnings) rows.push(['note', warning])
   const head = `${paint('bold', printable(dev.name))}  ${stateText(dev.state, paint)}`
   return `${[head, ...rows.map(([name, value]) => `  ${name.padEnd(9)} ${printable(value)}`)].join('\n')}\n`
+}
+
+function listed<T>(name: string, all: T[], text: (one: T) => string): [string, string][] {
+  const rows = all.slice(0, LISTED_MAX).map((each): [string, string] => [name, text(each)])
+  const more = all.length - rows.length
+  return more > 0 ? [...rows, [name, `and ${formatCount(more)} more; --json has all`]] : rows
+}
+
+/** A process of this laptop holds it, and was asked in vain. */
+function isSilent({ holder_pid: pid, sync }: DevStatus): boolean {
+  return pid !== null && sync.state === 'unknown'
 }
 
 function stateText(state: DevStatus['state'], paint: Paint): string {

@@ -358,7 +358,8 @@ export class SyncEngine implements Peer<SyncMessage> {
         x.emit({ type: 'problem', side: 'pod', path: message.path, code: message.code, message: message.message })
         break
       case 'probe':
-        x.send('control', { type: 'probed', id: message.id, pending: this.pending() })
+        // What this end has to tell is not known before the agreements.
+        x.send('control', { type: 'probed', id: message.id, pending: Math.max(x.live ? 0 : 1, this.pending()) })
         break
       case 'probed':
         x.emit({ type: 'probed', id: message.id, pending: message.pending })

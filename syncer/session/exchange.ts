@@ -87,7 +87,7 @@ export class Exchange {
   readonly recentNew = new RecentEntries()
   /** Laptop: what was agreed on earlier, since the pod's copy has its epoch. */
   readonly history = new EpochHistory()
-  readonly problems = new Map<Path, string>()
+  readonly problems = new Map<Path, { code: string; message: string }>()
   /** Where a change of the other end cannot be made: such a problem lasts until there is an answer to it. */
   private readonly unmade = new Set<Path>()
   /** What the other end could not write, and tells of as a problem until it has another answer. */
@@ -265,7 +265,7 @@ export class Exchange {
     this.retryAt.delete(entry)
     if (this.problems.size === 0) return
     const { path } = entry
-    if (this.problems.get(path) === notTakenInCode) this.problem(path, '', '')
+    if (this.problems.get(path)?.code === notTakenInCode) this.problem(path, '', '')
   }
 
   isWaitingToRetry(entry: Entry, nowMs: number): boolean {
@@ -290,7 +290,7 @@ export class Exchange {
 
   /** It can be read (again). That says nothing of whether the other end's change can be made. */
   readable(path: Path): void {
-    if (!this.unmade.has(path) && this.problems.get(path) !== notTakenInCode) this.problem(path, '', '')
+    if (!this.unmade.has(path) && this.problems.get(path)?.code !== notTakenInCode) this.problem(path, '', '')
   }
 
   /** The other end has no room for its content, or no right; it is sent again until it is there, or not wanted any more. */
@@ -318,11 +318,17 @@ export class Exchange {
 
   /** @param code `''`: there is none any more */
   problem(path: Path, code: string, message: string): void {
-    if ((this.problems.get(path) ?? '') === code) return
+    if ((this.problems.get(path)?.code ?? '') === code) return
     if (code === '') this.problems.delete(path)
-    else this.problems.set(path, code)
+    else this.problems.set(path, { code, message })
     if (this.role === 'laptop') this.emit({ type: 'problem', side: 'laptop', path, code, message })
     else if (this.live || code !== '') this.send('control', { type: 'problem', path, code, message })
+  }
+
+  /** Pod: the laptop may not have heard of them, or take them for those of another pod. */
+  tellProblems(): void {
+    if (this.role === 'laptop') return
+    for (const [path, problem] of this.problems) this.send('control', { type: 'problem', path, ...problem })
   }
 
   /** Drops the entry where nothing is known or wanted of it any more. */

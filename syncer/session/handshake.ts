@@ -287,6 +287,7 @@ export class Handshake {
 
   private goLive(): void {
     this.x.live = true
+    this.x.tellProblems()
     for (const entry of this.x.replica.tree.walk()) {
       if (entry.current !== entry.agreed && !this.options.ahead.has(entry)) this.x.queue(entry, false)
     }

@@ -24,6 +24,8 @@ import { watchLimitCode, watchLimitMessage } from './watch-limit.ts'
 
 const checkpointMs = 30_000
 const probeMs = 5_000
+/** Between two while the first answer of a connection is waited for that says that the pod is settled. */
+const unsettledProbeMs = 10
 const changesMs = 1_000
 
 export interface LaptopSessionOptions {
@@ -61,6 +63,9 @@ export class LaptopSession implements SyncSession {
   private raisedAfterMs: number | undefined
   private lastProbeAtMs: number | undefined
   private podPending = 0
+  /** The pod has said on this connection that nothing of its own is on its way. */
+  private podSettled = false
+  private nextProbe: NodeJS.Timeout | undefined
   private lastId = 0
 
   constructor(options: LaptopSessionOptions) {
@@ -104,8 +109,7 @@ export class LaptopSession implements SyncSession {
 
   detach(): void {
     this.loop.detach()
-    this.problems.podGone()
-    this.podPending = 0
+    this.podGone()
     this.turned()
   }
 
@@ -162,6 +166,7 @@ export class LaptopSession implements SyncSession {
 
   close(): void {
     for (const timer of this.timers) clearInterval(timer)
+    clearTimeout(this.nextProbe)
     this.tellChanges()
     this.ignored.close()
     this.heap.close()
@@ -275,7 +280,7 @@ export class LaptopSession implements SyncSession {
         break
       case 'probed':
         this.lastProbeAtMs = this.clock.now()
-        this.podPending = event.pending
+        this.probed(event.pending)
         break
       case 'changed':
         this.lastChangeAtMs = this.clock.now()
@@ -284,6 +289,7 @@ export class LaptopSession implements SyncSession {
       case 'live':
         this.lastProbeAtMs = this.clock.now()
         this.problems.usable()
+        this.probe()
         // What waited when the connection went waits on the new one.
         for (const id of this.flushes.ids) this.engine.askFlush(id)
         break
@@ -291,6 +297,25 @@ export class LaptopSession implements SyncSession {
       case 'first-contact':
         break
     }
+  }
+
+  /** What the pod said at a connection has come when it has answered and is settled. */
+  private probed(pending: number): void {
+    this.podPending = pending
+    if (pending === 0) {
+      this.podSettled = true
+      this.problems.forgetUntold()
+    } else if (!this.podSettled) {
+      clearTimeout(this.nextProbe)
+      this.nextProbe = setTimeout(() => this.probe(), unsettledProbeMs)
+    }
+  }
+
+  private podGone(): void {
+    this.problems.podGone()
+    this.podPending = 0
+    this.podSettled = false
+    clearTimeout(this.nextProbe)
   }
 
   private unkept(code: string): void {
@@ -308,8 +333,7 @@ export class LaptopSession implements SyncSession {
   }
 
   private failed(reason: Error): void {
-    this.problems.podGone()
-    this.podPending = 0
+    this.podGone()
     if (reason.name === 'ProtocolError') {
       this.options.onEvent({
         type: 'problem',
@@ -337,6 +361,7 @@ export class LaptopSession implements SyncSession {
       live: this.engine.live,
       pendingHere: this.engine.pending(),
       pendingInPod: this.podPending,
+      podSettled: this.podSettled,
       bytesSent: this.loop.bytesSent,
     })
   }

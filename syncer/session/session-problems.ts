@@ -11,6 +11,8 @@ export class SessionProblems {
   private conflicts: SyncConflict[] = []
   halted = false
   private readonly problems = new Map<string, SyncProblem>()
+  /** Keys of what a pod said on a connection that ended, and has not said again. */
+  private readonly untold = new Set<string>()
   /** Limit of the pod that was told: it is said once, however often the pod says it after a reconnect. */
   private podLimitTold = ''
   private readonly onEvent: (event: SyncEvent) => void
@@ -39,13 +41,20 @@ export class SessionProblems {
     if (code === watchLimitCode) this.takeLimit(side, message)
     else if (code === unkeptCode) this.takeOfFolder(side, code, message)
     else if (code === '') this.solve(`${side} ${path}`)
-    else if (this.problems.size < problemsKept) this.tell(`${side} ${path}`, { side, path, code, message })
+    else this.takeOfPath({ side, path, code, message })
   }
 
-  /** The connection is gone: the pod says anew what is wrong with its folder as a whole. */
+  /** The connection is gone: the pod that answers next, which may be another one, says anew what is wrong. */
   podGone(): void {
     this.problems.delete('pod ')
     this.problems.delete(`pod ${watchLimitCode}`)
+    for (const [key, { side, path }] of this.problems) if (side === 'pod' && path !== '') this.untold.add(key)
+  }
+
+  /** The pod has said all that is wrong there: of what it has not said again nothing is left. */
+  forgetUntold(): void {
+    for (const key of this.untold) this.solve(key)
+    this.untold.clear()
   }
 
   /** Said once, however often the pod refuses it; it stays until the folder is in use. */
@@ -65,7 +74,7 @@ export class SessionProblems {
     this.problems.set(haltKey, { side: 'pod', path: '', code: 'halted', message: haltedError().message })
     this.onEvent({
       type: 'halted',
-      reason: `${deletes} files vanished at once in the pod; nothing was deleted here`,
+      reason: `${deletes} files and folders vanished at once in the pod; nothing was deleted here`,
       hint: 'put them back in the pod, or delete them here too; `podswap down` and `up` fill the pod anew',
     })
     return true
@@ -75,6 +84,14 @@ export class SessionProblems {
     if (this.halted) this.onEvent({ type: 'resumed' })
     this.halted = false
     this.problems.delete(haltKey)
+  }
+
+  private takeOfPath(problem: SyncProblem): void {
+    const key = `${problem.side} ${problem.path}`
+    this.untold.delete(key)
+    const known = this.problems.get(key)
+    if (known?.code === problem.code && known.message === problem.message) return
+    if (known !== undefined || this.problems.size < problemsKept) this.tell(key, problem)
   }
 
   private takeLimit(side: SyncProblem['side'], message: string): void {

@@ -14,6 +14,8 @@ export interface Standing {
   /** Paths that differ or are under way, here and in the pod. */
   pendingHere: number
   pendingInPod: number
+  /** The pod has said that nothing of its own is on its way, on this connection. */
+  podSettled: boolean
   bytesSent: number
 }
 
@@ -72,8 +74,8 @@ export class SessionProgress {
   }
 
   /** The first time that nothing differs; from then on only changes move. */
-  private noticeFirstSync({ live, pendingHere, bytesSent }: Standing): void {
-    if (this.wasInStep || this.firstSync === undefined || !live || pendingHere > 0) return
+  private noticeFirstSync({ live, halted, podSettled, pendingHere, bytesSent }: Standing): void {
+    if (this.wasInStep || this.firstSync === undefined || !live || halted || !podSettled || pendingHere > 0) return
     this.wasInStep = true
     const seconds = (this.clock.monotonic() - this.firstSync.startedMs) / 1000
     this.firstSyncSeconds = seconds

@@ -49,11 +49,29 @@ test.each<[UiEvent, string[]]>([
   ],
   [
     sync({ type: 'problem', problem: { side: 'pod', path: 'x', code: 'EACCES', message: 'may not be written' } }),
-    ['warning: /app: x on the pod: may not be written (EACCES)'],
+    [
+      'warning: /app: x in the pod: may not be written (no permission, EACCES); give sync’s user there the right (chmod, ' +
+        'chown), or leave it out in an ignore file',
+    ],
+  ],
+  [
+    sync({
+      type: 'problem',
+      problem: {
+        side: 'pod',
+        path: 'big',
+        code: 'not-taken-in',
+        message: 'big could not be written on the laptop (ENOSPC)',
+      },
+    }),
+    [
+      'warning: /app: big: could not be written on the laptop (no space is left, ENOSPC); make room; it is tried again by ' +
+        'itself',
+    ],
   ],
   [
     sync({ type: 'problem', problem: { side: 'laptop', path: '', code: 'watch-limit', message: 'no more' } }),
-    ['warning: /app: the folder on the laptop: no more (watch-limit)'],
+    ['warning: /app: the folder on the laptop: no more'],
   ],
   [
     sync({ type: 'halted', reason: 'the folder is empty', hint: 'look' }),
@@ -84,7 +102,7 @@ test.each<[UiEvent, string[]]>([
       type: 'problem-solved',
       problem: { side: 'pod', path: 'x', code: 'EACCES', message: 'may not be written' },
     }),
-    ['/app: no more: x on the pod: may not be written (EACCES)'],
+    ['/app: no more: x in the pod: may not be written (no permission, EACCES)'],
   ],
   [sync({ type: 'resumed' }), ['/app: sync goes on']],
   [sync({ type: 'changes', sent: { count: 1, paths: ['a'] }, received: { count: 0, paths: [] } }), []],

@@ -109,8 +109,28 @@ test('problems of a path, and of the folder as a whole', () => {
     { devs: [{ ...dev, sync: summarize([folder({ problems })]) }] },
     { nowMs: NOW, paint: paintFor(false) },
   )
-  expect(text).toContain('  problem   a on the pod: may not be written\n')
+  expect(text).toContain('  problem   a in the pod: may not be written (no permission, EACCES); give ')
   expect(text).toContain('  problem   the folder on the laptop: no more watches\n')
+})
+
+test('what is not shown is counted', () => {
+  const problems = Array.from({ length: 1_211 }, (_, i) => ({
+    side: 'laptop' as const,
+    path: `f${i}`,
+    code: 'unsupported-type',
+    message: `f${i} is no file`,
+  }))
+  const text = statusText(
+    { devs: [{ ...dev, sync: summarize([folder({ problems })]) }] },
+    { nowMs: NOW, paint: paintFor(false) },
+  )
+  expect(text.match(/^ {2}problem .*$/gm)).toHaveLength(11)
+  expect(text).toContain('  problem   f9 on the laptop: is no file\n  problem   and 1,201 more; --json has all\n')
+})
+
+test('of a process that does not answer no more is claimed than is known', () => {
+  const silent: DevStatus = { ...dev, state: 'failed', pod: null, sync: emptySummary('unknown'), folders: [] }
+  expect(statusText({ devs: [silent] }, { nowMs: NOW, paint: paintFor(false) })).toContain('  pod       unknown\n')
 })
 
 test('a session that nobody holds as text', () => {

@@ -1,0 +1,71 @@
+import fs from 'node:fs'
+import net from 'node:net'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { RealPair, until } from './real-pair.ts'
+
+let pair: RealPair
+let server: net.Server
+beforeEach(() => {
+  pair = new RealPair()
+  server = net.createServer()
+})
+afterEach(() => {
+  server.close()
+  pair.dispose()
+})
+
+const told = (type: 'problem' | 'problem-solved') => pair.events.filter(event => event.type === type).length
+
+/** A path that cannot travel, in the pod; the whole path may be longer than a socket's may be. */
+async function makeSocket(): Promise<void> {
+  const before = process.cwd()
+  process.chdir(pair.podFolder)
+  server.listen('socket')
+  process.chdir(before)
+  await until(() => pair.session.status().problems.length > 0)
+}
+
+test('a problem of the pod that went while nobody was connected is over', async () => {
+  pair.write('laptop', 'f', 'text')
+  pair.open()
+  pair.attach()
+  await pair.inStep()
+  await makeSocket()
+  pair.session.detach()
+  fs.rmSync(pair.at('pod', 'socket'))
+  pair.restartHost()
+  expect(pair.session.status().problems).toMatchObject([{ side: 'pod', path: 'socket' }])
+  pair.attach()
+  await until(() => pair.session.status().problems.length === 0)
+  expect([told('problem'), told('problem-solved')]).toEqual([1, 1])
+})
+
+test.each([false, true])('one that is still there is told once (a new agent: %s)', async isNew => {
+  pair.write('laptop', 'f', 'text')
+  pair.open()
+  pair.attach()
+  await pair.inStep()
+  await makeSocket()
+  pair.session.detach()
+  if (isNew) pair.restartHost()
+  pair.attach()
+  await pair.inStep()
+  expect(pair.session.status().problems).toMatchObject([{ side: 'pod', path: 'socket' }])
+  expect([told('problem'), told('problem-solved')]).toEqual([1, 0])
+})
+
+test('a folder that is halted at a connection is not said to be in step', async () => {
+  const names = Array.from({ length: 80 }, (_, i) => `f${i}`)
+  for (const name of names) pair.write('laptop', name, name)
+  pair.open()
+  pair.attach()
+  await pair.inStep()
+  for (const name of names) fs.rmSync(pair.at('pod', name))
+  await until(() => pair.session.status().state === 'halted')
+  pair.session.close()
+  pair.events.length = 0
+  pair.open()
+  pair.attach()
+  await until(() => pair.session.status().state === 'halted')
+  expect(pair.events.filter(event => event.type === 'first-sync-done')).toEqual([])
+})
