@@ -128,7 +128,7 @@ export class Trash {
     // Before the first prune nothing is known of what an earlier process left.
     if (this.isMuch && Number.isFinite(this.pruneDueMs)) this.pruneDueMs = Math.min(this.pruneDueMs, atMs + pruneSoonMs)
     if (this.queue.size >= lateLooksMax) return
-    this.lookAgain({ name, path, token, stat, atMs, looks: 0, ours }, atMs + lateLooksMs[0]!)
+    this.lookAgain({ name, path, token, stat: stat ?? null, atMs, looks: 0, ours }, atMs + lateLooksMs[0]!)
   }
 
   private get isMuch(): boolean {
@@ -202,6 +202,11 @@ export class Trash {
       return undefined
     }
     const stat = this.stat(kept.name)
+    if (stat === undefined) {
+      this.close()
+      this.queue.add(nowMs + rescueRetryMs, kept)
+      return undefined
+    }
     if (stat === null) {
       this.close()
       this.unsaved.delete(kept.name)
@@ -269,12 +274,12 @@ export class Trash {
     for (const { name, parsed, path } of this.entries()) {
       const stat = this.stat(name)
       if (stat === null) continue
-      if (isLinked(stat)) {
+      if (stat !== undefined && isLinked(stat)) {
         this.litter.remove(name)
         continue
       }
-      if (this.isLarge(stat)) {
-        // It is read in slices, and stays until then.
+      if (stat === undefined || this.isLarge(stat)) {
+        // It is read later, a large one in slices, and stays until then.
         this.unsaved.add(name)
         this.keep(name, path, parsed.tag, parsed.ours)
         continue
@@ -415,12 +420,13 @@ export class Trash {
     }
   }
 
-  private stat(name: string): Stat | null {
+  /** Null where nothing has that name, undefined where that cannot be told now. */
+  private stat(name: string): Stat | null | undefined {
     try {
       return this.disk.stat(inOwn(name))
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
-      return null
+      return undefined
     }
   }
 }

@@ -309,7 +309,8 @@ export class Handshake {
       this.x.unsent(entry)
       this.x.untaken.delete(entry)
       const flight = this.x.flights.get(entry)
-      if (flight !== undefined) flight.stale = true
+      // The pod forgets what it takes before it hears of this; what the laptop takes it takes after it has forgotten.
+      if (flight !== undefined && this.x.role === 'laptop') flight.stale = true
       entry.current = absent
       entry.key = null
       this.x.prune(entry)
