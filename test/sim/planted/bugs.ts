@@ -163,7 +163,7 @@ export const bugs: Bug[] = [
   {
     name: 'a late answer counts after an undo',
     edits: [{ file: offers, text: 'if (!flight.stale) x.answered', bug: 'x.answered' }],
-    focus: undoing,
+    focus: { ...undoing, clockStep: 0, pace: { act: 2, deliver: 1.2, tick: 4, hint: 5 } },
   },
   {
     name: 'no look is racy',
