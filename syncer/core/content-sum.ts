@@ -61,10 +61,16 @@ export class ContentSum {
   }
 }
 
-/** Hashes of blocks, one after the other. */
+/** Hashes of blocks, or other values of one length, one after the other. */
 export class BlockList {
-  #bytes = Buffer.alloc(32 * blockHashBytes)
+  readonly #valueBytes: number
+  #bytes: Buffer
   #length = 0
+
+  constructor(valueBytes = blockHashBytes) {
+    this.#valueBytes = valueBytes
+    this.#bytes = Buffer.alloc(32 * valueBytes)
+  }
 
   push(hash: Uint8Array): void {
     if (this.#length + hash.length > this.#bytes.length) {
@@ -77,12 +83,12 @@ export class BlockList {
   }
 
   get count(): number {
-    return this.#length / blockHashBytes
+    return this.#length / this.#valueBytes
   }
 
   /** Those from the `first` on, as they are until more are pushed. */
   from(first: number): Buffer {
-    return this.#bytes.subarray(first * blockHashBytes, this.#length)
+    return this.#bytes.subarray(first * this.#valueBytes, this.#length)
   }
 }
 

@@ -159,8 +159,11 @@ export interface OpenFile {
   /** What it was when it was opened. */
   readonly opened: Stat
   stat(): Stat
-  /** Up to `length` bytes from `offset`; shorter only at the end of the file. */
-  read(offset: number, length: number): Buffer
+  /**
+   * Up to `length` bytes from `offset`; shorter only at the end of the file.
+   * @param into memory of the caller's that it may put them in, at least as long
+   */
+  read(offset: number, length: number, into?: Buffer): Buffer
   close(): void
 }
 
@@ -181,8 +184,8 @@ export interface NewFile {
 /** A private file that is read and written here and there. */
 export interface PatchedFile extends NewFile {
   size(): number
-  /** Up to `length` bytes from `offset`; shorter only at the end of the file. */
-  read(offset: number, length: number): Buffer
+  /** As {@link OpenFile.read}. */
+  read(offset: number, length: number, into?: Buffer): Buffer
   /** Between the end and a later `offset` there are zeros, which take no room where the file system knows holes. */
   writeAt(offset: number, bytes: Uint8Array): void
   /** Cuts off what is more, or adds zeros, which take no room where the file system knows holes. */

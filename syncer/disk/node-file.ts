@@ -75,7 +75,8 @@ function notRegular(): Error {
 }
 
 /** Shorter only at the end of the file. */
-function readUpTo(descriptor: number, offset: number, length: number): Buffer {
+function readUpTo(descriptor: number, offset: number, length: number, into?: Buffer): Buffer {
+  if (into !== undefined) return into.subarray(0, fill(into.subarray(0, length), descriptor, offset))
   const buffer = Buffer.allocUnsafe(length)
   return trimmed(buffer, fill(buffer, descriptor, offset))
 }
@@ -109,8 +110,8 @@ class NodeOpenFile implements OpenFile {
     return toStat(fs.fstatSync(this.#descriptor, { bigint: true }), false)
   }
 
-  read(offset: number, length: number): Buffer {
-    return readUpTo(this.#descriptor, offset, length)
+  read(offset: number, length: number, into?: Buffer): Buffer {
+    return readUpTo(this.#descriptor, offset, length, into)
   }
 
   close(): void {
@@ -188,8 +189,8 @@ class NodePatchedFile extends NodeNewFile implements PatchedFile {
     return fs.fstatSync(this.descriptor).size
   }
 
-  read(offset: number, length: number): Buffer {
-    return readUpTo(this.descriptor, offset, length)
+  read(offset: number, length: number, into?: Buffer): Buffer {
+    return readUpTo(this.descriptor, offset, length, into)
   }
 
   override write(bytes: Uint8Array): void {

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { errnoOf } from '../base/errors.ts'
+import type { BlockMarks } from '../core/block-marks.ts'
 import {
   absent,
   fileToken,
@@ -14,12 +15,11 @@ import {
 import { contentHash, type Grain, grainOfFiles } from '../core/content-sum.ts'
 import type { Path } from '../core/path.ts'
 import { type Disk, inTree, type Stat } from '../disk/disk.ts'
-import { SlicedSum } from './sliced-sum.ts'
+import { KnownBlocks } from './known-blocks.ts'
+import { type FileBlocks, SlicedSum, sliceBlocks } from './sliced-sum.ts'
 import { sameKey } from './stat-columns.ts'
 import type { Entry } from './tree.ts'
 
-/** What is kept of the block hashes of files that were read, at most: a GiB has 256 KiB of them. */
-const blockListBytesMax = 16 * 1024 * 1024
 /** Large files that are known, so that one is found again under another name. */
 const largeMax = 10_000
 const ownerExecute = 0o100
@@ -49,16 +49,26 @@ export class Looker {
   private readonly sawFolder: (entry: Entry) => void
   private readonly jobs = new Map<Entry, Job>()
   private readonly grain: Grain
-  /** By content hash, what was used last at the end. */
-  private readonly blockLists = new Map<string, Buffer>()
-  private blockListBytes = 0
+  private readonly blocks = new KnownBlocks()
   /** Entries at which a large file stood when it was looked at last. */
   private readonly large = new Set<Entry>()
 
+  /** For a slice of a large file, while one is read. */
+  private memory: Buffer | undefined
+  /** What blocks of large files are told by to the other end. */
+  readonly measure: BlockMarks | undefined
+
   /** @param sawFolder told of each folder that was looked at */
-  constructor(disk: Disk, clock: Clock, sawFolder: (entry: Entry) => void, grain = grainOfFiles) {
+  constructor(
+    disk: Disk,
+    clock: Clock,
+    sawFolder: (entry: Entry) => void,
+    grain = grainOfFiles,
+    measure: BlockMarks | undefined = undefined,
+  ) {
     this.disk = disk
     this.grain = grain
+    this.measure = measure
     this.clock = clock
     this.sawFolder = sawFolder
   }
@@ -150,9 +160,14 @@ export class Looker {
     return this.jobs.get(entry)?.sum.opened
   }
 
-  /** Hashes of the blocks of a large file's content that was read here not long ago. */
-  blocksOf(token: Token): Buffer | undefined {
-    return this.blockLists.get(hashOf(token))
+  /** What its blocks are told by, if it is being read and they will be marked. */
+  marksOf(entry: Entry): BlockMarks | undefined {
+    return this.jobs.get(entry)?.sum.isMarked ? this.measure : undefined
+  }
+
+  /** The blocks of a large file's content that was read here not long ago. */
+  blocksOf(token: Token): FileBlocks | undefined {
+    return this.blocks.of(hashOf(token))
   }
 
   /** Where both ends agreed on a large file that is `wanted`. */
@@ -169,28 +184,19 @@ export class Looker {
     if (this.large.size > largeMax) this.large.delete(this.large.values().next().value!)
   }
 
-  private keepBlocks(hash: string, blocks: Buffer): void {
-    this.blockListBytes += blocks.length - (this.blockLists.get(hash)?.length ?? 0)
-    this.blockLists.delete(hash)
-    this.blockLists.set(hash, blocks)
-    for (const [oldest, list] of this.blockLists) {
-      if (this.blockListBytes <= blockListBytesMax) break
-      this.blockLists.delete(oldest)
-      this.blockListBytes -= list.length
-    }
-  }
-
   /** Frees what a look in slices holds. */
   forget(entry: Entry): void {
     const job = this.jobs.get(entry)
     if (job === undefined) return
     this.jobs.delete(entry)
+    if (this.jobs.size === 0) this.memory = undefined
     job.sum.close()
   }
 
   close(): void {
     for (const { sum } of this.jobs.values()) sum.close()
     this.jobs.clear()
+    this.memory = undefined
   }
 
   /** Was the change so recent that another could follow with the same time stamps? */
@@ -249,20 +255,27 @@ export class Looker {
     }
     if (job === undefined) {
       const startedNs = this.nowNs()
-      job = { sum: new SlicedSum(this.disk.open(inTree(path)), this.grain), startedNs }
+      const measure = this.isThere(entry, stat) ? this.measure : undefined
+      job = { sum: new SlicedSum(this.disk.open(inTree(path)), this.grain, measure), startedNs }
       this.jobs.set(entry, job)
     }
     const { sum } = job
     const before = sum.readBytes
-    const result = sum.step()
+    this.memory ??= Buffer.allocUnsafeSlow(sliceBlocks * this.grain.blockBytes)
+    const result = sum.step(this.memory)
     this.hashedBytes += sum.readBytes - before
     if (result === 'more') return { state: 'busy', isReading: true }
     this.forget(entry)
     if (result === 'changed') return { state: 'busy' }
     this.learn(entry, fileToken(result.hash, this.isExecutable(entry, result.stat)), result.stat)
-    if (result.blocks !== undefined) this.keepBlocks(result.hash, result.blocks)
+    if (result.blocks !== undefined) this.blocks.keep(result.hash, result.blocks)
     entry.racy = this.isRacy(result.stat, job.startedNs)
     return known(entry.current)
+  }
+
+  /** The other end may have most of it: both agreed on what stood here, or on what has its inode. */
+  private isThere(entry: Entry, { ino }: Stat): boolean {
+    return isFile(entry.agreed) || this.findLarge(({ key }) => key?.ino === ino) !== undefined
   }
 
   /** Where files have no such bit it is what both ends agreed on: an edit here does not take it away there. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { BlockMarks } from '../core/block-marks.ts'
 import { absent, isExecutable, type Token } from '../core/content.ts'
 import { type Grain, grainOfFiles } from '../core/content-sum.ts'
 import type { Path } from '../core/path.ts'
@@ -31,6 +32,11 @@ export interface ReplicaOptions {
   /** Whose private files these are (`[0-9a-z]{1,16}`): several sessions may share a folder on the laptop. */
   owner: string
   trash: TrashLimits
+  /**
+   * `markKeyBytes` by chance, never those of an earlier process: with it blocks of large files are told by their marks,
+   * which is faster than their sha256.
+   */
+  markKey?: Uint8Array
   /** {@link grainOfFiles} when absent; both ends' must be the same. */
   grain?: Grain
 }
@@ -64,17 +70,19 @@ export class Replica {
     this.marginMs = Math.max(20, 2 * Number(disk.timestampGranuleNs / 1_000_000n))
     this.litter = new Litter(disk, clock)
     this.renamed = new RenamedFolders(disk, this.tree)
-    this.looker = new Looker(disk, clock, entry => this.renamed.note(entry), grain)
+    const marks = options.markKey && new BlockMarks(options.markKey, grain)
+    this.looker = new Looker(disk, clock, entry => this.renamed.note(entry), grain, marks)
     const stamp: FileStamp = { time: (mtimeMs, live) => this.stampTime(mtimeMs, live) }
     this.stage = new Stage(disk, this.litter, stamp, owner, newId, grain)
     this.grafts = new Grafts(disk, this.litter, this.stage)
     this.trash = new Trash(disk, clock, this.litter, owner, newId, options.trash, grain)
     this.applier = new Applier(disk, clock, this.litter, this.stage, this.trash)
     this.partials = new Partials(disk, clock, this.litter, this.trash, owner, newId)
-    this.assemblies = new Assemblies(disk, this.litter, this.partials, grain, {
-      mode: (path, token) => this.modeFor(path, token),
-      time: mtimeMs => this.stampTime(mtimeMs, false),
-    })
+    const { litter, partials } = this
+    this.assemblies = new Assemblies(
+      { disk, litter, partials, grain },
+      { mode: (path, token) => this.modeFor(path, token), time: mtimeMs => this.stampTime(mtimeMs, false) },
+    )
   }
 
   /** Something is about to be looked at, and nothing is read just now. */

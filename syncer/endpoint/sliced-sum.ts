@@ -1,3 +1,4 @@
+import { type BlockMarks, BlockSum, proofOfMarks } from '../core/block-marks.ts'
 import { ContentSum, type Grain } from '../core/content-sum.ts'
 import type { OpenFile, Stat } from '../disk/disk.ts'
 import { sameKey } from './stat-columns.ts'
@@ -5,10 +6,16 @@ import { sameKey } from './stat-columns.ts'
 /** Blocks of one step: about a millisecond. */
 export const sliceBlocks = 8
 
+/** What a large file's blocks are told by. */
+export interface FileBlocks {
+  hashes: Buffer
+  marks: { values: Buffer; proof: Buffer } | undefined
+}
+
 /** A whole file's hash, `blocks` where it is large; `stat` is what it was before and after it was read. */
 export interface FileSum {
   hash: string
-  blocks: Buffer | undefined
+  blocks: FileBlocks | undefined
   stat: Stat
 }
 
@@ -17,10 +24,14 @@ export class SlicedSum {
   readonly opened: Stat
   private readonly file: OpenFile
   private readonly sum: ContentSum
+  /** Of the very bytes that are hashed. */
+  private readonly marks: BlockSum | undefined
   private readonly sliceBytes: number
   private offset = 0
 
-  constructor(file: OpenFile, grain: Grain) {
+  /** @param measure by which its blocks are told to the other end, where that has most of them */
+  constructor(file: OpenFile, grain: Grain, measure?: BlockMarks) {
+    this.marks = measure && new BlockSum(measure, grain)
     this.file = file
     this.opened = file.opened
     this.sum = new ContentSum(grain)
@@ -31,15 +42,26 @@ export class SlicedSum {
     return this.offset
   }
 
-  /** `changed`: somebody wrote to it meanwhile. */
-  step(): 'more' | 'changed' | FileSum {
-    const bytes = this.file.read(this.offset, this.sliceBytes)
+  get isMarked(): boolean {
+    return this.marks !== undefined
+  }
+
+  /**
+   * @param into memory for a slice
+   * @returns `changed`: somebody wrote to it meanwhile
+   */
+  step(into?: Buffer): 'more' | 'changed' | FileSum {
+    const bytes = this.file.read(this.offset, this.sliceBytes, into)
     this.sum.update(bytes)
+    this.marks?.update(bytes)
     this.offset += bytes.length
     if (bytes.length === this.sliceBytes && this.offset < this.opened.size) return 'more'
     const stat = this.file.stat()
     if (!sameKey(this.opened, stat) || this.offset !== stat.size) return 'changed'
-    return { ...this.sum.digest(), stat }
+    const { hash, blocks: hashes } = this.sum.digest()
+    const values = hashes && this.marks?.digest()
+    const marks = values && { values, proof: proofOfMarks(values) }
+    return { hash, blocks: hashes && { hashes, marks }, stat }
   }
 
   close(): void {

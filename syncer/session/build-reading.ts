@@ -1,5 +1,7 @@
 import { errnoOf } from '../base/errors.ts'
-import { blockHash, blockHashBytes, type Grain } from '../core/content-sum.ts'
+import { BlockMarks, type BlockMeasure } from '../core/block-marks.ts'
+import type { Grain } from '../core/content-sum.ts'
+import { MovedBlocks } from '../core/moved-blocks.ts'
 import type { OpenFile } from '../disk/disk.ts'
 import { systemError } from '../disk/system-error.ts'
 import { sliceBlocks } from '../endpoint/sliced-sum.ts'
@@ -11,23 +13,41 @@ import type { Transfer } from './transfer.ts'
 
 /** Blocks that are compared in one step where both hashes are known. */
 const comparedBlocks = 4_096
-/** With more blocks than a part of all at another place, what was put in or taken out is looked for. */
-const shiftedShare = 0.25
+/** The longest runs of blocks that differ are looked at, to see whether they have moved. */
+const probedRuns = 4
+/** Where. */
+const probedParts = [0.5, 0.875, 0.625, 0.375, 0.125]
+/** After so many slices without a block that has moved, one of so many is searched for such. */
+const patientSlices = 8
+
+interface Run {
+  first: number
+  count: number
+}
 
 /**
  * A large file of which the other end has something: what it lacks is sent. Blocks that stayed where they were are not
- * told of; where something was put in or taken out, those behind it are told by where they were.
+ * told of; where something was put in or taken out, those behind it are found again and told by where they were.
  */
 export class BuildReading implements Reading {
   readonly transfer: Transfer
   private readonly x: Exchange
   private readonly file: OpenFile
   private readonly compared: Compared
+  private readonly measure: BlockMeasure
+  /** Of this content's blocks, where they are known. */
   private readonly own: Buffer | undefined
   private readonly grain: Grain
   private readonly size: number
-  private readonly blank: Buffer
-  private readonly isPatched: boolean
+  private readonly blank: Uint8Array
+  /** For what is read and not sent. */
+  private memory: Buffer | undefined
+  /** Where blocks have moved: they are found with it. */
+  private moved: MovedBlocks | undefined
+  /** The block of the other end's that may come next. */
+  private expected: number | undefined = 0
+  /** Slices since a block was found. */
+  private missed = 0
   private offset = 0
   private hasBegun = false
 
@@ -36,11 +56,11 @@ export class BuildReading implements Reading {
     this.transfer = transfer
     this.file = file
     this.compared = compared
+    this.measure = compared.measure
     this.grain = exchange.replica.grain
     this.size = file.opened.size
-    this.own = exchange.replica.looker.blocksOf(transfer.token)
-    this.blank = blockHash(Buffer.alloc(this.grain.blockBytes))
-    this.isPatched = this.size === compared.size || this.differing() <= this.count * shiftedShare
+    this.own = compared.marks?.values ?? exchange.replica.looker.blocksOf(transfer.token)?.hashes
+    this.blank = this.measure.of(Buffer.alloc(this.grain.blockBytes))
   }
 
   get sentBytes(): number {
@@ -53,8 +73,8 @@ export class BuildReading implements Reading {
       if (!sameKey(this.file.stat(), this.file.opened)) return 'gone'
       if (!this.hasBegun) this.begin()
       if (this.offset >= this.size) return this.end()
-      if (this.isPatched) this.patch()
-      else this.join()
+      if (this.moved === undefined) this.patch()
+      else this.join(this.moved)
       return 'more'
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
@@ -67,9 +87,12 @@ export class BuildReading implements Reading {
   }
 
   private begin(): void {
-    const { transfer, size, isPatched } = this
+    const { transfer, size, compared } = this
     const mtimeMs = Number(this.file.opened.mtimeNs / 1_000_000n)
-    this.x.send('bulk', { type: 'build', id: transfer.id, token: transfer.token, size, mtimeMs, isPatched })
+    this.moved = this.findMoved()
+    const isPatched = this.moved === undefined
+    const proof = compared.marks?.proof
+    this.x.send('bulk', { type: 'build', id: transfer.id, token: transfer.token, size, mtimeMs, isPatched, proof })
     this.hasBegun = true
   }
 
@@ -86,20 +109,38 @@ export class BuildReading implements Reading {
     return Math.ceil(this.size / this.grain.blockBytes)
   }
 
-  /** Blocks that are not the other end's at the same place; 0 where that is not known. */
-  private differing(): number {
-    const { own } = this
-    if (own === undefined || this.compared.size === 0) return 0
-    let differing = 0
-    for (let block = 0; block < this.count; block++) if (!this.stands(block, hashAt(own, block))) differing += 1
-    return differing
+  /** Something was put in or taken out: in the midst of what differs there are blocks that stood elsewhere. */
+  private findMoved(): MovedBlocks | undefined {
+    const { compared, measure } = this
+    const { blockBytes } = this.grain
+    const runs = this.differingRuns()
+    if (!(measure instanceof BlockMarks) || compared.size === 0 || runs.length === 0) return undefined
+    const moved = new MovedBlocks(compared.values, compared.size, measure, this.grain)
+    const isMoved = (block: number) =>
+      moved.find(this.read(block * blockBytes, 2 * blockBytes, this.slice()), blockBytes) !== undefined
+    const probes = runs.flatMap(({ first, count }) => probedParts.map(part => first + Math.floor(count * part)))
+    return probes.some(isMoved) ? moved : undefined
+  }
+
+  /** The longest runs of blocks that are not the other end's at the same place, of two and more. */
+  private differingRuns(): Run[] {
+    const { own, count } = this
+    const runs: Run[] = []
+    if (own === undefined) return runs
+    let first = 0
+    for (let block = 0; block <= count; block++) {
+      if (block < count && !this.stands(block, this.valueAt(own, block))) continue
+      if (block - first > 1) runs.push({ first, count: block - first })
+      first = block + 1
+    }
+    return runs.sort((a, b) => b.count - a.count).slice(0, probedRuns)
   }
 
   /** The other end has this block at its place, or none, which is one of zeros. */
-  private stands(block: number, hash: Uint8Array): boolean {
-    const theirs = hashAt(this.compared.hashes, block)
-    if (theirs.length > 0) return theirs.equals(hash)
-    return this.lengthOf(block) === this.grain.blockBytes && this.blank.equals(hash)
+  private stands(block: number, value: Uint8Array): boolean {
+    const theirs = this.valueAt(this.compared.values, block)
+    if (theirs.length > 0) return theirs.equals(value)
+    return this.lengthOf(block) === this.grain.blockBytes && Buffer.compare(this.blank, value) === 0
   }
 
   private lengthOf(block: number): number {
@@ -109,20 +150,32 @@ export class BuildReading implements Reading {
 
   /** What differs of the next blocks. */
   private patch(): void {
-    const { own, grain } = this
+    const { own, grain, count } = this
     const { blockBytes } = grain
-    let block = this.offset / blockBytes
-    if (own !== undefined) {
-      const until = Math.min(block + comparedBlocks, this.count)
-      while (block < until && this.stands(block, hashAt(own, block))) block += 1
-      this.offset = Math.min(block * blockBytes, this.size)
-      if (block === until) return
+    if (own === undefined) {
+      this.patchUnknown()
+      return
     }
+    let block = this.offset / blockBytes
+    const stands = (at: number) => this.stands(at, this.valueAt(own, at))
+    const until = Math.min(block + comparedBlocks, count)
+    while (block < until && stands(block)) block += 1
+    this.offset = Math.min(block * blockBytes, this.size)
+    if (block === until) return
+    const first = block
+    while (block < Math.min(first + sliceBlocks, count) && !stands(block)) block += 1
+    const bytes = this.read(this.offset, (block - first) * blockBytes)
+    this.fill(this.offset, bytes)
+    this.offset += bytes.length
+  }
+
+  private patchUnknown(): void {
+    const { blockBytes } = this.grain
     const bytes = this.read(this.offset, sliceBlocks * blockBytes)
+    let block = this.offset / blockBytes
     let from = 0
     for (let at = 0; at < bytes.length; at += blockBytes, block++) {
-      const hash = own === undefined ? blockHash(bytes.subarray(at, at + blockBytes)) : hashAt(own, block)
-      if (!this.stands(block, hash)) continue
+      if (!this.stands(block, this.measure.of(bytes.subarray(at, at + blockBytes)))) continue
       if (at > from) this.fill(this.offset + from, bytes.subarray(from, at))
       from = at + blockBytes
     }
@@ -130,44 +183,47 @@ export class BuildReading implements Reading {
     this.offset += bytes.length
   }
 
-  /** The next bytes: where they were, if the other end has them at this place or behind the shift, else themselves. */
-  private join(): void {
+  /** The next bytes: blocks that the other end has, if they are, else themselves up to the next such block. */
+  private join(moved: MovedBlocks): void {
+    if (this.expected !== undefined && this.reuse(this.expected, this.runFrom(this.expected))) return
     const { blockBytes } = this.grain
-    const { own, offset } = this
-    const shifted = offset - (this.size - this.compared.size)
-    if (own !== undefined && offset % blockBytes === 0) {
-      const block = offset / blockBytes
-      const count = this.run(block, at => at < this.count && this.hasThere(at, this.lengthOf(at), hashAt(own, at)))
-      if (this.reuse(block, count)) return
-    }
-    if (shifted >= 0 && shifted % blockBytes === 0) {
-      const bytes = this.read(offset, sliceBlocks * blockBytes)
-      const first = shifted / blockBytes
-      const part = (at: number) => bytes.subarray((at - first) * blockBytes, (at - first + 1) * blockBytes)
-      const isThere = (at: number) => this.hasThere(at, part(at).length, blockHash(part(at)))
-      const count = this.run(first, at => part(at).length > 0 && isThere(at))
-      if (this.reuse(first, count)) return
-    }
-    const toOwn = blockBytes - (offset % blockBytes)
-    const toShifted = shifted < 0 ? -shifted : blockBytes - (shifted % blockBytes)
-    const bytes = this.read(offset, Math.min(toOwn, toShifted))
-    this.fill(offset, bytes)
-    this.offset += bytes.length
+    const bytes = this.read(this.offset, (sliceBlocks + 1) * blockBytes)
+    const isEnd = this.offset + bytes.length === this.size
+    // A block that begins further on is not whole in it.
+    const end = isEnd ? bytes.length : bytes.length - blockBytes + 1
+    const isSearched = this.missed < patientSlices || this.missed % patientSlices === 0
+    const found = isSearched ? moved.find(bytes, end) : undefined
+    this.missed = found === undefined ? this.missed + 1 : 0
+    this.expected = found?.block
+    const sent = bytes.subarray(0, found?.at ?? end - (isEnd ? 0 : 1))
+    if (sent.length > 0) this.fill(this.offset, sent)
+    this.offset += sent.length
   }
 
-  private run(first: number, isThere: (block: number) => boolean): number {
+  /** How many of the next blocks are these of the other end's. */
+  private runFrom(first: number): number {
+    const { own, offset, compared } = this
+    const { blockBytes } = this.grain
+    // Where they stood they are known.
+    const stays = own !== undefined && offset === first * blockBytes
+    const bytes = stays ? undefined : this.read(offset, sliceBlocks * blockBytes, this.slice())
     let count = 0
-    while (count < sliceBlocks && isThere(first + count)) count += 1
+    for (; count < sliceBlocks; count++) {
+      const theirs = this.valueAt(compared.values, first + count)
+      const length = Math.min(blockBytes, compared.size - (first + count) * blockBytes)
+      if (theirs.length === 0 || offset + count * blockBytes + length > this.size) break
+      const part = bytes?.subarray(count * blockBytes, count * blockBytes + length)
+      const isSame =
+        part === undefined
+          ? this.lengthOf(first + count) === length && theirs.equals(this.valueAt(own!, first + count))
+          : theirs.equals(this.measure.of(part))
+      if (!isSame) break
+    }
     return count
   }
 
-  private hasThere(block: number, length: number, hash: Uint8Array): boolean {
-    const theirs = hashAt(this.compared.hashes, block)
-    const theirLength = Math.min(this.grain.blockBytes, this.compared.size - block * this.grain.blockBytes)
-    return theirs.length > 0 && theirLength === length && theirs.equals(hash)
-  }
-
   private reuse(block: number, count: number): boolean {
+    this.expected = count === 0 ? undefined : block + count
     if (count === 0) return false
     const { blockBytes } = this.grain
     this.x.send('bulk', { type: 'reuse', id: this.transfer.id, block, count })
@@ -176,15 +232,21 @@ export class BuildReading implements Reading {
   }
 
   /** @throws ENODATA where the file became shorter */
-  private read(offset: number, length: number): Buffer {
+  private read(offset: number, length: number, into?: Buffer): Buffer {
     const wanted = Math.min(length, this.size - offset)
-    const bytes = this.file.read(offset, wanted)
+    const bytes = this.file.read(offset, wanted, into)
     if (bytes.length < wanted) throw systemError('ENODATA', 'the file became shorter')
     return bytes
   }
-}
 
-/** Empty where there is no such block. */
-function hashAt(hashes: Buffer, block: number): Buffer {
-  return hashes.subarray(block * blockHashBytes, (block + 1) * blockHashBytes)
+  private slice(): Buffer {
+    this.memory ??= Buffer.allocUnsafeSlow(sliceBlocks * this.grain.blockBytes)
+    return this.memory
+  }
+
+  /** Empty where there is no such block. */
+  private valueAt(values: Buffer, block: number): Buffer {
+    const { valueBytes } = this.measure
+    return values.subarray(block * valueBytes, (block + 1) * valueBytes)
+  }
 }

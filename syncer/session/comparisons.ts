@@ -1,7 +1,8 @@
 import { ProtocolError } from '../base/errors.ts'
-import { hashOf, isFile } from '../core/content.ts'
+import { type BlockMarks, type BlockMeasure, sha256OfBlocks } from '../core/block-marks.ts'
+import { hashOf, isFile, type Token } from '../core/content.ts'
 import { BlockList } from '../core/content-sum.ts'
-import { assembledBlocksMax } from '../endpoint/assemblies.ts'
+import { assembledBlocksMax } from '../endpoint/basis.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { Blocks } from '../wire/sync-message.ts'
 import type { Exchange } from './exchange.ts'
@@ -10,17 +11,23 @@ import type { Transfer } from './transfer.ts'
 /** Files that the other end compares, or has compared and waits for: fewer than it holds. */
 const askedMax = 16
 
-/** What the other end has of a large file: hashes of its blocks, `size` bytes in all. */
+/** What the other end has of a large file: values of its blocks, `size` bytes in all. */
 export interface Compared {
-  hashes: Buffer
+  measure: BlockMeasure
+  values: Buffer
   size: number
+  /** Where blocks are told by marks: those of the content that is to be sent. */
+  marks: { values: Buffer; proof: Buffer } | undefined
 }
 
 interface Comparison {
   id: number
   entry: Entry
+  /** By their marks where the content is being read, and marked, or was. */
+  measure: BlockMeasure
   blocks: BlockList
-  compared: Compared | undefined
+  /** All of them have come. */
+  told: { values: Buffer; size: number } | undefined
   /** What is to be sent; undefined while it is still being read here. */
   transfer: Transfer | undefined
 }
@@ -61,7 +68,7 @@ export class Comparisons {
   add(transfer: Transfer): void {
     const { entry, token } = transfer
     const same = (other: Entry) => other !== entry && hashOf(other.agreed) === hashOf(token)
-    const comparison = this.byEntry.get(entry) ?? this.ask(entry, this.x.replica.looker.findLarge(same), transfer)
+    const comparison = this.asked(transfer) ?? this.ask(entry, this.x.replica.looker.findLarge(same), transfer)
     if (comparison === undefined) {
       this.waiting.add(transfer)
       return
@@ -74,14 +81,15 @@ export class Comparisons {
   onBlocks({ id, hashes, size }: Blocks): void {
     const comparison = this.byId.get(id)
     if (comparison === undefined) return
-    const { blocks } = comparison
+    const { blocks, measure } = comparison
     const { blockBytes } = this.x.replica.grain
-    if (comparison.compared !== undefined) throw new ProtocolError('more blocks after the last')
+    if (comparison.told !== undefined) throw new ProtocolError('more blocks after the last')
+    if (hashes.length % measure.valueBytes !== 0) throw new ProtocolError('a part of a block')
     blocks.push(hashes)
     if (blocks.count > assembledBlocksMax) throw new ProtocolError('too many blocks')
     if (size === undefined) return
     if (size !== 0 && Math.ceil(size / blockBytes) !== blocks.count) throw new ProtocolError('blocks of another size')
-    comparison.compared = { hashes: size === 0 ? Buffer.alloc(0) : blocks.from(0), size }
+    comparison.told = { values: size === 0 ? Buffer.alloc(0) : blocks.from(0), size }
     this.tell(comparison)
   }
 
@@ -105,21 +113,44 @@ export class Comparisons {
     }
   }
 
-  private tell({ transfer, compared }: Comparison): void {
-    if (transfer === undefined || compared === undefined) return
-    transfer.compared = compared
+  private tell({ transfer, told, measure }: Comparison): void {
+    if (transfer === undefined || told === undefined || transfer.compared !== undefined) return
+    const marks = measure === sha256OfBlocks ? undefined : this.marksOf(transfer.token)
+    transfer.compared = { ...told, measure, marks }
     this.isReady(transfer)
+  }
+
+  /** What was asked about the file before it was read to the end, where that still serves. */
+  private asked(transfer: Transfer): Comparison | undefined {
+    const comparison = this.byEntry.get(transfer.entry)
+    if (comparison === undefined || comparison.measure === sha256OfBlocks) return comparison
+    if (this.marksOf(transfer.token) !== undefined) return comparison
+    this.forget(comparison)
+    return undefined
+  }
+
+  private marksOf(token: Token): { values: Buffer; proof: Buffer } | undefined {
+    return this.x.replica.looker.blocksOf(token)?.marks
+  }
+
+  /** What the other end is to tell its blocks by. */
+  private measureFor(entry: Entry, transfer?: Transfer): BlockMarks | undefined {
+    const { looker } = this.x.replica
+    return transfer === undefined ? looker.marksOf(entry) : this.marksOf(transfer.token) && looker.measure
   }
 
   private ask(entry: Entry, source: Entry | undefined, transfer?: Transfer): Comparison | undefined {
     if (this.byId.size >= askedMax) this.makeRoom()
     if (this.byId.size >= askedMax) return undefined
     const id = this.nextId()
-    const comparison: Comparison = { id, entry, blocks: new BlockList(), compared: undefined, transfer }
+    const marks = this.measureFor(entry, transfer)
+    const measure = marks ?? sha256OfBlocks
+    const blocks = new BlockList(measure.valueBytes)
+    const comparison: Comparison = { id, entry, measure, blocks, told: undefined, transfer }
     this.byId.set(id, comparison)
     this.byEntry.set(entry, comparison)
     const { path } = entry
-    this.x.send('control', { type: 'compare', id, path, source: source?.path, token: transfer?.token })
+    this.x.send('control', { type: 'compare', id, path, source: source?.path, token: transfer?.token, key: marks?.key })
     return comparison
   }
 

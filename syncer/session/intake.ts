@@ -83,12 +83,12 @@ export class Intake {
   }
 
   /** What does not travel is told of neither. */
-  onCompare({ id, path, source, token = absent }: Compare): void {
+  onCompare({ id, path, source, token = absent, key }: Compare): void {
     const { x } = this
     if (!x.live) throw new ProtocolError('a comparison before the agreements')
     const wanted = source === undefined ? [path] : [path, source]
     const paths = wanted.filter(each => !x.isDeaf && !x.rules.ignored(each, false))
-    x.replica.assemblies.compare(id, path, { paths, token: paths.length === 0 ? absent : token })
+    x.replica.assemblies.compare(id, path, { paths, token: paths.length === 0 ? absent : token }, key)
   }
 
   /** Answers about a path must not overtake a change of it that is held back. */

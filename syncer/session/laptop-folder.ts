@@ -1,8 +1,9 @@
-import { hash } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import { uptime } from 'node:os'
 import path from 'node:path'
 import type { Clock } from '../base/clock.ts'
+import { markKeyBytes } from '../core/block-marks.ts'
 import { exactDisk } from '../disk/exact-disk.ts'
 import { createNodeDisk, type NodeDisk } from '../disk/node-disk.ts'
 import { createNodeWatcher } from '../disk/node-watcher.ts'
@@ -58,7 +59,8 @@ export class LaptopFolder {
     this.disk = createNodeDisk({ root: local, privateFolder })
     const disk = exactDisk(this.disk)
     this.ignore = new IgnoreReader(disk, rules)
-    this.replica = new Replica({ disk, clock, newId: newIdMaker(), owner: ownerOf(sessionKey), trash })
+    const owner = ownerOf(sessionKey)
+    this.replica = new Replica({ disk, clock, newId: newIdMaker(), owner, trash, markKey: randomBytes(markKeyBytes) })
     this.log = new AncestorLog(path.join(stateFolder, 'ancestor.log'), bootId(uptime(), clock.now()))
     this.indexFile = path.join(stateFolder, 'index')
     loadIndex(this.indexFile, this.replica, this.log.otherBoot)

@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { systemClock } from '../base/clock.ts'
 import { compactHeap } from '../base/compact-heap.ts'
 import { errnoOf, UserError } from '../base/errors.ts'
+import { markKeyBytes } from '../core/block-marks.ts'
 import { joinPath } from '../core/path.ts'
 import { createNodeDisk, type NodeDisk } from '../disk/node-disk.ts'
 import { createNodeWatcher } from '../disk/node-watcher.ts'
@@ -105,6 +107,7 @@ class PodFolder {
       clock: systemClock,
       newId: newIdMaker(),
       owner: 'pod',
+      markKey: randomBytes(markKeyBytes),
       trash: { ...trash, isWatched },
     })
     this.watcher = createNodeWatcher({

@@ -1,7 +1,7 @@
 import { ProtocolError } from '../base/errors.ts'
 import type { Token } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
-import { assembledBlocksMax } from '../endpoint/assemblies.ts'
+import { assembledBlocksMax } from '../endpoint/basis.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import { BuildReading } from './build-reading.ts'
 import { Comparisons } from './comparisons.ts'

@@ -1,5 +1,6 @@
 import { ProtocolError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
+import { markKeyBytes } from '../core/block-marks.ts'
 import { absent, assertToken, folder, hashOf, isFile, type Token } from '../core/content.ts'
 import { assertSafePath, decodePath, encodePath, type Path } from '../core/path.ts'
 import { ByteReader } from './byte-reader.ts'
@@ -42,8 +43,9 @@ const types = [
 const rejReasons: RejReason[] = ['changed', 'need', 'failed', 'halted', 'ignored']
 const rulesBytesMax = 2 * 1024 * 1024
 const indexEntriesMax = 100_000
-/** Hashes of blocks, 32 bytes each, in one message. */
+/** What blocks are told by, in one message. */
 const blockHashesBytesMax = 64 * 1024
+const proofBytes = 32
 /** Blocks that one message takes from elsewhere. */
 const reusedBlocksMax = 64
 const nothing = new Uint8Array(0)
@@ -145,9 +147,10 @@ const writers: { [T in SyncMessage['type']]: (to: ByteWriter, message: Of<T>) =>
   compare(to, m) {
     to.f64(m.id)
     writePath(to, m.path)
-    to.u8((m.source === undefined ? 0 : 1) | (m.token === undefined ? 0 : 2))
+    to.u8((m.source === undefined ? 0 : 1) | (m.token === undefined ? 0 : 2) | (m.key === undefined ? 0 : 4))
     if (m.source !== undefined) writePath(to, m.source)
     if (m.token !== undefined) writeToken(to, m.token)
+    if (m.key !== undefined) to.blob(m.key)
   },
   blocks(to, m) {
     to.f64(m.id)
@@ -160,7 +163,8 @@ const writers: { [T in SyncMessage['type']]: (to: ByteWriter, message: Of<T>) =>
     writeToken(to, m.token)
     to.f64(m.size)
     to.f64(m.mtimeMs)
-    to.u8(m.isPatched ? 1 : 0)
+    to.u8((m.isPatched ? 1 : 0) | (m.proof === undefined ? 0 : 2))
+    if (m.proof !== undefined) to.blob(m.proof)
   },
   fill(to, m) {
     to.f64(m.id)
@@ -279,25 +283,25 @@ const readers: { [T in SyncMessage['type']]: (from: ByteReader) => Of<T> } = {
   compare(from) {
     const message: Of<'compare'> = { type: 'compare', id: from.count(), path: readPath(from) }
     const flags = from.u8()
-    if (flags > 3) throw new ProtocolError('flags out of range')
+    if (flags > 7) throw new ProtocolError('flags out of range')
     if ((flags & 1) !== 0) message.source = readPath(from)
     if ((flags & 2) !== 0) message.token = readFileToken(from)
+    if ((flags & 4) !== 0) message.key = readExactly(from, markKeyBytes)
     return message
   },
   blocks(from) {
     const id = from.count()
     const hashes = from.blob(blockHashesBytesMax)
-    if (hashes.length % 32 !== 0) throw new ProtocolError('a part of a hash')
     return { type: 'blocks', id, hashes, size: from.flag() ? from.count() : undefined }
   },
-  build: from => ({
-    type: 'build',
-    id: from.count(),
-    token: readFileToken(from),
-    size: from.count(),
-    mtimeMs: from.f64(),
-    isPatched: from.flag(),
-  }),
+  build(from) {
+    const head = { id: from.count(), token: readFileToken(from), size: from.count(), mtimeMs: from.f64() }
+    const flags = from.u8()
+    if (flags > 3) throw new ProtocolError('flags out of range')
+    const message: Of<'build'> = { type: 'build', ...head, isPatched: (flags & 1) !== 0 }
+    if ((flags & 2) !== 0) message.proof = readExactly(from, proofBytes)
+    return message
+  },
   fill: from => ({
     type: 'fill',
     id: from.count(),
@@ -372,6 +376,13 @@ export function readToken(from: ByteReader): Token {
         : letter
   assertToken(token)
   return token
+}
+
+/** A copy: what a bulk message lies in is used again. */
+function readExactly(from: ByteReader, length: number): Uint8Array {
+  const bytes = from.blob(length)
+  if (bytes.length !== length) throw new ProtocolError(`${bytes.length} bytes where ${length} belong`)
+  return Uint8Array.from(bytes)
 }
 
 function readFileToken(from: ByteReader): Token {

@@ -193,9 +193,11 @@ export interface Compare {
   source?: Path | undefined
   /** What is to be sent, where that is known already. */
   token?: Token | undefined
+  /** Blocks are told by their marks under this key (`core/block-marks.ts`); absent: by their sha256. */
+  key?: Uint8Array | undefined
 }
 
-/** The sha256 of each next block of it, 32 bytes each. */
+/** What each next block of it is told by, one after the other. */
 export interface Blocks {
   type: 'blocks'
   id: number
@@ -212,6 +214,8 @@ export interface Build {
   token: Token
   size: number
   mtimeMs: number
+  /** Where blocks are told by marks: what the content's marks must come to (`proofOfMarks`), 32 bytes. */
+  proof?: Uint8Array | undefined
   /** What was compared stays as it is, cut or with zeros behind it, but for what is filled in; else all is told. */
   isPatched: boolean
 }

@@ -1,3 +1,4 @@
+import { markKeyBytes } from '../../syncer/core/block-marks.ts'
 import { type Path, parentOf } from '../../syncer/core/path.ts'
 import { MarkerFile } from '../../syncer/endpoint/marker-file.ts'
 import { Replica } from '../../syncer/endpoint/replica.ts'
@@ -172,7 +173,8 @@ function newIdOf(ports: EndPorts<SyncMessage>): () => string {
 
 function makeReplica(ports: EndPorts<SyncMessage>): Replica {
   const { disk, clock, grain } = ports
-  return new Replica({ disk, clock, newId: newIdOf(ports), owner: 'sim', trash, ...(grain && { grain }) })
+  const markKey = Buffer.alloc(markKeyBytes, 'by chance')
+  return new Replica({ disk, clock, newId: newIdOf(ports), owner: 'sim', trash, markKey, ...(grain && { grain }) })
 }
 
 function makeEngine(ports: EndPorts<SyncMessage>, replica: Replica, role: Role): SyncEngine {

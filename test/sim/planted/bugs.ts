@@ -32,6 +32,7 @@ const look = 'syncer/endpoint/look.ts'
 const replica = 'syncer/endpoint/replica.ts'
 const assemblies = 'syncer/endpoint/assemblies.ts'
 const buildReading = 'syncer/session/build-reading.ts'
+const patching = 'syncer/endpoint/patching.ts'
 
 /** Nothing breaks but what is set beside it. */
 const undisturbed = {
@@ -105,17 +106,17 @@ export const bugs: Bug[] = [
   },
   {
     name: 'what is built of a longer file keeps its end',
-    edits: [{ file: assemblies, text: 'assembly.file!.resize(size)', bug: '' }],
+    edits: [{ file: patching, text: 'basis.file!.resize(message.size)', bug: '' }],
     focus: blocks,
   },
   {
     name: 'one end leaves a block out, and the other does not compare what it built with its hash',
     edits: [
-      { file: assemblies, text: 'if (hash !== hashOf(token) || ', bug: 'if (' },
+      { file: assemblies, text: 'if (!isProven || ', bug: 'if (' },
       {
         file: buildReading,
-        text: 'const theirs = hashAt(this.compared.hashes, block)\n    if (theirs.length > 0) return',
-        bug: 'const theirs = hashAt(this.compared.hashes, block)\n    if (theirs.length > 0 && block % 5 === 0) return true\n    if (theirs.length > 0) return',
+        text: 'const theirs = this.valueAt(this.compared.values, block)\n    if (theirs.length > 0) return',
+        bug: 'const theirs = this.valueAt(this.compared.values, block)\n    if (theirs.length > 0 && block % 5 === 0) return true\n    if (theirs.length > 0) return',
       },
     ],
     focus: blocks,

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../syncer/base/clock.ts'
+import { markKeyBytes } from '../../../syncer/core/block-marks.ts'
 import type { Grain } from '../../../syncer/core/content-sum.ts'
 import { isWithin, type Path } from '../../../syncer/core/path.ts'
 import { type SyncPolicy, twoWay } from '../../../syncer/core/sync-policy.ts'
@@ -195,6 +196,7 @@ export class Pair {
       clock: role === 'laptop' ? this.clock : this.podClock,
       newId: () => `${role[0]}${(this.ids++).toString(36)}`,
       owner: role,
+      markKey: Buffer.alloc(markKeyBytes, role),
       ...(this.grain && { grain: this.grain }),
       trash: {
         keepMs: this.keepMs,

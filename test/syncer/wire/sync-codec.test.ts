@@ -125,6 +125,7 @@ const message: fc.Arbitrary<SyncMessage> = fc.oneof(
     path,
     source: fc.option(path, { nil: undefined }),
     token: fc.option(file, { nil: undefined }),
+    key: fc.option(fc.uint8Array({ minLength: 16, maxLength: 16 }), { nil: undefined }),
   }),
   fc.record({
     type: fc.constant('blocks' as const),
@@ -139,6 +140,7 @@ const message: fc.Arbitrary<SyncMessage> = fc.oneof(
     size: count,
     mtimeMs: count,
     isPatched: fc.boolean(),
+    proof: fc.option(fc.uint8Array({ minLength: 32, maxLength: 32 }), { nil: undefined }),
   }),
   fc.record({ type: fc.constant('fill' as const), id: count, offset: count, bytes, last: fc.boolean() }),
   fc.record({ type: fc.constant('reuse' as const), id: count, block: count, count: fc.integer({ min: 1, max: 64 }) }),
