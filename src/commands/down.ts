@@ -11,6 +11,7 @@ import { type Reverted, revertSwap } from '../swap/revert.ts'
 import type { SwapEvent } from '../swap/swap-event.ts'
 import { findSwapped, type Swapped, swappedTitle } from '../swap/swapped.ts'
 import type { Undoer } from '../swap/undo-guard.ts'
+import { fetchFromPods } from './fetch-from-pods.ts'
 import type { Invocation } from './io.ts'
 import { type DeletingClaims, deleteClaims } from './kept-claims.ts'
 import { holdersHere, isHolderOf, isSwapOf, several } from './targets.ts'
@@ -55,6 +56,7 @@ export async function putBack(workplace: Workplace, invocation: Invocation<DownO
   const holders = holdersHere(workplace).filter(record => scope.holds(record))
   if (scope.one) refuseSeveral(before, holders, cluster)
   const isSeen = (record: HolderRecord) => isOfAny(home, record, before)
+  await fetchFromPods(workplace, holders.filter(isSeen), { silence, signal })
   const { stuck, leaving } = await stopAll(workplace, holders, { isSeen, silence, signal })
   const now = holders.every(isSeen) ? before : await find()
   const isHeld = (swapped: Swapped) => stuck.some(({ record }) => isHeldBy(home, record, swapped))

@@ -15,6 +15,8 @@ export type ControlRequest =
   /** How it is, from probes made now. */
   | { method: 'status' }
   | { method: 'flush'; timeoutMs: number }
+  /** What was written in the pod before is here, when the result comes. */
+  | { method: 'fetch'; timeoutMs: number }
   /** Ends the session and leaves the cluster as it is. An event comes when it begins nothing any more, the result at its end. */
   | { method: 'stop' }
   /** As Ctrl-C: a start that is not through is undone. */
@@ -53,8 +55,9 @@ export function decodeRequest(line: string, token: string): ControlRequest {
   }
   switch (value.method) {
     case 'flush':
+    case 'fetch':
       if (typeof value.timeoutMs !== 'number' || !(value.timeoutMs > 0)) break
-      return { method: 'flush', timeoutMs: Math.min(value.timeoutMs, 2 ** 31 - 1) }
+      return { method: value.method, timeoutMs: Math.min(value.timeoutMs, 2 ** 31 - 1) }
     case 'status':
     case 'stop':
     case 'interrupt':

@@ -81,7 +81,9 @@ async function answer(question: Question): Promise<unknown> {
     case 'status':
       return await reportSession(session, question.record, question.now)
     case 'flush':
-      return await flush(session, request.timeoutMs, question.signal)
+      return await within(request.timeoutMs, question, signal => session.flush(signal))
+    case 'fetch':
+      return await within(request.timeoutMs, question, signal => session.fetch(signal))
     case 'stop':
       session.stop()
       // one that puts the workload back itself is to be waited for
@@ -96,10 +98,14 @@ async function answer(question: Question): Promise<unknown> {
   }
 }
 
-async function flush(session: Session, timeoutMs: number, gone: AbortSignal): Promise<null> {
+async function within(
+  timeoutMs: number,
+  { session, signal: gone }: Question,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<null> {
   const late = AbortSignal.timeout(timeoutMs)
   try {
-    await session.flush(AbortSignal.any([late, gone]))
+    await work(AbortSignal.any([late, gone]))
     return null
   } catch (error) {
     if (!late.aborted) throw error

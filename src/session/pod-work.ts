@@ -101,6 +101,11 @@ export class PodWork {
     await this.#folders.flush(signal)
   }
 
+  /** What was written in the pod comes here; nothing where there is no sync yet. Throws what the sync session says. */
+  async fetch(signal: AbortSignal): Promise<void> {
+    await this.#folders?.fetch(signal)
+  }
+
   detach(): void {
     this.#folders?.detach()
   }

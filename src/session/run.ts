@@ -6,6 +6,7 @@ import type { UiEvent } from '../ui/events.ts'
 import { asUserError } from './as-user-error.ts'
 import { jittered } from './backoff.ts'
 import { Connection } from './connection.ts'
+import { deadline } from './deadline.ts'
 import type { DevCommandOptions } from './dev-command.ts'
 import type { Link } from './link.ts'
 import { initialState, step } from './machine.ts'
@@ -16,6 +17,9 @@ import type { Effect, Outcome, PodRef, SessionEvent, SessionState } from './sess
 import type { FolderSource } from './status-report.ts'
 import { SwapWork } from './swap-work.ts'
 import { onWake } from './wake.ts'
+
+/** How long an end that takes the pod away waits for what was written there. */
+const FETCH_TIMEOUT_MS = 30_000
 
 export interface SessionConfig {
   dev: Dev
@@ -60,6 +64,7 @@ export class Session {
   readonly #swap: SwapWork
   readonly #forwards: SessionForwards
   #draining = false
+  #isFetching = false
   #state: SessionState
   #cancelRetry = () => {}
   #stopWaking = () => {}
@@ -103,12 +108,12 @@ export class Session {
 
   /** `undo`: what this session has swapped is put back, though it was ready. */
   interrupt(signal: string, { undo = false } = {}): void {
-    this.#dispatch({ type: 'interrupted', signal, ...(undo && { undo }) })
+    this.#fetchedFirst({ type: 'interrupted', signal, ...(undo && { undo }) })
   }
 
   /** The person left the program's terminal. */
   leave(): void {
-    this.#dispatch({ type: 'left' })
+    this.#fetchedFirst({ type: 'left' })
   }
 
   /** Another podswap process asked for the end; the cluster stays as it is. */
@@ -118,7 +123,33 @@ export class Session {
 
   commandExited(exit: { code: number; signal?: string; error?: string }): void {
     this.#report({ type: 'command-exited', ...exit })
-    this.#dispatch({ type: 'command-exited', code: exit.code, signal: exit.signal })
+    this.#fetchedFirst({ type: 'command-exited', code: exit.code, signal: exit.signal })
+  }
+
+  /**
+   * An end that takes the pod away waits for what was written there, and says what may not have come; the second one waits
+   * for nothing.
+   */
+  #fetchedFirst(event: SessionEvent): void {
+    if (!this.#config.downOnExit || this.#isFetching) {
+      this.#dispatch(event)
+      return
+    }
+    this.#isFetching = true
+    void this.#fetchAll().then(() => {
+      if (!this.#over.signal.aborted) this.#dispatch(event)
+    })
+  }
+
+  async #fetchAll(): Promise<void> {
+    try {
+      using late = deadline(this.#parts.timers, FETCH_TIMEOUT_MS, this.#over.signal)
+      await this.#pod.fetch(late.signal)
+    } catch (error) {
+      const why = asUserError(error).message
+      const message = `what was written last in the dev pod may not all be here, and goes with the pod: ${why}`
+      if (!this.#over.signal.aborted) this.#report({ type: 'warning', message })
+    }
   }
 
   /** Calls `on` with each connection on which the command runs, and with null when it goes. */
@@ -150,6 +181,11 @@ export class Session {
   /** Throws `not-found` while there is no sync yet, and what the sync session says. */
   async flush(signal: AbortSignal): Promise<void> {
     await this.#pod.flush(signal)
+  }
+
+  /** Resolves when what was written in the pod before the call is here; throws what the sync session says. */
+  async fetch(signal: AbortSignal): Promise<void> {
+    await this.#pod.fetch(signal)
   }
 
   #dispatch(event: SessionEvent): void {

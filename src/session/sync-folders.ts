@@ -70,9 +70,21 @@ export class SyncFolders {
    */
   async flush(signal: AbortSignal): Promise<void> {
     await Promise.all(this.#open.map(({ session }) => session.flush(signal)))
-    const problems = this.#open.flatMap(({ session }) => session.status().problems)
-    const left = problems.filter(({ code }) => code === notTakenInCode)
+    const left = this.#notTakenIn()
     if (left.length > 0) throw notInStep(left)
+  }
+
+  /** Resolves when all that was written in the pod before the call is here. Throws `state` where some cannot be. */
+  async fetch(signal: AbortSignal): Promise<void> {
+    const open = this.#open.filter(({ session }) => session.status().firstSyncSeconds !== undefined)
+    await Promise.all(open.map(({ session }) => session.fetch(signal)))
+    const left = this.#notTakenIn().filter(({ side }) => side === 'pod')
+    if (left.length > 0) throw notInStep(left)
+  }
+
+  #notTakenIn(): SyncProblem[] {
+    const problems = this.#open.flatMap(({ session }) => session.status().problems)
+    return problems.filter(({ code }) => code === notTakenInCode)
   }
 
   /**

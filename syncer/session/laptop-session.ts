@@ -54,6 +54,7 @@ export class LaptopSession implements SyncSession {
   private readonly problems: SessionProblems
   private readonly progress: SessionProgress
   private readonly flushes = new FlushWaits()
+  private readonly fetches = new FlushWaits()
   private readonly changes = new ChangeLog()
   private readonly ignored: IgnoredWatch
   private readonly heap = new HeapAtRest(() => this.engine.idle(), compactHeap)
@@ -143,15 +144,22 @@ export class LaptopSession implements SyncSession {
     }
   }
 
+  async fetch(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    this.requireFlow()
+    this.lastId += 1
+    const id = this.lastId
+    const fetched = this.fetches.add(id, signal)
+    this.engine.askFlush(id)
+    this.loop.wake()
+    await fetched
+  }
+
   async flush(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     // Events of what was written before this call are queued in the kernel: two turns of the loop drain them.
     for (let turns = 0; turns < 2; turns++) await new Promise<void>(resolve => setImmediate(resolve))
-    if (!this.engine.live)
-      throw new UserError('sync-halted', 'sync is not connected', {
-        hint: 'try again when `podswap status` says ready',
-      })
-    if (this.problems.halted) throw haltedError()
+    this.requireFlow()
     this.rules.flush()
     this.lastId += 1
     const id = this.lastId
@@ -162,6 +170,14 @@ export class LaptopSession implements SyncSession {
     this.engine.askFlush(id)
     this.loop.wake()
     await flushed
+  }
+
+  private requireFlow(): void {
+    if (!this.engine.live)
+      throw new UserError('sync-halted', 'sync is not connected', {
+        hint: 'try again when `podswap status` says ready',
+      })
+    if (this.problems.halted) throw haltedError()
   }
 
   close(): void {
@@ -267,7 +283,8 @@ export class LaptopSession implements SyncSession {
         this.options.onEvent(event)
         break
       case 'halted':
-        if (this.problems.halt(event.deletes)) this.flushes.failAll(haltedError())
+        if (this.problems.halt(event.deletes))
+          for (const waits of [this.flushes, this.fetches]) waits.failAll(haltedError())
         break
       case 'resumed':
         this.problems.resume()
@@ -291,7 +308,7 @@ export class LaptopSession implements SyncSession {
         this.problems.usable()
         this.probe()
         // What waited when the connection went waits on the new one.
-        for (const id of this.flushes.ids) this.engine.askFlush(id)
+        for (const id of [...this.flushes.ids, ...this.fetches.ids]) this.engine.askFlush(id)
         break
       case 'flush-asked':
       case 'first-contact':
@@ -326,6 +343,7 @@ export class LaptopSession implements SyncSession {
 
   private flushed(side: 'laptop' | 'pod', id: number): void {
     if (side === 'laptop') this.flushes.done(id)
+    else if (this.fetches.has(id)) this.fetches.done(id)
     else if (this.flushes.has(id)) {
       this.engine.flush(id)
       this.loop.wake()

@@ -16,6 +16,8 @@ export interface SyncSession {
   status(): SyncStatus
   /** Resolves when everything that was written on either side before the call is on the other. */
   flush(signal: AbortSignal): Promise<void>
+  /** Resolves when everything that was written in the pod before the call is here. */
+  fetch(signal: AbortSignal): Promise<void>
   /** Stops watching and closes the state; the next start resumes from it. */
   close(): void
 }

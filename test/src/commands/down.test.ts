@@ -216,7 +216,8 @@ describe('down --all', () => {
         }
       },
     })
-    const server = await ControlServer.listen(record.socket, record.token, async (_request, emit) => {
+    const server = await ControlServer.listen(record.socket, record.token, async (request, emit) => {
+      if (request.method === 'fetch') return null
       emit({ type: 'stopping' })
       const isBack = () => cluster.peek('Deployment', 'web')!.status?.readyReplicas
       await expect.poll(isBack, { timeout: 60_000 }).toBe(2)
@@ -232,6 +233,43 @@ describe('down --all', () => {
     expect(order).toEqual(['web {"replicas":2}', 'ended', 'web-podswap {"replicas":0}'])
   })
 
+  test.each<[string, (() => UserError) | null, string[]]>([
+    ['what was written in the pod comes first', null, []],
+    [
+      'what cannot come is said',
+      () => new UserError('state', 'not all is in step: big could not be written on the laptop (ENOSPC)'),
+      [
+        'what was written last in the dev pod of web may not all be here, and goes with the pod: not all is in step: big ' +
+          'could not be written on the laptop (ENOSPC)',
+      ],
+    ],
+  ])('%s', async (_name, failure, warnings) => {
+    const home = openHome(join(path, 'mine'))
+    await up('mine', 'web')
+    const record = recordOf({ name: 'web' })
+    expect(claimHolder(home, record)).toEqual({ claimed: true })
+    // the process has others, so it is not waited for
+    expect(claimHolder(home, recordOf({ name: 'other' }, { namespace: 'another' }))).toEqual({ claimed: true })
+    const asked: string[] = []
+    const server = await ControlServer.listen(record.socket, record.token, async (request, emit) => {
+      asked.push(request.method)
+      if (request.method === 'fetch') {
+        if (failure) throw failure()
+        return null
+      }
+      emit({ type: 'stopping' })
+      releaseHolder(home, record)
+      return null
+    })
+    try {
+      expect(await putBack(workplace('mine'), call({}, ['web']))).toBe(0)
+    } finally {
+      await server.close()
+    }
+    expect(asked).toEqual(['fetch', 'stop'])
+    expect(said.filter(line => line.startsWith('what was written'))).toEqual(warnings)
+  })
+
   test('asks all sessions at once, and names the one that does not answer', async () => {
     const home = openHome(join(path, 'mine'))
     const names = ['api', 'web', 'worker']
@@ -243,7 +281,8 @@ describe('down --all', () => {
       await up('mine', name)
       const record = recordOf({ name })
       expect(claimHolder(home, record)).toEqual({ claimed: true })
-      const listening = ControlServer.listen(record.socket, record.token, async (_request, emit) => {
+      const listening = ControlServer.listen(record.socket, record.token, async (request, emit) => {
+        if (request.method === 'fetch') return null
         asked.push(name)
         const isSlow = asked[0] === name
         await expect.poll(() => asked.length, { timeout: 60_000 }).toBe(names.length)

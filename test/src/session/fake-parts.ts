@@ -87,6 +87,10 @@ export class FakeSync implements SyncSession {
     })
   }
 
+  fetch(signal: AbortSignal): Promise<void> {
+    return this.flush(signal)
+  }
+
   close(): void {
     this.closed = true
   }

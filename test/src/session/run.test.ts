@@ -649,6 +649,38 @@ describe('what others ask of it', () => {
     await expectClosed(background)
   })
 
+  test('--down-on-exit waits for what the pod wrote, and the second time for nothing', async () => {
+    const begun = begin({ downOnExit: true })
+    await toReady(begun)
+    begun.sync().current = { ...begun.sync().current, state: 'syncing', firstSyncSeconds: 1 }
+    begun.session.commandExited({ code: 0 })
+    await settle()
+    expect(begun.phase()).toBe('ready')
+    begun.sync().endFlushes()
+    expect(await begun.session.done).toMatchObject({ reason: { kind: 'command-exited' }, cluster: 'reverted' })
+    await expectClosed(begun)
+    const hasty = begin({ downOnExit: true })
+    await toReady(hasty)
+    hasty.sync().current = { ...hasty.sync().current, state: 'syncing', firstSyncSeconds: 1 }
+    hasty.session.interrupt('SIGINT')
+    await settle()
+    expect(hasty.phase()).toBe('ready')
+    hasty.session.interrupt('SIGINT')
+    expect(await hasty.session.done).toMatchObject({ cluster: 'reverted' })
+    await expectClosed(hasty)
+  })
+
+  test('--down-on-exit says what may not have come from the pod', async () => {
+    const begun = begin({ downOnExit: true })
+    await toReady(begun)
+    begun.sync().current = { ...begun.sync().current, state: 'paused', firstSyncSeconds: 1 }
+    begun.session.leave()
+    expect(await begun.session.done).toMatchObject({ cluster: 'reverted' })
+    const message = 'what was written last in the dev pod may not all be here, and goes with the pod: not connected'
+    expect(begun.events).toContainEqual({ type: 'warning', message })
+    await expectClosed(begun)
+  })
+
   test('--down-on-exit puts the workload back', async () => {
     const begun = begin({ downOnExit: true })
     await toReady(begun)

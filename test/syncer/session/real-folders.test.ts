@@ -157,6 +157,19 @@ describe('sync over real folders', () => {
     }
   })
 
+  test('fetch returns when what was written in the pod before it is on the laptop', async () => {
+    pair.open()
+    pair.attach()
+    await pair.inStep()
+    for (let round = 0; round < 5; round++) {
+      for (let i = 0; i < 200; i++) pair.write('pod', `${round}/${i}`, `${round} ${i}`)
+      await pair.session.fetch(AbortSignal.timeout(60_000))
+      expect(fs.readdirSync(pair.at('laptop', `${round}`))).toHaveLength(200)
+    }
+    pair.session.detach()
+    await expect(pair.session.fetch(AbortSignal.timeout(60_000))).rejects.toMatchObject({ code: 'sync-halted' })
+  })
+
   test('a flush that is given up leaves nothing behind, and one without a connection says so', async () => {
     pair.open()
     await expect(pair.session.flush(AbortSignal.timeout(60_000))).rejects.toMatchObject({ code: 'sync-halted' })
