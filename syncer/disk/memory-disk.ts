@@ -59,6 +59,8 @@ export class MemoryDisk implements Disk {
   before: BeforeOperation | undefined
   /** Does the file system let the engine's user set modification times? */
   timesAllowed = true
+  /** A folder that gives its own group to what is made in it. */
+  otherGroupIn: Path | undefined
   modesKept: boolean
   exchange: Disk['exchange']
   readonly #open = new Set<{ close(): void }>()
@@ -207,8 +209,8 @@ export class MemoryDisk implements Disk {
     this.volume.remove(this.volume.own, pathOf({ area: 'own', name }))
   }
 
-  groupsAlike(): boolean {
-    return true
+  groupsAlike(dir: Path): boolean {
+    return dir !== this.otherGroupIn
   }
 
   mkdir(path: Path): void {

@@ -9,7 +9,9 @@ import type { Inode, MemoryVolume } from './memory-volume.ts'
  */
 export function cutPower(volume: MemoryVolume, choose: (max: number) => number): void {
   const changes = volume.nameChanges.splice(0).filter(change => !volume.writtenBack(change.atMs))
-  const keep = choose(changes.length)
+  const chosen = choose(changes.length)
+  const isCutInTwo = chosen > 0 && chosen < changes.length && changes[chosen]!.otherHalf === changes[chosen - 1]
+  const keep = isCutInTwo ? chosen - 1 : chosen
   const touched = new Set<Inode>()
   for (let i = changes.length - 1; i >= keep; i--) {
     const { dir, name, before } = changes[i]!

@@ -59,6 +59,8 @@ export interface NameChange {
   name: string
   before: Inode | undefined
   atMs: number
+  /** The other half of a folder's rename: both are taken back, or none. */
+  otherHalf?: NameChange
 }
 
 /** Inodes and names of one file system in memory: what a kernel does, for both users of it (the engine and people). */
@@ -236,6 +238,7 @@ export class MemoryVolume {
     const source = this.place(fromRoot, from)
     this.setName(target.dir, target.name, inode)
     this.setName(source.dir, source.name, undefined)
+    if (this.#powerLoss && inode.kind === 'dir') joinHalves(this.nameChanges)
     inode.ctimeNs = this.stamp()
   }
 
@@ -271,7 +274,10 @@ export class MemoryVolume {
     if (!this.#powerLoss) return
     let dir = root
     for (const name of path.split('/')) {
-      const kept = this.nameChanges.filter(change => change.dir !== dir || change.name !== name)
+      const isSynced = (change: NameChange) => change.dir === dir && change.name === name
+      const kept = this.nameChanges.filter(
+        change => !isSynced(change) && (change.otherHalf === undefined || !isSynced(change.otherHalf)),
+      )
       this.nameChanges.splice(0, this.nameChanges.length, ...kept)
       dir = dir.entries?.get(name) ?? dir
     }
@@ -318,6 +324,13 @@ export function statOf(inode: Inode): Stat {
     mode: inode.mode,
     mount: inode.mount,
   }
+}
+
+/** The last two changes are those of one rename. */
+function joinHalves(changes: NameChange[]): void {
+  const [to, from] = changes.slice(-2) as [NameChange, NameChange]
+  to.otherHalf = from
+  from.otherHalf = to
 }
 
 /** By what they are and not by their paths: a power cut may leave a folder with two names. */

@@ -2,10 +2,11 @@ import { errnoOf } from '../../syncer/base/errors.ts'
 import { type Path, parentOf } from '../../syncer/core/path.ts'
 import type { MemoryDisk } from '../../syncer/disk/memory-disk.ts'
 import type { PersonFile } from '../../syncer/disk/memory-people.ts'
+import type { Inode } from '../../syncer/disk/memory-volume.ts'
 import type { Checker } from './checker.ts'
 import type { Random } from './random.ts'
 
-const deeds = {
+export const usualDeeds = {
   save: 8,
   edit: 6,
   saveBig: 2,
@@ -24,12 +25,16 @@ const deeds = {
   undo: 2,
   touch: 1,
   moveFolder: 0,
+  /** A FIFO or a socket. */
+  special: 0,
+  /** Another file system, over what stands there. */
+  mount: 0,
 }
 
 /** What folders are renamed to. */
 const folderNames: Path[] = ['d', 'e', 'x', 'd/e', 'e/x']
 
-type Deed = keyof typeof deeds
+type Deed = keyof typeof usualDeeds
 /** How often each is done. */
 export type Deeds = Partial<Record<Deed, number>>
 
@@ -83,7 +88,7 @@ export class Crowd {
     this.#paths = options.paths
     this.#nowMs = options.nowMs
     this.#bigBytes = options.bigBytes
-    this.#deeds = options.gentle ? harmless : (options.deeds ?? deeds)
+    this.#deeds = options.gentle ? harmless : (options.deeds ?? usualDeeds)
   }
 
   /**
@@ -106,6 +111,18 @@ export class Crowd {
 
   takeTouched(): Path[] {
     return this.#touched.splice(0)
+  }
+
+  /** What does not travel goes away: FIFOs and mounts. */
+  clearAway(): void {
+    const visit = (dir: Inode) => {
+      for (const [name, inode] of dir.entries!) {
+        inode.mount = false
+        if (inode.kind === 'other') this.#disk.volume.setName(dir, name, undefined)
+        if (inode.kind === 'dir') visit(inode)
+      }
+    }
+    visit(this.#disk.volume.tree)
   }
 
   /** The machine is gone, and with it every open file. */
@@ -173,6 +190,13 @@ export class Crowd {
         this.#touched.push(from, to)
         return `${deed} ${from} → ${to}`
       }
+      case 'special':
+        people.special(path)
+        return done('')
+      case 'mount':
+        if (people.find(path) === undefined) return 'nothing'
+        people.mount(path)
+        return done('')
       case 'mkdir':
         people.mkdir(path)
         return done('')

@@ -1,3 +1,4 @@
+import { errnoOf } from '../../syncer/base/errors.ts'
 import { markKeyBytes } from '../../syncer/core/block-marks.ts'
 import { type Path, parentOf } from '../../syncer/core/path.ts'
 import { MarkerFile } from '../../syncer/endpoint/marker-file.ts'
@@ -5,7 +6,7 @@ import { Replica } from '../../syncer/endpoint/replica.ts'
 import { type EngineOptions, SyncEngine } from '../../syncer/session/engine.ts'
 import type { EngineEvent } from '../../syncer/session/exchange.ts'
 import { packIndex, unpackIndex } from '../../syncer/session/index-cache.ts'
-import type { Journal as EngineJournal, JournalRecord } from '../../syncer/session/journal.ts'
+import { type Journal as EngineJournal, JournalError, type JournalRecord } from '../../syncer/session/journal.ts'
 import { Ledger, type LedgerRecord } from '../../syncer/session/ledger.ts'
 import type { Lane } from '../../syncer/session/peer.ts'
 import type { SyncMessage } from '../../syncer/wire/sync-message.ts'
@@ -14,17 +15,15 @@ import type { Keepsake } from './keepsake.ts'
 import type { EndPorts, LaptopPorts, SimulatedPeer, Subject } from './subject.ts'
 
 const checkpointMs = 30_000
-const trash = { keepMs: 60_000, bytesMax: 1024 ** 3 }
+const trashKeptMs = 60_000
 
 /** The real engine at both ends. */
 export const engine: Subject<SyncMessage> = {
   laptop: ports => new Laptop(ports),
-  pod: ports => {
-    const marker = new MarkerFile(ports.disk)
-    return new End(makeEngine(ports, makeReplica(ports), { role: 'pod', initial: 'mirror', marker }), ports)
-  },
+  pod: ports => new Pod(ports),
   tell,
   takesRules: true,
+  knowsObstacles: true,
   isLeftOver: name => name.startsWith('stage-') || name === 'marker-new',
   isScratch: name => name.startsWith('part-'),
 }
@@ -75,6 +74,35 @@ class End implements SimulatedPeer<SyncMessage> {
   }
 }
 
+/** The agent around the engine: asked whether all is in step, it asks the engine once events have been handed in. */
+class Pod extends End {
+  readonly #asked: number[]
+
+  constructor(ports: EndPorts<SyncMessage>) {
+    const asked: number[] = []
+    const on = (event: EngineEvent) => {
+      if (event.type === 'flush-asked') asked.push(event.id)
+    }
+    const marker = new MarkerFile(ports.disk)
+    super(makeEngine(ports, makeReplica(ports), { role: 'pod', initial: 'mirror', marker, on }), ports)
+    this.#asked = asked
+  }
+
+  override tick(): void {
+    for (const id of this.#asked.splice(0)) this.engine.flush(id)
+    super.tick()
+  }
+
+  override due(): number {
+    return this.#asked.length > 0 ? 0 : super.due()
+  }
+
+  override disconnect(): void {
+    this.#asked.length = 0
+    super.disconnect()
+  }
+}
+
 /** The laptop's program around the engine: it sets a checkpoint every 30 s. */
 class Laptop extends End {
   readonly #log: Log
@@ -82,17 +110,22 @@ class Laptop extends End {
   readonly #kept: Keepsake
   #checkpointAtMs: number
   #changed = false
+  readonly #awaited: Set<string>
+  #flushes = 0
 
   constructor(ports: LaptopPorts<SyncMessage>) {
     const log = new Log(ports)
     const replica = makeReplica(ports)
     const index = ports.habits.indexKept ? ports.kept.read() : undefined
     if (index !== undefined) unpackIndex(index, replica.tree, log.otherBoot, replica.looker.presentNs())
-    const on = ({ type }: EngineEvent) => {
-      if (type === 'changed') this.#changed = true
+    const awaited = new Set<string>()
+    const on = (event: EngineEvent) => {
+      if (event.type === 'changed') this.#changed = true
+      if (event.type === 'flushed') awaited.delete(`${event.side} ${event.id}`)
     }
     const rulesText = ports.rulesText
     super(makeEngine(ports, replica, { role: 'laptop', initial: ports.initial, journal: log, rulesText, on }), ports)
+    this.#awaited = awaited
     this.#log = log
     this.#replica = replica
     this.#kept = ports.kept
@@ -115,6 +148,23 @@ class Laptop extends End {
 
   setRules(text: string): void {
     this.engine.setRules(text)
+  }
+
+  flush(): void {
+    if (!this.engine.live) return
+    const id = ++this.#flushes
+    for (const side of ['laptop', 'pod']) this.#awaited.add(`${side} ${id}`)
+    this.engine.flush(id)
+    this.engine.askFlush(id)
+  }
+
+  flushed(): boolean {
+    return this.#awaited.size === 0
+  }
+
+  override disconnect(): void {
+    this.#awaited.clear()
+    super.disconnect()
   }
 
   stop(): void {
@@ -148,12 +198,23 @@ class Log implements EngineJournal {
   }
 
   append(records: JournalRecord[]): void {
-    this.#ports.journal.append(...records)
+    try {
+      this.#ports.journal.append(...records)
+    } catch (error) {
+      const code = errnoOf(error)
+      if (code === undefined) throw error
+      throw new JournalError(code, error)
+    }
     if (records.some(({ type }) => type === 'epoch' || type === 'raising')) this.#ports.journal.sync()
   }
 
   checkpoint(): void {
-    this.#ports.journal.append({ type: 'checkpoint' } satisfies LedgerRecord)
+    try {
+      this.#ports.journal.append({ type: 'checkpoint' } satisfies LedgerRecord)
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      return
+    }
     this.#ports.journal.sync()
   }
 
@@ -173,6 +234,7 @@ function newIdOf(ports: EndPorts<SyncMessage>): () => string {
 
 function makeReplica(ports: EndPorts<SyncMessage>): Replica {
   const { disk, clock, grain } = ports
+  const trash = { keepMs: trashKeptMs, bytesMax: ports.trashBytesMax }
   const markKey = Buffer.alloc(markKeyBytes, 'by chance')
   return new Replica({ disk, clock, newId: newIdOf(ports), owner: 'sim', trash, markKey, ...(grain && { grain }) })
 }

@@ -1,3 +1,5 @@
+import { systemError } from '../../syncer/disk/system-error.ts'
+
 /** Durable records of the laptop, as a peer under simulation sees them. Each call is one step: done, or not begun. */
 export interface Journal<R> {
   load(): R[]
@@ -10,6 +12,8 @@ export interface Journal<R> {
 export class MemoryJournal<R> implements Journal<R> {
   /** Called before each step; may throw, as the death of the process. */
   before: (() => void) | undefined
+  /** There is no room for more. */
+  isFull = false
   #records: R[] = []
   #synced = 0
 
@@ -19,6 +23,7 @@ export class MemoryJournal<R> implements Journal<R> {
 
   append(...records: R[]): void {
     this.before?.()
+    if (this.isFull) throw systemError('ENOSPC', 'the journal')
     this.#records.push(...records)
   }
 

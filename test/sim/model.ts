@@ -17,6 +17,7 @@ export function model(...without: Rule[]): Subject<Message> {
     pod: ports => new ModelPod(ports, left),
     tell,
     takesRules: false,
+    knowsObstacles: false,
     isLeftOver: name => name !== 'marker',
   }
 }

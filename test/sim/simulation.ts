@@ -2,7 +2,7 @@ import { picture } from './checker.ts'
 import { Disasters } from './disasters.ts'
 import { Random } from './random.ts'
 import type { Subject } from './subject.ts'
-import { drawWeather, type Weather } from './weather.ts'
+import { drawWeather, free, type Weather } from './weather.ts'
 import { type End, Misbehaviour, World } from './world.ts'
 
 export interface Verdict {
@@ -27,7 +27,10 @@ export interface SimulationOptions {
 /** One run: a seed is a run, always the same. */
 export function simulate<M>(subject: Subject<M>, seed: number, options: SimulationOptions = {}): Verdict {
   const random = new Random(seed)
-  const weather = drawWeather(random, seed ^ 0x2b992ddf, options.steps ?? 150, options.focus)
+  const weather = drawWeather(random, seed ^ 0x2b992ddf, options.steps ?? 150, {
+    ...(subject.knowsObstacles ? {} : free),
+    ...options.focus,
+  })
   options.trace?.(JSON.stringify(weather, (_, value) => (typeof value === 'bigint' ? `${value}` : value)))
   const world = new World(subject, weather, random, options.trace)
   const verdict: Verdict = { seed, lost: [], differing: [], misbehaved: undefined, copies: 0 }
@@ -105,6 +108,7 @@ function breakThings<M>(world: World<M>, disasters: Disasters<M>): void {
   if (random.chance(weather.stateRestored)) disasters.restoreState()
   if (random.chance(weather.cleanEnd)) world.stop(world.laptop)
   if (random.chance(weather.ruleChange)) world.changeRules()
+  world.obstruct()
   if (random.chance(weather.clockStep)) {
     const end = random.pick([world.laptop, world.pod])
     end.clock.offsetMs += (random.next() - 0.5) * random.pick([100, 10_000])
@@ -125,6 +129,7 @@ function hint<M>(world: World<M>, end: End<M>): void {
 export function calmDown<M>(world: World<M>): void {
   world.tell(() => 'calm')
   world.calm = true
+  world.clearAway()
   const ends = [world.laptop, world.pod]
   for (const end of ends) {
     end.crowd.stop()
@@ -133,6 +138,7 @@ export function calmDown<M>(world: World<M>): void {
   if (world.connection === undefined) world.connect()
   settle(world)
   for (const end of ends) world.run(end, peer => peer.hint(''))
+  world.run(world.laptop, peer => peer.flush?.())
   settle(world)
   const until = world.nowMs + 130_000
   for (let i = 0; i < 10_000 && !isDown(world); i++) {
@@ -145,6 +151,7 @@ export function calmDown<M>(world: World<M>): void {
   for (const end of ends) world.run(end, peer => peer.hint(''))
   settle(world)
   if (isDown(world)) return
+  if (world.laptop.peer?.flushed?.() === false) throw new Misbehaviour('somebody waits for ever until all is in step')
   for (const end of ends) {
     const left = [...end.disk.volume.own.entries!.keys()].filter(name => world.isLeftOver(name))
     if (left.length > 0) throw new Misbehaviour(`${end.name} leaves ${left.join(', ')} behind`)

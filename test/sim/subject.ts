@@ -20,6 +20,7 @@ export interface EndPorts<M> {
   /** See `ReplicaOptions`. */
   grain?: Grain | undefined
   habits: Habits
+  trashBytesMax: number
 }
 
 /** What the programs around the peers do beside what they must. */
@@ -50,6 +51,10 @@ export interface SimulatedPeer<M> extends Peer<M> {
   setRules?(text: string): void
   /** A clean end, as after `podswap down`. */
   stop?(): void
+  /** Laptop: somebody waits until all that differs now is in step. */
+  flush?(): void
+  /** Nobody waits any more. */
+  flushed?(): boolean
 }
 
 /** A sync protocol to simulate: the model, or the engine. */
@@ -60,6 +65,8 @@ export interface Subject<M> {
   tell(message: M): string
   /** Its laptop takes other rules. */
   takesRules: boolean
+  /** It knows what may stand in its way: `Obstacles`. */
+  knowsObstacles: boolean
   /** Private names that must be gone when all is quiet. */
   isLeftOver(name: string): boolean
   /** Private names that nobody would look into for what was lost; none when absent. */

@@ -1,6 +1,6 @@
 import type { Grain } from '../../syncer/core/content-sum.ts'
 import type { Path } from '../../syncer/core/path.ts'
-import type { Deeds } from './crowd.ts'
+import { type Deeds, usualDeeds } from './crowd.ts'
 import { Random } from './random.ts'
 import type { Habits } from './subject.ts'
 
@@ -49,9 +49,35 @@ export interface Weather {
   cleanEnd: number
   /** Other paths are ignored from now on. */
   ruleChange: number
+  obstacles: Obstacles
   /** What comes next, by weight: a message that arrives, somebody who acts, an end's own time, a hint of its watcher. */
   pace: Pace
 }
+
+/** What stands in the way of an end for a while; at the end of a run people clear it away. Probabilities are per step. */
+export interface Obstacles {
+  /** A folder of one end takes no new names and lets none go, or does so again. */
+  locked: number
+  /** The laptop's disk has no room for its journal, or has it again. */
+  journalFull: number
+  /** Somebody at the laptop waits until everything is in step. */
+  awaited: number
+  /** What is made in this folder gets another group than private files have. */
+  otherGroup: Path | undefined
+  /** How large the trash may become. */
+  trashBytesMax: number
+}
+
+export const noObstacles: Obstacles = {
+  locked: 0,
+  journalFull: 0,
+  awaited: 0,
+  otherGroup: undefined,
+  trashBytesMax: 1024 ** 3,
+}
+
+/** Nothing is in the way. */
+export const free = { obstacles: noObstacles } satisfies Partial<Weather>
 
 export type Pace = Record<'act' | 'deliver' | 'tick' | 'hint', number>
 
@@ -59,6 +85,7 @@ const steady: Pace = { act: 3, deliver: 6, tick: 3, hint: 3 }
 
 /** The programs around the peers do no more than they must. */
 export const bare = {
+  ...free,
   habits: { epochs: false, indexKept: false, vagueHints: 0 },
   cleanEnd: 0,
   ruleChange: 0,
@@ -107,7 +134,8 @@ const ruledPaths: Path[] = ['f', 'd/f', 'd/g', 'd/e/f']
 export function drawWeather(random: Random, apart: number, steps: number, focus: Partial<Weather> = {}): Weather {
   const any = drawAny(random, steps)
   const program = focus.habits === undefined ? drawProgram(new Random(apart), any) : {}
-  const weather = { ...any, ...program, ...focus }
+  const obstacles = focus.obstacles === undefined ? drawObstacles(new Random(apart ^ 0x51ed270b)) : {}
+  const weather = { ...any, ...program, ...obstacles, ...focus }
   return weather.gentle ? { ...weather, newPod: 0, volumeRollback: 0, stateRestored: 0 } : weather
 }
 
@@ -121,6 +149,25 @@ function drawProgram(random: Random, { ignored }: Weather): Partial<Weather> {
   const cleanEnd = random.pick([0, 0.01, 0.03])
   if (ignored !== undefined || random.chance(0.6)) return { habits, cleanEnd, ruleChange: 0 }
   return { habits, cleanEnd, ruleChange: random.pick([0.01, 0.03]), paths: ruledPaths }
+}
+
+function drawObstacles(random: Random): Partial<Weather> {
+  if (random.chance(0.6)) return free
+  const obstacles = {
+    locked: random.pick([0, 0, 0.02]),
+    journalFull: random.pick([0, 0, 0.03]),
+    awaited: random.pick([0, 0.05]),
+    otherGroup: random.pick([undefined, '', 'd']),
+    trashBytesMax: random.pick([40, 1024 ** 3]),
+  }
+  if (random.chance(0.3)) return { obstacles }
+  const deeds = {
+    ...usualDeeds,
+    moveFolder: random.pick([0, 2]),
+    special: random.pick([0, 1]),
+    mount: random.pick([0, 1]),
+  }
+  return { obstacles, deeds }
 }
 
 function drawAny(random: Random, steps: number): Weather {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../syncer/base/clock.ts'
-import type { Path } from '../../syncer/core/path.ts'
+import { isWithin, type Path, parentOf } from '../../syncer/core/path.ts'
 import type { Place } from '../../syncer/disk/disk.ts'
 import { type DiskOperation, MemoryDisk } from '../../syncer/disk/memory-disk.ts'
 import { Checker, tokensOn } from './checker.ts'
@@ -28,6 +28,8 @@ export interface End<M> {
   clock: Clock & { offsetMs: number }
   peer: SimulatedPeer<M> | undefined
   hints: Path[]
+  /** A folder where no name may come or go. */
+  locked: Path | undefined
 }
 
 /** Two ends, a network, and everything that may go wrong between and in them. */
@@ -90,6 +92,30 @@ export class World<M> {
     return this.weather.ruleChange > 0 ? JSON.stringify([...this.#ignored].sort()) : ''
   }
 
+  /** Something gets in the way of an end, or out of it. */
+  obstruct(): void {
+    const { locked, journalFull, awaited } = this.weather.obstacles
+    if (this.random.chance(locked)) {
+      const end = this.random.pick([this.laptop, this.pod])
+      end.locked = end.locked === undefined ? this.random.pick(['', 'd', 'd/e']) : undefined
+      this.tell(() => `${end.name}: ${end.locked === undefined ? 'no folder' : `"${end.locked}"`} is locked`)
+    }
+    if (this.random.chance(journalFull)) {
+      this.journal.isFull = !this.journal.isFull
+      this.tell(() => (this.journal.isFull ? 'the journal is full' : 'the journal has room'))
+    }
+    if (this.random.chance(awaited)) this.run(this.laptop, peer => peer.flush?.())
+  }
+
+  /** Whatever is in the way goes away. */
+  clearAway(): void {
+    this.journal.isFull = false
+    for (const end of [this.laptop, this.pod]) {
+      end.locked = undefined
+      end.crowd.clearAway()
+    }
+  }
+
   isLeftOver(name: string): boolean {
     return this.#subject.isLeftOver(name)
   }
@@ -137,6 +163,7 @@ export class World<M> {
       grain: this.weather.grain,
       ignored: this.ignored,
       habits: this.weather.habits,
+      trashBytesMax: this.weather.obstacles.trashBytesMax,
       send: (lane, message) => {
         this.tell(() => `${end.name} sends ${lane === 'bulk' ? 'in bulk ' : ''}${this.#subject.tell(message)}`)
         if (this.dies?.(end.name)) this.#die(end)
@@ -144,6 +171,8 @@ export class World<M> {
       },
     }
     this.tell(() => `${end.name} starts`)
+    // It does not start without.
+    if (end === this.laptop) this.journal.isFull = false
     try {
       end.peer =
         end === this.laptop
@@ -217,13 +246,14 @@ export class World<M> {
     const { tickNs, storedStepNs, reuseInodes, paths, bigBytes, deeds } = this.weather
     const disk = new MemoryDisk({ clock, tickNs, storedStepNs, reuseInodes, powerLoss: name === 'laptop' })
     if (name === 'pod' && this.weather.exchangeWorks) disk.exchangeNames()
+    disk.otherGroupIn = this.weather.obstacles.otherGroup
     disk.timesAllowed = name === 'laptop' || this.weather.timesAllowed
     const { checker, random } = this
     const gentle = this.weather.gentle && name === 'laptop'
     const nowMs = () => this.#nowMs
     const crowd = new Crowd({ disk, checker, random, paths, nowMs, gentle, bigBytes, deeds })
     this.checker.watch(disk, name)
-    const end: End<M> = { name, disk, crowd, clock, peer: undefined, hints: [] }
+    const end: End<M> = { name, disk, crowd, clock, peer: undefined, hints: [], locked: undefined }
     disk.before = (operation, at, to) => this.#before(name === 'laptop' ? this.laptop : this.pod, operation, at, to)
     return end
   }
@@ -252,8 +282,14 @@ export class World<M> {
       this.#maybeDie(end)
       if (this.random.chance(this.weather.errorInside)) return this.random.pick(['EIO', 'ENOSPC', 'EACCES'])
     }
+    if (end.locked !== undefined && this.#needs(end.locked, operation, at, to)) return 'EACCES'
     this.#judge(end, operation, at, to)
     return undefined
+  }
+
+  #needs(dir: Path, operation: DiskOperation, at?: Place, to?: Place): boolean {
+    const isIn = (place?: Place) => place?.area === 'tree' && isWithin(parentOf(place.path), dir)
+    return changing.has(operation) && (isIn(to) || (operation !== 'link' && isIn(at)))
   }
 
   #stands(end: End<M>, to: Place | undefined): boolean {
