@@ -193,10 +193,13 @@ export class Crowd {
       case 'special':
         people.special(path)
         return done('')
-      case 'mount':
-        if (people.find(path) === undefined) return 'nothing'
+      case 'mount': {
+        // The memory disk mounts on what is there, not on its name: one name only.
+        const there = people.find(path)
+        if (there === undefined || there.links > 1) return 'nothing'
         people.mount(path)
         return done('')
+      }
       case 'mkdir':
         people.mkdir(path)
         return done('')

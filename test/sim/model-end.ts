@@ -49,6 +49,8 @@ export abstract class ModelEnd implements Peer<Message> {
   readonly #send: (lane: Lane, message: Message) => void
   readonly #ignored: (path: Path) => boolean
   readonly #random: () => number
+  /** Members of the subtrees that are being staged, by number. */
+  readonly #graftSizes = new Map<number, number>()
   #seq = 0
 
   constructor(ports: EndPorts<Message>, without: ReadonlySet<Rule>) {
@@ -246,6 +248,7 @@ export abstract class ModelEnd implements Peer<Message> {
     let members: Member[] = []
     if (!quietly(() => (members = collectMembers(this.view, path, isFree))) || members.length < 2) return false
     const staging = { id: ++this.#seq }
+    this.#graftSizes.set(staging.id, members.length)
     for (const member of members) {
       const below = this.line(member.path)
       below.staging = { ...staging, token: member.token }
@@ -258,7 +261,10 @@ export abstract class ModelEnd implements Peer<Message> {
 
   #sendStagedGraft(path: Path, id: number): boolean {
     const members = [...this.lines].filter(([, { inGraft, staged }]) => inGraft && staged?.id === id)
-    const isLacked = members.every(([, line]) => isFresh(line))
+    // One that went by itself since it was staged may be gone again.
+    const isWhole = members.length === this.#graftSizes.get(id)
+    const isLacked = isWhole && members.every(([, line]) => isFresh(line))
+    this.#graftSizes.delete(id)
     const seq = ++this.#seq
     for (const [below, line] of members) {
       const { token } = line.staged!

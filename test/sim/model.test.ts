@@ -20,6 +20,10 @@ test('content that is moved back to where it stood is an undo', () => {
   expect(simulate(model(), 38_870)).toMatchObject({ lost: [], differing: [], misbehaved: undefined })
 })
 
+test('a staged subtree of which a part has gone by itself since is not used', () => {
+  expect(simulate(model(), 77_967)).toMatchObject({ lost: [], differing: [], misbehaved: undefined })
+})
+
 test('a seed is a run, again and again', () => {
   for (const seed of [7, 8, 9]) {
     const traces = [0, 1].map(() => {

@@ -161,7 +161,9 @@ export function calmDown<M>(world: World<M>): void {
 /** Until both ends are idle, or the process of one has died. */
 export function settle<M>(world: World<M>): void {
   const ends = [world.laptop, world.pod]
-  for (let i = 0; i < 5_000; i++) {
+  // Who waits for both to be in step asks every 2 ms, and what was refused is tried again after up to 30 s.
+  const stepsMax = world.weather.obstacles.awaited > 0 ? 50_000 : 5_000
+  for (let i = 0; i < stepsMax; i++) {
     if (isDown(world)) return
     if (world.deliver()) continue
     const due = ends.filter(end => end.peer!.due() <= world.nowMs)
