@@ -23,8 +23,8 @@ export interface Folders {
   pin(dir: Path): PinnedFolder
   /** Group that new entries of a folder just entered must get, where it has the set-group-id bit. */
   inheritedGroup(dir: Path): number | undefined
-  /** The folder and all below it were moved or removed. */
-  forget(dir: Path): void
+  /** The folder was moved with all below it, or, `alone`, removed when nothing was in it. */
+  forget(dir: Path, alone?: boolean): void
   close(): void
 }
 

@@ -266,7 +266,7 @@ export class NodeDisk implements Disk {
   rmdir(path: Path): void {
     const { native, dir } = this.#places.inTree(path)
     fs.rmdirSync(native)
-    this.#folders.forget(path)
+    this.#folders.forget(path, true)
     this.#folders.confirm(dir)
   }
 

@@ -19,8 +19,14 @@ export class LinuxFolders implements Folders {
   #latest: Handle | undefined
   #turn = 0
 
-  /** @param descriptors `/proc/<our process>/fd/` */
-  constructor(root: string, descriptors: string) {
+  readonly #handlesMax: number
+
+  /**
+   * @param descriptors `/proc/<our process>/fd/`
+   * @param handlesMax folders that stay open
+   */
+  constructor(root: string, descriptors: string, handlesMax: number) {
+    this.#handlesMax = handlesMax
     this.#rootPath = root === '/' ? '' : root
     this.#descriptors = descriptors
     this.#root = this.#handle('', fs.openSync(nativePath(root), openFolderFlags))
@@ -79,8 +85,9 @@ export class LinuxFolders implements Folders {
     return handle.group === 'own' ? undefined : handle.group
   }
 
-  forget(dir: Path): void {
-    for (const path of [...this.#handles.keys()]) if (isWithin(path, dir)) this.#drop(path)
+  forget(dir: Path, alone = false): void {
+    if (alone) this.#drop(dir)
+    else for (const path of [...this.#handles.keys()]) if (isWithin(path, dir)) this.#drop(path)
   }
 
   close(): void {
@@ -103,7 +110,7 @@ export class LinuxFolders implements Folders {
   #keep(handle: Handle): Handle {
     this.#handles.set(handle.dir, handle)
     this.#latest = handle
-    if (this.#handles.size > handlesMax) this.#drop(this.#handles.keys().next().value!)
+    if (this.#handles.size > this.#handlesMax) this.#drop(this.#handles.keys().next().value!)
     return handle
   }
 
@@ -198,7 +205,6 @@ interface Handle {
   turn: number
 }
 
-const handlesMax = 128
 const setGroupIdBit = 0o2000
 
 /** Linux's O_PATH (fcntl.h), which Node does not name: needs no right to read the folder, and opens nothing. */

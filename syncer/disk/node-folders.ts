@@ -15,7 +15,8 @@ function openLinuxFolders(root: string): Folders | undefined {
   let folders: Folders | undefined
   try {
     // Our process as this /proc numbers it: the number saves a link on each call.
-    folders = new LinuxFolders(root, `/proc/${fs.readlinkSync('/proc/self')}/fd/`)
+    const descriptors = `/proc/${fs.readlinkSync('/proc/self')}/fd/`
+    folders = new LinuxFolders(root, descriptors, keptOpenMax(fs.readFileSync('/proc/self/limits', 'latin1')))
     fs.lstatSync(folders.enter(''))
     return folders
   } catch (error) {
@@ -23,4 +24,13 @@ function openLinuxFolders(root: string): Folders | undefined {
     if (errnoOf(error) === undefined) throw error
     return undefined
   }
+}
+
+/** A burst of changes all over a tree comes to each folder several times: opening one costs more than all else there. */
+const keptOpen = { min: 128, max: 4_096, shareOfDescriptors: 1 / 8 }
+
+/** @param limits what `/proc/self/limits` says; Node has raised the soft limit to the hard one */
+function keptOpenMax(limits: string): number {
+  const descriptors = Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? 0)
+  return Math.max(keptOpen.min, Math.min(keptOpen.max, Math.floor(descriptors * keptOpen.shareOfDescriptors)))
 }

@@ -156,12 +156,16 @@ export class Holds {
     }
   }
 
-  /** Ends every hold: somebody waits for the state of now. */
-  *release(): Generator<Entry> {
-    for (const entry of this.holds.keys()) {
+  /** Ends every hold: somebody waits for the state of now. `stat` is what the disk showed when it began, where that is known. */
+  *release(): Generator<{ entry: Entry; stat: Stat | null }> {
+    for (const [entry, { stat }] of this.holds) {
       this.holds.delete(entry)
-      yield entry
+      yield { entry, stat }
     }
+  }
+
+  entries(): Iterable<Entry> {
+    return this.holds.keys()
   }
 
   private set(entry: Entry, hold: Hold): void {

@@ -61,6 +61,7 @@ export class Barriers {
     yield* x.urgent
     yield* x.backlog
     yield* x.waiting
+    yield* x.holds.entries()
     yield* x.flights.keys()
     yield* this.transfers.entries()
     yield* x.refused()

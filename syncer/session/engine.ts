@@ -178,7 +178,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.exchange.takeRetries(nowMs)
     if (nowMs >= this.sweepDueMs) this.sweep()
     this.saves(nowMs, isOver)
-    this.hints.recheck(isOver)
+    this.hints.takeWaiting(isOver)
     this.scan(isOver)
     if (this.readsUnasked) this.options.replica.looker.readOn(isOver)
     this.housekeeping.tick(nowMs, this.scanned)
@@ -189,6 +189,8 @@ export class SyncEngine implements Peer<SyncMessage> {
     // While it is still being read, reading does not leave anything of the slice.
     this.transfers.step(this.exchange.ahead ? this.slice() : isOver)
     this.arrivals.compare(this.slice())
+    // A second look at what is known already holds up nothing that is under way.
+    this.hints.recheck(isOver)
     this.passBarriers()
     this.exchange.commit()
   }

@@ -25,6 +25,14 @@ const namesMax = 32
 /** So many that came to rest go on before they are offered: their folders are open then. */
 const portion = 64
 
+/**
+ * So many names of one turn are looked at as their events come in. Thousands come without a turn between: the others wait,
+ * so that what came first is on its way while they are looked at.
+ */
+const atOnceMax = 32
+/** So many wait at most: what is more is found by reading its folder. */
+const waitingMax = 50_000
+
 /** From "something happened here" to what must be looked at: the name first, its folder a little later as the truth. */
 export class Hints {
   private readonly x: Exchange
@@ -37,8 +45,11 @@ export class Hints {
   private readonly recheckTimes = new TimerQueue<Entry>()
   /** Of these: those whose time has come. */
   private readonly overdue = new QueueSet<Entry>()
-  /** Names hinted at in this turn, by folder. */
+  /** Names hinted at in this turn, or since some wait, by folder. */
   private readonly counts = new Map<Entry, number>()
+  /** Names that are not looked at yet, with their latest events, in the order of their first ones. */
+  private readonly waiting = new Map<Path, HintKind>()
+  private atOnceLeft = atOnceMax
 
   constructor(exchange: Exchange, scanner: Scanner) {
     this.x = exchange
@@ -46,7 +57,7 @@ export class Hints {
   }
 
   get idle(): boolean {
-    return this.rereads.size === 0 && this.rechecks.size === 0
+    return this.rereads.size === 0 && this.rechecks.size === 0 && this.waiting.size === 0
   }
 
   has(entry: Entry): boolean {
@@ -55,7 +66,7 @@ export class Hints {
 
   /** There are names to be looked at now. */
   get isBehind(): boolean {
-    return this.overdue.size > 0
+    return this.overdue.size > 0 || this.waiting.size > 0
   }
 
   due(): number {
@@ -66,11 +77,30 @@ export class Hints {
   }
 
   hint(path: Path, kind: HintKind): void {
-    const { x } = this
     if (path === '') {
-      this.scanner.add(x.replica.tree.root, true)
+      this.scanner.add(this.x.replica.tree.root, true)
       return
     }
+    if (this.waiting.size === 0 && this.atOnceLeft > 0) {
+      this.atOnceLeft -= 1
+      this.look(path, kind)
+    } else if (this.waiting.size < waitingMax || this.waiting.has(path)) this.waiting.set(path, kind)
+    else this.hintFolder(parentOf(path))
+  }
+
+  /** Looks at some of the names that had to wait, at least at one, and until `isOver`. */
+  takeWaiting(isOver: () => boolean): void {
+    let left = portion
+    for (const [path, kind] of this.waiting) {
+      this.waiting.delete(path)
+      this.look(path, kind)
+      left -= 1
+      if (left === 0 || isOver()) return
+    }
+  }
+
+  private look(path: Path, kind: HintKind): void {
+    const { x } = this
     const parent = x.replica.tree.find(parentOf(path))
     if (parent === undefined || (parent.parent !== null && parent.current !== folder)) {
       this.hintAbove(path)
@@ -112,7 +142,8 @@ export class Hints {
   }
 
   tick(nowMs: number): void {
-    this.counts.clear()
+    this.atOnceLeft = atOnceMax
+    if (this.waiting.size === 0) this.counts.clear()
     for (let at = this.recheckTimes.take(nowMs); at !== undefined; at = this.recheckTimes.take(nowMs)) {
       if ((this.rechecks.get(at) ?? Number.POSITIVE_INFINITY) <= nowMs) this.overdue.add(at)
     }
@@ -135,12 +166,12 @@ export class Hints {
     return false
   }
 
-  /** Looks again at names whose time has come, until `isOver`. */
+  /** Looks again at names whose time has come: at one, and at more until `isOver`. */
   recheck(isOver: () => boolean): void {
-    while (this.overdue.size > 0 && !isOver()) {
-      const entry = this.overdue.take()!
+    for (let entry = this.overdue.take(); entry !== undefined; entry = this.overdue.take()) {
       this.rechecks.delete(entry)
       this.lookAgain(entry)
+      if (isOver()) return
     }
   }
 
@@ -162,9 +193,9 @@ export class Hints {
     else this.scanner.add(parent, false)
   }
 
-  /** Everything that is held back or put off is looked at now. */
+  /** Everything that is held back or put off is looked at now; what waits to be looked at is, in its turn. */
   release(): void {
-    for (const entry of this.x.holds.release()) this.touched(entry, null)
+    for (const { entry, stat } of this.x.holds.release()) this.touched(entry, stat)
     for (const entry of this.rechecks.keys()) this.overdue.add(entry)
     for (const entry of this.rereads.keys()) this.scanner.add(entry, false)
     this.rereads.clear()
@@ -183,7 +214,7 @@ export class Hints {
     } else if (!x.holds.has(entry)) x.holds.later(entry, this.nowMs(), granuleMs(x.replica.disk) + 1)
   }
 
-  /** @param stat what the disk showed just now; null where that is not known, or nothing stands there */
+  /** @param stat what the disk showed last; null where that is not known, or nothing stands there */
   private touched(entry: Entry, stat: Stat | null): void {
     if (stat?.kind === 'file' && isFile(entry.current) && !isMuted(this.x.policy, this.x.role)) {
       // It is read once: when it is offered, and its content goes along.

@@ -3,7 +3,8 @@ import { errnoOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { absent, folder, hashOf, isFile, type Token, unreadFile } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
-import { inTree } from '../disk/disk.ts'
+import { inTree, type Stat } from '../disk/disk.ts'
+import type { Look } from '../endpoint/look.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { Ack, Put, Rej } from '../wire/sync-message.ts'
 import type { Exchange, Flight } from './exchange.ts'
@@ -244,7 +245,7 @@ export class Offers {
       return
     }
     const before = released ?? entry.key
-    const look = x.replica.looker.look(entry, path, true)
+    const look = this.look(entry, path, released)
     if (before !== null && x.holds.found(entry, before, nowMs, x.clock.now())) return
     if (look.state === 'busy') {
       if (look.isReading) {
@@ -275,6 +276,14 @@ export class Offers {
     }
     if (!this.order.parentReady(entry) || !this.order.childrenGone(entry, look.token)) return
     this.sendChange(entry, path, look.token, look.bytes, urgent)
+  }
+
+  /** @param released what the disk showed when it came to rest; while it does, that look need not be repeated */
+  private look(entry: Entry, path: Path, released: Stat | undefined): Look {
+    const { looker } = this.x.replica
+    const look = released && looker.lookFrom(entry, path, released, true)
+    const isKnown = look !== undefined && (look.state !== 'busy' || look.isReading === true)
+    return isKnown ? look : looker.look(entry, path, true)
   }
 
   /** Sends a folder that was renamed by its new name. @returns false where it goes as what is new */
