@@ -156,18 +156,28 @@ static int pipes(const char *count) {
   return 0;
 }
 
+/* One pair of names, or, after an empty name and up to another one, several: the answers come together. */
 static int exchange(void) {
-  static char pair[8192];
+  static char asked[65536];
+  static int errors[1024];
   int ask[2], answer[2];
   sys(prctl, PR_SET_PDEATHSIG, SIGKILL);
   if (sys(pipe2, ask, 0) || sys(pipe2, answer, 0)) fail("exchange", "no pipe can be made", 125);
-  sys(write, 1, pair, append(append_number(append(append_number(pair, ask[1]), " "), answer[0]), "\n") - pair);
-  for (long size; (size = sys(read, ask[0], pair, sizeof pair - 2)) > 0;) {
-    pair[size] = pair[size + 1] = 0;
-    int error = -sys(renameat2, AT_FDCWD, pair, AT_FDCWD, pair + length(pair) + 1, RENAME_EXCHANGE);
-    sys(write, answer[1], &error, sizeof error);
+  sys(write, 1, asked, append(append_number(append(append_number(asked, ask[1]), " "), answer[0]), " many\n") - asked);
+  for (;;) {
+    long size = 0, count = 0, got;
+    do {
+      if ((got = sys(read, ask[0], asked + size, sizeof asked - 2 - size)) <= 0) return 0;
+      size += got;
+    } while (!*asked && (size < 3 || asked[size - 1] || asked[size - 2]));
+    asked[size] = asked[size + 1] = 0;
+    for (char *one = asked + !*asked, *end = asked + size; count < 1024 && (!count || (!*asked && one < end - 1));) {
+      char *other = one + length(one) + 1;
+      errors[count++] = -sys(renameat2, AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE);
+      one = other + length(other) + 1;
+    }
+    sys(write, answer[1], errors, count * sizeof *errors);
   }
-  return 0;
 }
 
 #if defined(__x86_64__)

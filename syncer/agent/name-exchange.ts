@@ -3,7 +3,7 @@ import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
 import { constants as os } from 'node:os'
 import type { Clock } from '../base/clock.ts'
 import { errnoOf } from '../base/errors.ts'
-import { systemError } from '../disk/system-error.ts'
+import type { NamePair } from '../disk/node-disk.ts'
 
 export interface NameExchangeOptions {
   /** The native program. */
@@ -13,20 +13,24 @@ export interface NameExchangeOptions {
 }
 
 /** POSIX lets a longer message arrive in pieces. */
-const requestBytesMax = 4096
+const pairBytesMax = 4096
+/** Of several pairs: half of what a pipe holds, so that it never has to wait. */
+const requestBytesMax = 32 * 1024
+const requestPairsMax = 1024
 const answerBytes = 4
 const answerTimeoutMs = 2_000
 const lineBytesMax = 64
 
 /**
  * Exchanges two names in one step, which Node cannot: `init exchange` does it, asked over two pipes. A call waits for
- * the answer, some ten microseconds, because everything that touches a synced folder is one step after the other.
+ * the answer, some ten microseconds, because everything that touches a synced folder is one step after the other; many
+ * pairs wait for one.
  */
 export class NameExchange {
   private readonly options: NameExchangeOptions
   private readonly program: ChildProcess
   /** Undefined until the program has made its pipes, and when it is gone. */
-  private pipes: { ask: number; answers: number } | undefined
+  private pipes: { ask: number; answers: number; takesMany: boolean } | undefined
 
   constructor(options: NameExchangeOptions) {
     this.options = options
@@ -43,22 +47,45 @@ export class NameExchange {
   }
 
   /**
-   * @param one and `other`: absolute paths, as bytes
-   * @throws a system error; ENOSYS where this cannot be had here, ETIME where it is not known whether it was done
+   * Exchanges the names of each pair, one pair after the other.
+   * @returns for each, nothing where it was done, else the system's code: ENOSYS where this cannot be had here, ETIME where
+   *   it is not known whether it was done
    */
-  exchange(one: Buffer, other: Buffer): void {
-    const { pipes } = this
-    const request = Buffer.concat([one, zero, other, zero])
-    if (pipes === undefined || request.length > requestBytesMax)
-      throw systemError('ENOSYS', 'no program exchanges names')
-    try {
-      writeSync(pipes.ask, request)
-    } catch (error) {
-      this.close()
-      throw systemError('ENOSYS', `the program that exchanges names is gone: ${error}`)
+  exchange(pairs: readonly NamePair[]): (string | undefined)[] {
+    const codes: (string | undefined)[] = []
+    let batch: Buffer[] = []
+    let bytes = 0
+    for (const [one, other] of pairs) {
+      const pair = Buffer.concat([one, zero, other, zero])
+      const isFull = bytes + pair.length > requestBytesMax || batch.length >= requestPairsMax
+      if (batch.length > 0 && (isFull || this.pipes?.takesMany !== true || pair.length > pairBytesMax)) {
+        codes.push(...this.ask(batch))
+        batch = []
+        bytes = 0
+      }
+      if (pair.length > pairBytesMax) codes.push('ENOSYS')
+      else batch.push(pair)
+      bytes += pair.length
     }
-    const errno = this.answer(pipes.answers)
-    if (errno !== 0) throw systemError(codeOf(errno), 'names were not exchanged')
+    if (batch.length > 0) codes.push(...this.ask(batch))
+    return codes
+  }
+
+  private ask(batch: Buffer[]): (string | undefined)[] {
+    const { pipes } = this
+    if (pipes === undefined) return batch.map(() => 'ENOSYS')
+    const request = batch.length === 1 ? batch[0]! : Buffer.concat([zero, ...batch, zero])
+    let written = 0
+    try {
+      written = writeSync(pipes.ask, request)
+    } catch (error) {
+      this.options.log(`names are not exchanged any more: ${error}`)
+      this.close()
+      return batch.map(() => 'ENOSYS')
+    }
+    const answers = written === request.length ? this.answers(pipes.answers, batch.length) : []
+    if (answers.length < batch.length) this.close()
+    return batch.map((_, at) => (at < answers.length ? codeOf(answers[at]!) : 'ETIME'))
   }
 
   close(): void {
@@ -68,12 +95,13 @@ export class NameExchange {
 
   private open(line: string): void {
     const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants
-    const [ask, answers] = line.trim().split(' ')
+    const [ask, answers, many] = line.trim().split(' ')
     const folder = `/proc/${this.program.pid}/fd`
     let asking: number | undefined
     try {
       asking = openSync(`${folder}/${ask}`, O_WRONLY | O_NONBLOCK)
-      this.pipes = { ask: asking, answers: openSync(`${folder}/${answers}`, O_RDONLY | O_NONBLOCK) }
+      const takesMany = many === 'many'
+      this.pipes = { ask: asking, answers: openSync(`${folder}/${answers}`, O_RDONLY | O_NONBLOCK), takesMany }
     } catch (error) {
       if (asking !== undefined) closeSync(asking)
       this.options.log(`names are not exchanged: ${error}`)
@@ -81,21 +109,24 @@ export class NameExchange {
     }
   }
 
-  private answer(from: number): number {
-    const answer = Buffer.alloc(answerBytes)
+  /** @returns fewer than wanted where the program does not give more in time */
+  private answers(from: number, wanted: number): Int32Array {
+    const answers = Buffer.alloc(wanted * answerBytes)
     const endMs = this.options.clock.monotonic() + answerTimeoutMs
-    for (;;) {
+    let filled = 0
+    while (filled < answers.length) {
       try {
-        if (readSync(from, answer) === answerBytes) return answer.readInt32LE()
+        const count = readSync(from, answers, filled, answers.length - filled, null)
+        if (count === 0) break
+        filled += count
       } catch (error) {
-        if (errnoOf(error) === 'EAGAIN' && this.options.clock.monotonic() < endMs) {
-          Atomics.wait(sleeper, 0, 0, 0.02)
-          continue
-        }
+        if (errnoOf(error) !== 'EAGAIN' || this.options.clock.monotonic() >= endMs) break
+        Atomics.wait(sleeper, 0, 0, 0.02)
       }
-      this.close()
-      throw systemError('ETIME', 'the program that exchanges names does not answer')
     }
+    return Int32Array.from({ length: Math.floor(filled / answerBytes) }, (_, at) =>
+      answers.readInt32LE(at * answerBytes),
+    )
   }
 
   private letGo(): void {
@@ -111,6 +142,7 @@ const zero = Buffer.alloc(1)
 /** Never written to: waiting on it is sleeping. */
 const sleeper = new Int32Array(new SharedArrayBuffer(4))
 
-function codeOf(errno: number): string {
+function codeOf(errno: number): string | undefined {
+  if (errno === 0) return undefined
   return Object.entries(os.errno).find(([, number]) => number === errno)?.[0] ?? `E${errno}`
 }

@@ -94,12 +94,12 @@ export interface Disk {
    */
   replace(own: string, path: Path, isExpected: (now: Stat) => boolean): boolean
   /**
-   * Exchanges a private file or link with whatever stands at `path`, in one step; absent where the system has no such
-   * thing.
-   * @throws ENOENT where nothing stands there; ENOSYS, EINVAL, EPERM, EXDEV, ENOTSUP where it cannot be done (now, or
-   *   here); ETIME where it is not known whether it was done
+   * Exchanges private files or links with whatever stands at their `path`s, each in one step, one after the other; absent
+   * where the system has no such thing. No path may be there twice.
+   * @returns for each, nothing where it was done, else a code: ENOENT where nothing stands there; ENOSYS, EINVAL, EPERM,
+   *   EXDEV, ENOTSUP where it cannot be done (now, or here); ETIME where it is not known whether it was done
    */
-  exchange?(own: string, path: Path): void
+  exchange?(pairs: readonly ExchangePair[]): (string | undefined)[]
   /**
    * Has whoever watches this very file (its inode, not its name) told that something happened to it, without changing
    * it; nothing for links and folders.
@@ -109,6 +109,12 @@ export interface Disk {
   unlink(at: Place): void
   /** Makes the file's bytes and its folder's entry survive a power cut. */
   sync(at: Place): void
+}
+
+/** A private name, and the path of what changes places with it. */
+export interface ExchangePair {
+  own: string
+  path: Path
 }
 
 /** {@link Disk.timestampGranuleNs} in whole milliseconds. */

@@ -1,3 +1,4 @@
+import { errnoOf } from '../base/errors.ts'
 import type { Path } from '../core/path.ts'
 import {
   type Disk,
@@ -249,9 +250,18 @@ export class MemoryDisk implements Disk {
 
   /** From now on names can be exchanged, as on Linux with the help of a program of ours. */
   exchangeNames(): void {
-    this.exchange = (own, path) => {
+    this.exchange = pairs => pairs.map(({ own, path }) => this.#exchange(own, path))
+  }
+
+  #exchange(own: string, path: Path): string | undefined {
+    try {
       this.#enter('exchange', inOwn(own), inTree(path))
       this.volume.exchange(this.volume.own, pathOf(inOwn(own)), this.volume.tree, path)
+      return undefined
+    } catch (error) {
+      const code = errnoOf(error)
+      if (code === undefined) throw error
+      return code
     }
   }
 

@@ -4,6 +4,7 @@ import { errnoOf, UserError } from '../base/errors.ts'
 import { decodePath, joinPath, nameOf, type Path, parentOf } from '../core/path.ts'
 import {
   type Disk,
+  type ExchangePair,
   inTree,
   type Listed,
   type ListedStat,
@@ -34,6 +35,15 @@ import { explained, leavePrivateFolder, type PrivateFolderChoice } from './priva
 import { systemError } from './system-error.ts'
 import { probeTimestampGranule } from './timestamp-granule.ts'
 
+/** Exchanges names, given as absolute paths. @returns for each pair nothing, or a code, as {@link Disk.exchange} does */
+export type ExchangeNames = (pairs: readonly NamePair[]) => (string | undefined)[]
+
+/** Two absolute paths, as bytes. */
+export type NamePair = readonly [one: Buffer, other: Buffer]
+
+/** Fewer than folders stay open: until it is done each must. */
+const exchangedAtOnceMax = 64
+
 export interface NodeDiskOptions {
   /** An existing folder. */
   root: string
@@ -44,7 +54,7 @@ export interface NodeDiskOptions {
   /** Contents of `/proc/self/mountinfo`. */
   readMountinfo?: () => Buffer
   /** Exchanges two names, see {@link Disk.exchange}; what Node cannot. */
-  exchange?: (one: Buffer, other: Buffer) => void
+  exchange?: ExchangeNames
   openFolders?: (root: string, platform: NodeJS.Platform) => Folders
 }
 
@@ -92,7 +102,7 @@ export class NodeDisk implements Disk {
     this.rootPath = root
     this.umask = process.umask()
     const { exchange } = options
-    this.exchange = exchange && ((own, path) => this.#exchange(own, path, exchange))
+    this.exchange = exchange && (pairs => this.#exchange(pairs, exchange))
     this.#mounts = new Mounts(root, options.clock ?? systemClock, options.readMountinfo)
     this.#folders = (options.openFolders ?? openFolders)(root, platform)
     try {
@@ -317,16 +327,39 @@ export class NodeDisk implements Disk {
     return isDone
   }
 
-  #exchange(own: string, path: Path, exchange: (one: Buffer, other: Buffer) => void): void {
-    this.#places.withPrivate(() => {
-      const { native: source } = this.#places.inOwn(own)
-      const { native: target, dir } = this.#places.inTree(path)
-      this.#adoptGroup(source, dir)
-      exchange(Buffer.from(source), Buffer.from(target))
-      this.#folders.confirm(dir)
+  #exchange(pairs: readonly ExchangePair[], exchange: ExchangeNames): (string | undefined)[] {
+    const codes: (string | undefined)[] = []
+    for (let at = 0; at < pairs.length; at += exchangedAtOnceMax)
+      codes.push(...this.#exchangeAtOnce(pairs.slice(at, at + exchangedAtOnceMax), exchange))
+    return codes
+  }
+
+  #exchangeAtOnce(pairs: readonly ExchangePair[], exchange: ExchangeNames): (string | undefined)[] {
+    const entered = new Map<Path, string>()
+    const located: NamePair[] = []
+    const codes = pairs.map(({ own, path }): string | undefined => {
+      try {
+        const { native: source } = this.#places.inOwn(own)
+        const { native: target, dir } = this.#places.inTreeAtOnce(path, entered)
+        this.#adoptGroup(source, dir)
+        located.push([Buffer.from(source), Buffer.from(target)])
+        return 'located'
+      } catch (error) {
+        const code = errnoOf(error)
+        if (code === undefined) throw error
+        return code
+      }
     })
-    // What stood there may be anything.
-    this.#ownFiles.delete(own)
+    const results = exchange(located)
+    let at = 0
+    for (const [i, { own, path }] of pairs.entries()) {
+      if (codes[i] !== 'located') continue
+      codes[i] = results[at++]
+      // What stood there may be anything.
+      this.#ownFiles.delete(own)
+      this.#folders.confirm(parentOf(path))
+    }
+    return codes
   }
 
   nudge(own: string): void {

@@ -77,6 +77,15 @@ export class NodePlaces {
     return { prefix, native: nativePath(prefix + nameOf(path)), dir }
   }
 
+  /** Places that are used at once: each folder is entered once, for entering it again may end what the first time gave. */
+  inTreeAtOnce(path: Path, entered: Map<Path, string>): Located & { dir: Path } {
+    this.#assertNotPrivate(path)
+    const dir = parentOf(path)
+    const prefix = entered.get(dir) ?? this.folders.enter(dir)
+    entered.set(dir, prefix)
+    return { prefix, native: nativePath(prefix + nameOf(path)), dir }
+  }
+
   inOwn(name: string): Located {
     assertOwnName(name)
     const prefix = this.#private.enter()

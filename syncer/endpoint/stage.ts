@@ -1,9 +1,11 @@
 import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { fileToken, hashOf, isExecutable, type Token } from '../core/content.ts'
 import { ContentSum, contentHash, type Grain, grainOfFiles } from '../core/content-sum.ts'
-import { type Disk, inOwn, type NewFile, type Stat } from '../disk/disk.ts'
+import { type Disk, inOwn, type NewFile, type Place, type Stat } from '../disk/disk.ts'
 import type { Content } from '../wire/sync-message.ts'
 import type { Litter } from './litter.ts'
+
+const copyBytes = 4 * 1024 * 1024
 
 /** A private file with checked content, ready to be moved to its place. */
 export interface StagedFile {
@@ -108,7 +110,7 @@ export class Stage {
    * Copies a file's content, of any size, into a new staged file.
    * @param mode permission bits of the copy
    */
-  copy(read: (offset: number) => Buffer, mtimeMs: number, mode: number): StagedFile {
+  private copy(read: (offset: number) => Buffer, mtimeMs: number, mode: number): StagedFile {
     const name = this.newName()
     const file = this.disk.create(name)
     const sum = new ContentSum(this.grain)
@@ -127,6 +129,16 @@ export class Stage {
     }
     const token = fileToken(sum.digest().hash, (mode & 0o100) !== 0)
     return this.finish(name, file, token, mtimeMs, true, mode)
+  }
+
+  /** The content of a private or public file as a staged one, whatever it is by now. */
+  copyOf(at: Place, mtimeMs: number, mode: number): StagedFile {
+    const file = this.disk.open(at)
+    try {
+      return this.copy(offset => file.read(offset, copyBytes), mtimeMs, mode)
+    } finally {
+      file.close()
+    }
   }
 
   /** The file of a finished transfer; the caller owns it from now on. */

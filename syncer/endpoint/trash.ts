@@ -120,10 +120,12 @@ export class Trash {
     return formatTrashName(name, path)
   }
 
-  /** The private file is trash now; late writes to it are looked for. */
-  keep(name: string, path: Path, token: Token, ours?: string): void {
+  /**
+   * The private file is trash now; late writes to it are looked for.
+   * @param stat what the disk showed of it since it has the name
+   */
+  keep(name: string, path: Path, token: Token, stat = this.stat(name), ours?: string): void {
     const atMs = this.clock.monotonic()
-    const stat = this.stat(name)
     this.newBytes += stat?.size ?? 0
     // Before the first prune nothing is known of what an earlier process left.
     if (this.isMuch && Number.isFinite(this.pruneDueMs)) this.pruneDueMs = Math.min(this.pruneDueMs, atMs + pruneSoonMs)
@@ -281,7 +283,7 @@ export class Trash {
       if (stat === undefined || this.isLarge(stat)) {
         // It is read later, a large one in slices, and stays until then.
         this.unsaved.add(name)
-        this.keep(name, path, parsed.tag, parsed.ours)
+        this.keep(name, path, parsed.tag, undefined, parsed.ours)
         continue
       }
       const token = this.tokenOf(name, stat)

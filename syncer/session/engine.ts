@@ -155,6 +155,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     try {
       for (const message of messages) this.dispatch(lane, message)
     } finally {
+      this.intake.finish()
       this.exchange.commit()
     }
   }
@@ -311,6 +312,7 @@ export class SyncEngine implements Peer<SyncMessage> {
   private dispatch(lane: Lane, message: SyncMessage): void {
     const { exchange: x } = this
     if (isArrival(message) !== (lane === 'bulk')) throw new ProtocolError(`${message.type} on the ${lane} lane`)
+    if (message.type !== 'put') this.intake.finish()
     if (isContact(message)) {
       this.handshake.receive(message)
       this.handshake.advance(this.scanned)

@@ -4,8 +4,11 @@ import { nameOf, type Path, parentOf } from '../core/path.ts'
 import { answerPut, judgePut } from '../core/reconcile.ts'
 import { isMuted } from '../core/sync-policy.ts'
 import { granuleMs, inTree, type Listed } from '../disk/disk.ts'
-import { conflictNames, type Outcome, withExecutable } from '../endpoint/apply.ts'
+import { conflictNames } from '../endpoint/conflict-names.ts'
+import { withExecutable } from '../endpoint/file-stat.ts'
 import type { Look } from '../endpoint/look.ts'
+import type { Outcome } from '../endpoint/outcome.ts'
+import type { Replacement } from '../endpoint/replace.ts'
 import type { Scanner } from '../endpoint/scanner.ts'
 import type { StagedFile } from '../endpoint/stage.ts'
 import type { Rescue } from '../endpoint/trash.ts'
@@ -15,6 +18,9 @@ import { DeleteGuard } from './delete-guard.ts'
 import type { Exchange } from './exchange.ts'
 import { GraftIntake, type NewFolders } from './graft-intake.ts'
 import { MoveIntake } from './moves.ts'
+
+/** Files whose content changes places at once: until then their folders stay open. */
+const begunMax = 64
 
 /** Applies the other end's changes: the incoming half of the state table. */
 export class Intake {
@@ -26,6 +32,8 @@ export class Intake {
   private readonly moves: MoveIntake
   /** New files whose place turned out to be taken: the next time it is looked at first. */
   private readonly refused = new Set<Entry>()
+  /** What only takes a file's place, in the order of its PUTs: everything but the change of places is done. */
+  private readonly begun = new Map<Entry, { put: Put; replacement: Replacement }>()
 
   constructor(exchange: Exchange, scanner: Scanner, folders: NewFolders) {
     this.folders = folders
@@ -52,9 +60,26 @@ export class Intake {
       return
     }
     const entry = x.replica.tree.ensure(put.path)
+    // Names appear and go in the order in which they did at the other end.
+    const mayWait = isFile(put.base) && isFile(put.data) && !this.begun.has(entry)
+    if (!mayWait || this.begun.size >= begunMax) this.finish()
     if (put.data === folder && put.staged !== undefined) this.judgeGraft(entry, put, put.staged)
     else if (this.isRemoval(put) && x.role === 'laptop') this.guard.add(put, x.clock.monotonic())
     else this.judge(entry, put)
+  }
+
+  /** Does what was begun: to be called before any other message is taken, and when there is none. */
+  finish(): void {
+    if (this.begun.size === 0) return
+    const begun = [...this.begun]
+    this.begun.clear()
+    const outcomes = this.x.replica.applier.finish(begun.map(([, { replacement }]) => replacement))
+    for (const [i, [entry, { put }]] of begun.entries()) {
+      const outcome = outcomes[i]!
+      if (outcome.result === 'done') this.applied(entry, put)
+      else this.notDone(entry, put, outcome)
+      this.lookAgain(entry)
+    }
   }
 
   /** @returns whether the folder has its new name */
@@ -95,6 +120,7 @@ export class Intake {
   judgeHeld(path: Path): void {
     const put = this.guard.takeOne(path)
     if (put !== undefined) this.judge(this.x.replica.tree.ensure(path), put)
+    this.finish()
   }
 
   /** Judges the removals that were held back. */
@@ -106,6 +132,7 @@ export class Intake {
       if (burst!.allowed) this.judge(x.replica.tree.ensure(put.path), put)
       else this.refuse(put, 'halted')
     }
+    this.finish()
     if (this.guard.takeResumed(nowMs)) x.emit({ type: 'resumed' })
   }
 
@@ -144,7 +171,7 @@ export class Intake {
     }
     if (x.role === 'pod') this.judgeAtPod(entry, put, look.token)
     else this.judgeAtLaptop(entry, put, look.token)
-    this.lookAgain(entry)
+    if (!this.begun.has(entry)) this.lookAgain(entry)
   }
 
   /** A whole subtree, at the pod. */
@@ -252,8 +279,9 @@ export class Intake {
     const outcome =
       staged !== undefined && 'result' in staged
         ? staged
-        : x.replica.applier.put(entry, put.path, current, put.data, staged)
-    if (outcome.result === 'done') this.applied(entry, put)
+        : x.replica.applier.begin(entry, put.path, current, put.data, staged)
+    if (!('result' in outcome)) this.begun.set(entry, { put, replacement: outcome })
+    else if (outcome.result === 'done') this.applied(entry, put)
     else this.notDone(entry, put, outcome)
   }
 

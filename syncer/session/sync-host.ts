@@ -6,7 +6,7 @@ import { compactHeap } from '../base/compact-heap.ts'
 import { errnoOf, UserError } from '../base/errors.ts'
 import { markKeyBytes } from '../core/block-marks.ts'
 import { joinPath } from '../core/path.ts'
-import { createNodeDisk, type NodeDisk } from '../disk/node-disk.ts'
+import { createNodeDisk, type ExchangeNames, type NodeDisk } from '../disk/node-disk.ts'
 import { createNodeWatcher } from '../disk/node-watcher.ts'
 import { privateFolderName } from '../disk/private-folder.ts'
 import type { Watcher } from '../disk/watcher.ts'
@@ -33,7 +33,7 @@ export interface PodSystem {
   /** See {@link TrashLimits.isWatched}. */
   isWatched?: (inode: bigint) => boolean
   /** Exchanges two names, see {@link NodeDiskOptions.exchange}. */
-  names?: { exchange(one: Buffer, other: Buffer): void; close(): void }
+  names?: { exchange: ExchangeNames; close(): void }
 }
 
 /** The pod's end: takes the two lanes of each synced folder and keeps the folder's engine between connections. */

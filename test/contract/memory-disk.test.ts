@@ -165,7 +165,7 @@ test('an exchange of names makes no inode number free', () => {
   disk.exchangeNames()
   disk.people.save('file', Buffer.from('theirs'))
   disk.create('ours').close()
-  disk.exchange!('ours', 'file')
+  disk.exchange!([{ own: 'ours', path: 'file' }])
   disk.people.save('new', Buffer.from('new'))
   const numbers = [inTree('file'), inTree('new'), inOwn('ours')].map(at => disk.stat(at)!.ino)
   expect(new Set(numbers).size).toBe(3)

@@ -27,6 +27,9 @@ const engine = 'syncer/session/engine.ts'
 const ledger = 'syncer/session/ledger.ts'
 const reconcile = 'syncer/core/reconcile.ts'
 const apply = 'syncer/endpoint/apply.ts'
+const replace = 'syncer/endpoint/replace.ts'
+const handOut = 'syncer/endpoint/hand-out.ts'
+const fileStat = 'syncer/endpoint/file-stat.ts'
 const trash = 'syncer/endpoint/trash.ts'
 const look = 'syncer/endpoint/look.ts'
 const replica = 'syncer/endpoint/replica.ts'
@@ -219,7 +222,7 @@ export const bugs: Bug[] = [
     name: 'a creation may replace',
     edits: [
       {
-        file: apply,
+        file: handOut,
         text: '      this.disk.link(inOwn(own), inTree(path))\n    } catch',
         bug: '      this.disk.rename(inOwn(own), inTree(path))\n      return\n    } catch',
       },
@@ -230,7 +233,7 @@ export const bugs: Bug[] = [
     name: 'no second look before the rename',
     edits: [
       {
-        file: apply,
+        file: replace,
         text: 'const isKnown = (now: Stat) => sameButLinks(now, before) && trashed?.ino === now.ino',
         bug: 'const isKnown = (_: Stat) => trashed !== undefined',
       },
@@ -241,7 +244,7 @@ export const bugs: Bug[] = [
     name: 'no trash link',
     edits: [
       {
-        file: apply,
+        file: replace,
         text: 'const linked = this.linkToTrash(path, kept)',
         bug: 'const linked = false as boolean',
       },
@@ -269,10 +272,8 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: apply,
-        text: '        this.moveOut(own, path)\n        this.disk.sync(inTree(path))\n        return path',
-        bug: `        this.place(this.copy({ own }, 0o644), path)
-        this.disk.sync(inTree(path))
-        return path`,
+        text: 'return this.handOut.bringBack(own, names)',
+        bug: 'return this.save(names, this.copy({ own }, 0o644))',
       },
       {
         file: trash,
@@ -298,7 +299,7 @@ export const bugs: Bug[] = [
     name: 'the second look compares no inode',
     edits: [
       {
-        file: apply,
+        file: replace,
         text: 'sameButLinks(now, before) && trashed?.ino === now.ino',
         bug: 'now.kind === before.kind && now.size === before.size',
       },
@@ -307,7 +308,7 @@ export const bugs: Bug[] = [
   },
   {
     name: 'no mode in the proof after an apply',
-    edits: [{ file: apply, text: ' && a.size === b.size && a.mode === b.mode\n', bug: ' && a.size === b.size\n' }],
+    edits: [{ file: fileStat, text: ' && a.size === b.size && a.mode === b.mode\n', bug: ' && a.size === b.size\n' }],
     focus: {
       ...undisturbed,
       steps: 400,

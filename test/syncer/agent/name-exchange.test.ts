@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { NameExchange } from '../../../syncer/agent/name-exchange.ts'
 import { systemClock } from '../../../syncer/base/clock.ts'
-import { errnoOf } from '../../../syncer/base/errors.ts'
 import { inOwn } from '../../../syncer/disk/disk.ts'
 import { createNodeDisk } from '../../../syncer/disk/node-disk.ts'
 import { initProgram } from '../../native/init-program.ts'
@@ -26,46 +25,64 @@ const bytes = (name: string) => Buffer.from(at(name))
 const begin = (init: string) => {
   names = new NameExchange({ init, clock: systemClock, log: text => said.push(text) })
 }
-const codeOf = (call: () => void) => {
-  try {
-    call()
-    return 'done'
-  } catch (error) {
-    return errnoOf(error)
-  }
-}
+const codeOf = (one: Buffer, other: Buffer) => names.exchange([[one, other]])[0] ?? 'done'
 
 describe.skipIf(initProgram === null)('exchanging names', () => {
   beforeEach(async context => {
     begin(initProgram!)
-    await expect.poll(() => codeOf(() => names.exchange(bytes('none'), bytes('neither')))).not.toBe('ENOSYS')
+    await expect.poll(() => codeOf(bytes('none'), bytes('neither'))).not.toBe('ENOSYS')
     writeFileSync(at('a'), 'two')
     writeFileSync(at('b'), 'one')
     // renameat2(2): not every file system has it
-    const isMissing = codeOf(() => names.exchange(bytes('a'), bytes('b'))) === 'EINVAL'
+    const isMissing = codeOf(bytes('a'), bytes('b')) === 'EINVAL'
     context.skip(isMissing, `the file system of ${tmpdir()} exchanges no names`)
   })
 
   test('is one step, in both directions, many times', () => {
-    for (let round = 0; round < 1_001; round++) names.exchange(bytes('a'), bytes('b'))
+    for (let round = 0; round < 1_001; round++) expect(codeOf(bytes('a'), bytes('b'))).toBe('done')
     expect([readFileSync(at('a'), 'utf8'), readFileSync(at('b'), 'utf8')]).toEqual(['two', 'one'])
   })
 
+  test('takes many pairs at once, and answers for each, in their order', () => {
+    const pairs = Array.from({ length: 2_500 }, (_, i) => [bytes(`one-${i}`), bytes(`other-${i}`)] as const)
+    for (const [i, [one, other]] of pairs.entries()) {
+      writeFileSync(one, `one ${i}`)
+      if (i % 7 !== 0) writeFileSync(other, `other ${i}`)
+    }
+    expect(names.exchange(pairs)).toEqual(pairs.map((_, i) => (i % 7 === 0 ? 'ENOENT' : undefined)))
+    for (const [i, [one, other]] of pairs.entries()) {
+      if (i % 7 === 0) expect(readFileSync(one, 'utf8')).toBe(`one ${i}`)
+      else expect([readFileSync(one, 'utf8'), readFileSync(other, 'utf8')]).toEqual([`other ${i}`, `one ${i}`])
+    }
+  })
+
+  test('a pair among many that is too long is left out alone', () => {
+    const long = Buffer.alloc(5_000, 'x')
+    const codes = names.exchange([
+      [bytes('a'), bytes('b')],
+      [bytes('a'), long],
+      [bytes('a'), bytes('b')],
+      [bytes('a'), bytes('none')],
+    ])
+    expect(codes).toEqual([undefined, 'ENOSYS', undefined, 'ENOENT'])
+    expect(readFileSync(at('a'), 'utf8')).toBe('two')
+  })
+
   test('fails with the system’s own code', () => {
-    expect(codeOf(() => names.exchange(bytes('a'), bytes('missing')))).toBe('ENOENT')
-    expect(codeOf(() => names.exchange(Buffer.from(at('a')), Buffer.from(`${at('b')}/c`)))).toBe('ENOTDIR')
-    expect(codeOf(() => names.exchange(bytes('a'), Buffer.from(at('x'.repeat(300)))))).toBe('ENAMETOOLONG')
+    expect(codeOf(bytes('a'), bytes('missing'))).toBe('ENOENT')
+    expect(codeOf(Buffer.from(at('a')), Buffer.from(`${at('b')}/c`))).toBe('ENOTDIR')
+    expect(codeOf(bytes('a'), Buffer.from(at('x'.repeat(300))))).toBe('ENAMETOOLONG')
   })
 
   test('takes no longer paths than arrive in one piece', () => {
-    expect(codeOf(() => names.exchange(bytes('a'), Buffer.alloc(5_000, 'x')))).toBe('ENOSYS')
-    names.exchange(bytes('a'), bytes('b'))
+    expect(codeOf(bytes('a'), Buffer.alloc(5_000, 'x'))).toBe('ENOSYS')
+    expect(codeOf(bytes('a'), bytes('b'))).toBe('done')
     expect(readFileSync(at('a'), 'utf8')).toBe('two')
   })
 
   test('is refused after the end', () => {
     names.close()
-    expect(codeOf(() => names.exchange(bytes('a'), bytes('b')))).toBe('ENOSYS')
+    expect(codeOf(bytes('a'), bytes('b'))).toBe('ENOSYS')
     expect(readFileSync(at('a'), 'utf8')).toBe('one')
   })
 
@@ -76,10 +93,10 @@ describe.skipIf(initProgram === null)('exchanging names', () => {
       const file = disk.create('stage-1')
       file.write(Buffer.from('ours'))
       file.finish({ mode: 0o644, mtimeMs: 1_600_000_000_000 })
-      disk.exchange!('stage-1', 'file')
+      expect(disk.exchange!([{ own: 'stage-1', path: 'file' }])).toEqual([undefined])
       expect(readFileSync(at('file'), 'utf8')).toBe('ours')
       expect(disk.read(inOwn('stage-1'), 10).bytes.toString()).toBe('theirs')
-      expect(codeOf(() => disk.exchange!('stage-1', 'nothing'))).toBe('ENOENT')
+      expect(disk.exchange!([{ own: 'stage-1', path: 'nothing' }])).toEqual(['ENOENT'])
     } finally {
       disk.close()
     }
@@ -89,5 +106,5 @@ describe.skipIf(initProgram === null)('exchanging names', () => {
 test('without the program it is refused, and said once', async () => {
   begin(at('no-such-program'))
   await expect.poll(() => said.length).toBe(1)
-  expect(codeOf(() => names.exchange(bytes('a'), bytes('b')))).toBe('ENOSYS')
+  expect(codeOf(bytes('a'), bytes('b'))).toBe('ENOSYS')
 })

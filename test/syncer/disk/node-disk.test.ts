@@ -5,6 +5,7 @@ import { UserError } from '../../../syncer/base/errors.ts'
 import { inOwn, inTree } from '../../../syncer/disk/disk.ts'
 import { exactDisk } from '../../../syncer/disk/exact-disk.ts'
 import { createNodeDisk, type NodeDisk, type NodeDiskOptions, pathBelow } from '../../../syncer/disk/node-disk.ts'
+import { LinuxFolders } from '../../../syncer/disk/node-folders-linux.ts'
 import { checkPrivateFolder } from '../../../syncer/disk/private-folder.ts'
 import { systemError } from '../../../syncer/disk/system-error.ts'
 import { failsWith, putFile, readFile } from '../../contract/disk-bench.ts'
@@ -387,7 +388,8 @@ describe('what a container needs', () => {
     const descriptors = () => fs.readdirSync('/proc/self/fd').length
     const before = descriptors()
     const root = scratchFolder()
-    const disk = createNodeDisk({ root })
+    const openFolders = (at: string) => new LinuxFolders(at, `/proc/${process.pid}/fd/`, 128)
+    const disk = createNodeDisk({ root, openFolders })
     for (let i = 0; i < 400; i++) {
       disk.mkdir(`d${i}`)
       putFile(disk, `d${i}/file`, 'text')
