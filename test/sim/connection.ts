@@ -16,12 +16,12 @@ export class Connection<M> {
     this.#queues[(to === 'pod' ? 2 : 0) + (lane === 'bulk' ? 1 : 0)]!.messages.push(message)
   }
 
-  /** The next message of one lane. */
-  take(random: Random): { to: EndName; lane: Lane; message: M } | undefined {
+  /** The next message of one lane, with what follows it in that lane where `together` says so, which is asked once. */
+  take(random: Random, together: () => boolean): { to: EndName; lane: Lane; messages: M[] } | undefined {
     if (this.quiet) return undefined
     const waiting = this.#queues.filter(queue => queue.messages.length > 0)
     const { to, lane, messages } = random.pick(waiting)
-    return { to, lane, message: messages.shift()! }
+    return { to, lane, messages: messages.splice(0, together() ? messages.length : 1) }
   }
 
   get quiet(): boolean {

@@ -69,6 +69,7 @@ const oneFolder = {
     hands.save('d/e/g')
   },
 }
+const severalFiles = ['f', 'g', 'd', 'e']
 const makeFolder = (hands: Hands) => {
   oneFolder.given(hands)
   hands.people.symlink('f', 'd/link')
@@ -89,6 +90,16 @@ const oneWay: Record<string, Omit<Case, 'act'> & { act: (hands: Hands) => void }
     ...oneFile,
     weather: { exchangeWorks: false },
     act: hands => hands.save('f'),
+  },
+  'several new versions that arrive together': {
+    path: 'g',
+    given: hands => {
+      for (const path of severalFiles) hands.save(path)
+    },
+    weather: { together: 1 },
+    act: hands => {
+      for (const path of severalFiles) hands.save(path)
+    },
   },
   'another mode': { ...oneFile, act: ({ people }) => people.chmod('f', 0o755) },
   'a removal': { ...oneFile, act: ({ people }) => people.unlink('f') },

@@ -50,6 +50,10 @@ class End implements SimulatedPeer<SyncMessage> {
     this.engine.receive(lane, message)
   }
 
+  receiveAll(lane: Lane, messages: SyncMessage[]): void {
+    this.engine.receiveAll(lane, messages)
+  }
+
   hint(path: Path): void {
     if (path === '') this.engine.sweep()
     else if (this.#isVague()) this.engine.hintFolder(parentOf(path))

@@ -49,6 +49,8 @@ export interface LaptopPorts<M> extends EndPorts<M> {
 export interface SimulatedPeer<M> extends Peer<M> {
   /** Laptop: other rules from now on. */
   setRules?(text: string): void
+  /** Takes what arrived together; one after the other where that is all the same to it. */
+  receiveAll?(lane: Lane, messages: M[]): void
   /** A clean end, as after `podswap down`. */
   stop?(): void
   /** Laptop: somebody waits until all that differs now is in step. */

@@ -28,6 +28,8 @@ export interface Weather {
   /** Difference of the pod's wall clock, ms. */
   skewMs: number
   timesAllowed: boolean
+  /** How often all that is under way in a lane arrives at once. */
+  together: number
   /** Names can be exchanged. */
   exchangeWorks: boolean
   /** Of one kind of work in one turn: with few, things happen while a folder is being read. */
@@ -114,6 +116,7 @@ export const calmWeather: Weather = {
   skewMs: 0,
   timesAllowed: true,
   exchangeWorks: true,
+  together: 0,
   stepsMax: Number.POSITIVE_INFINITY,
   gentle: true,
   ignored: undefined,
@@ -203,6 +206,7 @@ function drawAny(random: Random, steps: number): Weather {
     timesAllowed: random.chance(0.8),
     // not drawn: each seed goes on giving the run that it gave
     exchangeWorks: paths.length % 2 === 0,
+    together: paths.length % 4 === 2 ? 0.5 : 0,
     stepsMax: paths.length % 3 === 0 ? 3 : Number.POSITIVE_INFINITY,
     gentle: random.chance(0.2),
     ...bare,

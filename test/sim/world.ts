@@ -144,11 +144,15 @@ export class World<M> {
 
   /** The next message, if there is one, reaches its end. */
   deliver(): boolean {
-    const next = this.connection?.take(this.random)
+    const { together } = this.weather
+    const next = this.connection?.take(this.random, () => together > 0 && this.random.chance(together))
     if (next === undefined) return false
     this.tell(() => `→ ${next.to}`)
     this.#receiving = true
-    this.run(next.to === 'laptop' ? this.laptop : this.pod, peer => peer.receive(next.lane, next.message))
+    this.run(next.to === 'laptop' ? this.laptop : this.pod, peer => {
+      if (peer.receiveAll !== undefined) peer.receiveAll(next.lane, next.messages)
+      else for (const message of next.messages) peer.receive(next.lane, message)
+    })
     this.#receiving = false
     return true
   }

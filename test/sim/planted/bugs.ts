@@ -58,6 +58,7 @@ export const undoing: Partial<Weather> = {
   ignored: undefined,
   steps: 1_000,
   deeds: { save: 1, undo: 9 },
+  exchangeWorks: false,
   pace: { act: 2, deliver: 2, tick: 4, hint: 5 },
 }
 
