@@ -168,7 +168,7 @@ export const bugs: Bug[] = [
   {
     name: 'a late answer counts after an undo',
     edits: [{ file: offers, text: 'if (!flight.stale) x.answered', bug: 'x.answered' }],
-    focus: { ...undoing, clockStep: 0, pace: { act: 2, deliver: 1.2, tick: 4, hint: 5 } },
+    focus: { ...undoing, clockStep: 0, pace: { act: 3, deliver: 2, tick: 4, hint: 8 }, exchangeWorks: true },
   },
   {
     name: 'no look is racy',
