@@ -36,8 +36,9 @@ export interface Disk {
   /**
    * {@link list} with the {@link stat} of each entry, for scans: half the price of asking for each. What vanished
    * meanwhile is left out.
+   * @param names of these only, which {@link list} has told: the folder is not asked what else is in it
    */
-  listStats(dir: Path): ListedStat[]
+  listStats(dir: Path, names?: readonly string[]): ListedStat[]
   /** lstat; null where nothing is there (`ENOENT`, `ENOTDIR`). */
   stat(at: Place): Stat | null
   /** Opens a regular file for reading; anything else fails with `EINVAL` (never blocks on a FIFO). */
@@ -48,7 +49,11 @@ export interface Disk {
    * @throws EINVAL as {@link open}
    */
   read(at: Place, length: number): { bytes: Buffer; stat: Stat }
-  /** {@link read} into memory of the caller's, all of which it fills; undefined where the file has not so many bytes. */
+  /**
+   * {@link read} into memory of the caller's, all of which it fills; undefined where the file has not so many bytes. What
+   * it gives counts only where the stat is one that was seen at that place before: a folder on the way that is a link by
+   * now may lead elsewhere, to a file that is another.
+   */
   readInto(at: Place, target: Buffer): Stat | undefined
   /** Target of a symbolic link; `EINVAL` where something else is there. */
   readlink(at: Place): string

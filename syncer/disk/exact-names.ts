@@ -65,9 +65,9 @@ export class ExactNames implements Disk {
     return this.#disk.list(dir)
   }
 
-  listStats(dir: Path): ListedStat[] {
+  listStats(dir: Path, names?: readonly string[]): ListedStat[] {
     this.#assertThere(inTree(dir))
-    return this.#disk.listStats(dir)
+    return this.#disk.listStats(dir, names)
   }
 
   stat(at: Place): Stat | null {

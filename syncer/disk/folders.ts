@@ -15,6 +15,11 @@ export interface Folders {
    * is quicker for many looks. What was read counts only if the folder {@link stands} afterwards.
    */
   peek(dir: Path): { prefix: string; byName: string }
+  /**
+   * What to put in front of a name to look at it without any check, where that is much quicker: a link on the way may lead
+   * elsewhere. Undefined where it cannot be done.
+   */
+  byName?(dir: Path): string | undefined
   /** Whether a folder just entered or peeked into stands at its path. */
   stands(dir: Path): boolean
   /** To be called after a change that went through `enter`. @throws ESTALE where the folder was swapped meanwhile */

@@ -86,10 +86,12 @@ export class MemoryDisk implements Disk {
     return listed
   }
 
-  listStats(dir: Path): ListedStat[] {
+  listStats(dir: Path, names?: readonly string[]): ListedStat[] {
     this.#enter('listStats', { area: 'tree', path: dir })
     const listed: ListedStat[] = []
-    for (const [name, entry] of this.#entries(dir)) listed.push({ name, ...this.#statOf(entry) })
+    for (const [name, entry] of this.#entries(dir)) {
+      if (names?.includes(name) !== false) listed.push({ name, ...this.#statOf(entry) })
+    }
     return listed
   }
 

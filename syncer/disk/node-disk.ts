@@ -178,11 +178,11 @@ export class NodeDisk implements Disk {
     return stat !== undefined && this.#isMount(dir, name, stat)
   }
 
-  listStats(dir: Path): ListedStat[] {
+  listStats(dir: Path, names?: readonly string[]): ListedStat[] {
     this.#mounts.refreshIfOld()
     // Once more where a folder kept open was replaced by another one of its name.
     for (let attempt = 0; attempt < 2; attempt++) {
-      const listed = this.#readStats(dir)
+      const listed = this.#readStats(dir, names)
       if (this.#folders.stands(dir)) {
         if (Array.isArray(listed)) return listed
         throw listed.error
@@ -193,11 +193,11 @@ export class NodeDisk implements Disk {
   }
 
   /** Of no value unless the folder stands afterwards; an error is kept until that is known. */
-  #readStats(dir: Path): ListedStat[] | { error: unknown } {
+  #readStats(dir: Path, names?: readonly string[]): ListedStat[] | { error: unknown } {
     const { prefix, byName } = this.#places.peek(dir)
     const listed: ListedStat[] = []
     try {
-      for (const name of this.#places.shown(dir, readNames(prefix), name => name)) {
+      for (const name of names ?? this.#places.shown(dir, readNames(prefix), name => name)) {
         const stat = fs.lstatSync(nativePath(byName + name), bigintOrNothing)
         if (stat !== undefined) listed.push(toListedStat(name, stat, this.#isMount(dir, name, stat)))
       }
@@ -229,7 +229,7 @@ export class NodeDisk implements Disk {
   }
 
   readInto(at: Place, target: Buffer): Stat | undefined {
-    return readFileInto(this.#places.locate(at).native, target)
+    return readFileInto(this.#places.glance(at), target)
   }
 
   readlink(at: Place): string {

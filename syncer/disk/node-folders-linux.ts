@@ -54,6 +54,10 @@ export class LinuxFolders implements Folders {
     return { prefix: handle.prefix, byName: `${this.#placeOf(dir)}/` }
   }
 
+  byName(dir: Path): string | undefined {
+    return isTooLongForKernel(this.#rootPath, dir) ? undefined : `${this.#placeOf(dir)}/`
+  }
+
   newTurn(): void {
     this.#turn += 1
   }

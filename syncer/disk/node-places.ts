@@ -59,6 +59,15 @@ export class NodePlaces {
     return at.area === 'tree' ? this.inTree(at.path) : this.inOwn(at.name)
   }
 
+  /** Where a file is that is looked at by its name alone, see {@link Folders.byName}. */
+  glance(at: Place): NativePath {
+    if (at.area === 'own') return this.inOwn(at.name).native
+    const prefix = this.folders.byName?.(parentOf(at.path))
+    if (prefix === undefined) return this.inTree(at.path).native
+    this.#assertNotPrivate(at.path)
+    return nativePath(prefix + nameOf(at.path))
+  }
+
   /** Two places that are used together. */
   locateBoth(from: Place, to: Place): [Located, Located] {
     const source = this.locate(from)

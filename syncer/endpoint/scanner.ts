@@ -9,6 +9,8 @@ import type { Entry } from './tree.ts'
 export interface ScanEvents {
   /** A folder is about to be read: watch it first, so that nothing falls between. */
   folder(path: Path): void
+  /** What the folder is known to hold since it is watched, and what of it need not be asked of the rules. */
+  known?(path: Path): { names: readonly string[]; passedBy: ReadonlySet<Path> } | undefined
   /** What the folder holds. */
   listed(path: Path, listed: ListedStat[]): void
   /** Everything directly in the folder is known. */
@@ -27,6 +29,8 @@ interface Reading {
   deep: boolean
   listed: ListedStat[]
   at: number
+  /** What the rules may leave out; undefined: anything. */
+  passedBy: ReadonlySet<Path> | undefined
   seen: Set<string>
   /** Something in it has a path that no message can name. */
   tooLong: boolean
@@ -102,9 +106,11 @@ export class Scanner {
     const path = entry.folderPath
     this.events.folder(path)
     try {
-      const listed = this.replica.disk.listStats(path)
+      const known = this.events.known?.(path)
+      const listed = this.replica.disk.listStats(path, known?.names)
       this.events.listed(path, listed)
-      this.reading = { entry, path, deep, listed, at: 0, seen: new Set(), tooLong: false }
+      const { passedBy } = known ?? {}
+      this.reading = { entry, path, deep, listed, at: 0, passedBy, seen: new Set(), tooLong: false }
     } catch (error) {
       const code = errnoOf(error)
       if (code === undefined) throw error
@@ -124,7 +130,7 @@ export class Scanner {
   private visit(reading: Reading, listed: ListedStat): void {
     const path = joinPath(reading.path, listed.name)
     const isDir = listed.kind === 'dir'
-    if (this.rules().ignored(path, isDir)) return
+    if (reading.passedBy?.has(path) !== false && this.rules().ignored(path, isDir)) return
     if (isTooLong(path)) {
       reading.tooLong = true
       return

@@ -4,6 +4,7 @@ import type { Path } from '../core/path.ts'
 import { isMuted } from '../core/sync-policy.ts'
 import type { ListedStat, Stat } from '../disk/disk.ts'
 import type { HintKind } from '../endpoint/holds.ts'
+import type { IgnoreRules } from '../endpoint/replica.ts'
 import { type ScanEvents, Scanner } from '../endpoint/scanner.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { SyncMessage, Unstaged } from '../wire/sync-message.ts'
@@ -33,6 +34,8 @@ export interface EngineOptions
     OffersOptions {
   /** Folders to watch as they are found. */
   watch(path: Path): void
+  /** What a folder is known to hold since it is watched, where the rules are these; see {@link ScanEvents.known}. */
+  known?(path: Path, rules: IgnoreRules): ReturnType<NonNullable<ScanEvents['known']>>
   /** What a folder holds, as a scan found it. */
   listed?(path: Path, names: Iterable<string>): void
   unwatch(path: Path): void
@@ -78,6 +81,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.transfers = new Transfers(this.exchange)
     const scanEvents: ScanEvents = {
       folder: path => options.watch(path),
+      known: path => options.known?.(path, this.exchange.rules),
       listed: (path, listed) => options.listed?.(path, namesOf(listed)),
       read: entry => this.ahead.read(entry),
       looked: (entry, _path, before) => this.looked(entry, before),

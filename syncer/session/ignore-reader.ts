@@ -6,6 +6,7 @@ import { decodePath, joinPath, type Path } from '../core/path.ts'
 import type { SyncPolicy } from '../core/sync-policy.ts'
 import { type Disk, type EntryKind, inTree } from '../disk/disk.ts'
 import { IgnoredSurvey } from './ignored-survey.ts'
+import { type KnownNames, ListedNames } from './listed-names.ts'
 
 const ruleFileBytesMax = 1024 * 1024
 /** Folders that are looked through for ignore files in one that appeared; a larger one is met folder by folder. */
@@ -25,11 +26,14 @@ export class IgnoreReader {
   private collected: CollectedIgnore
   /** Ignore file → its text when it was read. */
   private texts: Map<Path, string>
+  private readonly listed = new ListedNames()
+  private passedBy: ReadonlySet<Path> | undefined
 
-  constructor(disk: Disk, options: IgnoreReaderOptions = {}) {
+  /** @param watch is called with each folder before it is listed for the first time; then {@link takeNames} has it */
+  constructor(disk: Disk, options: IgnoreReaderOptions = {}, watch?: (dir: Path) => void) {
     this.disk = disk
     this.options = options
-    this.collected = this.collect()
+    this.collected = this.collect(watch)
     this.texts = textsOf(this.collected)
   }
 
@@ -76,8 +80,23 @@ export class IgnoreReader {
     return false
   }
 
+  /** What a folder holds, from when the rules were read; undefined where that is not known, or `rules` are others. */
+  takeNames(dir: Path, rules: Pick<IgnoreRules, 'ignored'>): KnownNames | undefined {
+    const names = this.listed.take(dir)
+    const { passedBy } = this.collected
+    if (names === undefined || passedBy === undefined || rules !== this.rules) return undefined
+    this.passedBy ??= new Set([...passedBy.folders, ...passedBy.files])
+    return { names, passedBy: this.passedBy }
+  }
+
+  /** Names changed somewhere, or may have. */
+  forgetNames(): void {
+    this.listed.clear()
+  }
+
   /** Reads the files again. */
   refresh(): void {
+    this.forgetNames()
     this.collected = this.collect()
     this.texts = textsOf(this.collected)
   }
@@ -100,10 +119,13 @@ export class IgnoreReader {
     return kindOf(this.disk, path) === 'dir'
   }
 
-  private collect(): CollectedIgnore {
+  private collect(watch?: (dir: Path) => void): CollectedIgnore {
     const files: RuleFiles = {
       readText: path => readText(this.disk, path),
-      list: dir => list(this.disk, dir),
+      list: dir => {
+        watch?.(dir)
+        return list(this.disk, dir, names => watch && this.listed.keep(dir, names))
+      },
     }
     const foldsCase = process.platform === 'darwin' || process.platform === 'win32'
     return collectIgnore(files, { foldsCase, ...this.options })
@@ -153,11 +175,13 @@ function includes(names: Iterable<string>, wanted: string): boolean {
   return false
 }
 
-function list(disk: Disk, dir: Path): { folders: string[]; others: Set<string> } {
+function list(disk: Disk, dir: Path, keep?: (names: string[]) => void): { folders: string[]; others: Set<string> } {
   const folders: string[] = []
   const others = new Set<string>()
   try {
-    for (const { name, kind, mount } of disk.list(dir)) {
+    const listed = disk.list(dir)
+    keep?.(listed.map(({ name }) => name))
+    for (const { name, kind, mount } of listed) {
       if (kind !== 'dir') others.add(name)
       else if (!mount) folders.push(name)
     }

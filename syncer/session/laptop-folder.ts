@@ -58,15 +58,15 @@ export class LaptopFolder {
     fs.mkdirSync(stateFolder, { recursive: true, mode: 0o700 })
     this.disk = createNodeDisk({ root: local, privateFolder })
     const disk = exactDisk(this.disk)
-    this.ignore = new IgnoreReader(disk, rules)
     const owner = ownerOf(sessionKey)
     this.replica = new Replica({ disk, clock, newId: newIdMaker(), owner, trash, markKey: randomBytes(markKeyBytes) })
     this.log = new AncestorLog(path.join(stateFolder, 'ancestor.log'), bootId(uptime(), clock.now()))
+    this.watcher = createNodeWatcher({ root: this.disk.rootPath, events })
+    this.ignore = new IgnoreReader(disk, rules, dir => this.watcher.watch(dir))
     this.indexFile = path.join(stateFolder, 'index')
     loadIndex(this.indexFile, this.replica, this.log.otherBoot)
     this.saveIndex = () => saveIndex(this.indexFile, this.replica.tree, clock.now())
     this.index = new IndexKeeper(clock, this.saveIndex)
-    this.watcher = createNodeWatcher({ root: this.disk.rootPath, events })
   }
 
   /** Writes down what a later run needs not read again. @param state differs where something is new since the last time */

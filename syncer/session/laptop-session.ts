@@ -216,6 +216,7 @@ export class LaptopSession implements SyncSession {
       writable: lane => this.loop.writable(lane),
       on: event => this.on(event),
       watch: dir => watcher.watch(dir),
+      known: (dir, rules) => ignore.takeNames(dir, rules),
       listed: (dir, names) => this.rules.listed(dir, names),
       unwatch: dir => watcher.unwatch(dir),
       rulesMoved: path => this.rulesMoved(path),
@@ -238,6 +239,7 @@ export class LaptopSession implements SyncSession {
     return {
       changed: (dir, name, kind) => this.changed(dir, name, kind),
       overflow: () => {
+        this.folder.ignore.forgetNames()
         this.engine.sweep()
         this.loop.wake()
       },
@@ -249,6 +251,7 @@ export class LaptopSession implements SyncSession {
   }
 
   private changed(dir: Path, name: string | null, kind: 'rename' | 'change'): void {
+    if (name === null || kind === 'rename') this.folder.ignore.forgetNames()
     if (name === null) this.engine.hintFolder(dir)
     else {
       const path = joinPath(dir, name)

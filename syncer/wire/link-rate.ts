@@ -2,6 +2,8 @@
 const windowBytes = 2 * 1024 * 1024
 /** … or time, in ms. */
 const windowMs = 1_000
+/** Before the first of these is over, what is this fast by so many bytes is a fast link: none carries more than it can. */
+const glimpseBytes = 128 * 1024
 /** Weight of what was before. */
 const memory = 0.5
 
@@ -14,6 +16,12 @@ export class LinkRate {
   /** Bytes in a second; undefined until it has been seen. */
   get bytesPerSecond(): number | undefined {
     return this.known
+  }
+
+  /** Whether it is known to carry more than that in a second; sooner than {@link LinkRate.bytesPerSecond} is. */
+  exceeds(bytesPerSecond: number): boolean {
+    if (this.known !== undefined) return this.known > bytesPerSecond
+    return this.bytes >= glimpseBytes && this.bytes * 1_000 > bytesPerSecond * this.busyMs
   }
 
   /** @param ms for which the link had these to carry */

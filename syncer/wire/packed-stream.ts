@@ -101,8 +101,8 @@ export class PackedStream extends Duplex {
     const waiting = new ByteQueue()
     for (const { chunk } of chunks) waiting.push(chunk)
     const blocks: Promise<Buffer[]>[] = []
-    const most = (this.rate.bytesPerSecond ?? 0) < unhurriedBytesPerSecond ? slowBlockBytesMax : blockBytesMax
-    while (waiting.bytes > 0) blocks.push(this.block(waiting.join(Math.min(most, waiting.bytes))))
+    const most = this.rate.exceeds(unhurriedBytesPerSecond) ? blockBytesMax : slowBlockBytesMax
+    while (waiting.bytes > 0) blocks.push(this.block(waiting.take(most)))
     this.send(blocks).then(() => callback(), callback)
   }
 
@@ -118,24 +118,24 @@ export class PackedStream extends Duplex {
   }
 
   /** Header and body. */
-  private async block(bytes: Buffer): Promise<Buffer[]> {
+  private async block(pieces: Buffer[]): Promise<Buffer[]> {
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
     const effort = this.effort()
-    if (effort === 'none' || bytes.length < packedBytesMin || this.unworthy > 0) {
+    if (effort === 'none' || length < packedBytesMin || this.unworthy > 0) {
       this.unworthy = Math.max(0, this.unworthy - 1)
-      return [headerOf(bytes.length), bytes]
+      return [headerOf(length), ...pieces]
     }
-    const packed = await this.codec.pack(bytes, effort)
-    if (packed.length <= bytes.length * worthShare) return [headerOf(packed.length | packedBit), packed]
+    const packed = await this.codec.pack(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, length), effort)
+    if (packed.length <= length * worthShare) return [headerOf(packed.length | packedBit), packed]
     this.unworthy = unworthyBlocks
-    return [headerOf(bytes.length), bytes]
+    return [headerOf(length), ...pieces]
   }
 
   /** Before anything is known of the link a little packing costs nothing that anybody would notice. */
   private effort(): Effort | 'none' {
     const rate = this.rate.bytesPerSecond
-    if (rate === undefined) return 'little'
-    if (rate > fastBytesPerSecond) return 'none'
-    return rate < slowBytesPerSecond ? 'much' : 'little'
+    if (this.rate.exceeds(fastBytesPerSecond)) return 'none'
+    return rate !== undefined && rate < slowBytesPerSecond ? 'much' : 'little'
   }
 
   /** Resolves when the carrier has passed all of it on: what was written may change from then on. */

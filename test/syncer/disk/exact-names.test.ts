@@ -30,7 +30,7 @@ describe.each([
     expect(below.stat(at)).not.toBe(null)
     expect(disk.stat(at)).toBe(null)
     expect(disk.stat(inTree(path))).not.toBe(null)
-    for (const call of [disk.list, disk.listStats, disk.rmdir]) failsWith(() => call.call(disk, other), 'ENOENT')
+    for (const call of ['list', 'listStats', 'rmdir'] as const) failsWith(() => disk[call](other), 'ENOENT')
     for (const call of [disk.open, disk.readlink, disk.unlink, disk.sync])
       failsWith(() => call.call(disk, at), 'ENOENT')
     failsWith(() => disk.read(at, 1), 'ENOENT')
