@@ -31,8 +31,12 @@ export interface Disk {
    */
   newTurn?(): void
 
-  /** Names in a folder, in no order; never our private folder. */
-  list(dir: Path): Listed[]
+  /**
+   * Names in a folder, in no order; never our private folder.
+   * @param unchecked for who has what is listed looked at by {@link listStats} before it counts: sooner done, and where a
+   * link has taken the folder's place by now the names may be those of another
+   */
+  list(dir: Path, unchecked?: 'unchecked'): Listed[]
   /**
    * {@link list} with the {@link stat} of each entry, for scans: half the price of asking for each. What vanished
    * meanwhile is left out.

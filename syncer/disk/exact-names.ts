@@ -60,9 +60,9 @@ export class ExactNames implements Disk {
     this.#disk.newTurn?.()
   }
 
-  list(dir: Path): Listed[] {
+  list(dir: Path, unchecked?: 'unchecked'): Listed[] {
     this.#assertThere(inTree(dir))
-    return this.#disk.list(dir)
+    return this.#disk.list(dir, unchecked)
   }
 
   listStats(dir: Path, names?: readonly string[]): ListedStat[] {

@@ -163,9 +163,9 @@ export class NodeDisk implements Disk {
     this.#folders.newTurn?.()
   }
 
-  list(dir: Path): Listed[] {
+  list(dir: Path, unchecked?: 'unchecked'): Listed[] {
     this.#mounts.refreshIfOld()
-    const prefix = this.#places.enter(dir)
+    const prefix = (unchecked && this.#places.byName(dir)) ?? this.#places.enter(dir)
     return this.#places
       .shown(dir, readEntries(prefix), entry => entry.name)
       .map(({ name, kind }) => ({ name, kind, mount: kind === 'dir' && this.#isMountedFolder(dir, prefix, name) }))

@@ -62,10 +62,16 @@ export class NodePlaces {
   /** Where a file is that is looked at by its name alone, see {@link Folders.byName}. */
   glance(at: Place): NativePath {
     if (at.area === 'own') return this.inOwn(at.name).native
-    const prefix = this.folders.byName?.(parentOf(at.path))
+    const prefix = this.byName(parentOf(at.path))
     if (prefix === undefined) return this.inTree(at.path).native
     this.#assertNotPrivate(at.path)
     return nativePath(prefix + nameOf(at.path))
+  }
+
+  /** See {@link Folders.byName}. */
+  byName(dir: Path): string | undefined {
+    this.#assertNotPrivate(dir)
+    return this.folders.byName?.(dir)
   }
 
   /** Two places that are used together. */

@@ -188,7 +188,8 @@ export class Exchange {
 
   /** Both ends agree on this now. What was sent and not answered stays so. */
   agree(entry: Entry, token: Token): void {
-    if (entry.agreed !== token) {
+    // Only the laptop keeps it on record.
+    if (entry.agreed !== token && this.role === 'laptop') {
       const { path } = entry
       this.remember(path, entry.agreed)
       this.record({ type: 'agreed', path, token })

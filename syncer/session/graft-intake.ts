@@ -84,7 +84,6 @@ export class GraftIntake {
     for (const [name, node] of children) {
       const child = x.replica.tree.child(entry, name)
       this.attach(child, node)
-      x.emit({ type: 'changed', path: child.path, direction: 'in' })
     }
   }
 }

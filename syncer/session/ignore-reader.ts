@@ -124,7 +124,7 @@ export class IgnoreReader {
       readText: path => readText(this.disk, path),
       list: dir => {
         watch?.(dir)
-        return list(this.disk, dir, names => watch && this.listed.keep(dir, names))
+        return list(this.disk, dir, watch && (names => this.listed.keep(dir, names)))
       },
     }
     const foldsCase = process.platform === 'darwin' || process.platform === 'win32'
@@ -179,7 +179,7 @@ function list(disk: Disk, dir: Path, keep?: (names: string[]) => void): { folder
   const folders: string[] = []
   const others = new Set<string>()
   try {
-    const listed = disk.list(dir)
+    const listed = disk.list(dir, keep && 'unchecked')
     keep?.(listed.map(({ name }) => name))
     for (const { name, kind, mount } of listed) {
       if (kind !== 'dir') others.add(name)
