@@ -9,6 +9,7 @@ import type { Folders } from '../../../syncer/disk/folders.ts'
 import { createNodeDisk } from '../../../syncer/disk/node-disk.ts'
 import { openFolders } from '../../../syncer/disk/node-folders.ts'
 import { RealpathFolders } from '../../../syncer/disk/node-folders-realpath.ts'
+import { sameKey } from '../../../syncer/endpoint/stat-columns.ts'
 import { failsWith, putFile, readFile } from '../../contract/disk-bench.ts'
 import { release, scratchFolder } from './scratch-folder.ts'
 
@@ -170,6 +171,24 @@ describe('a folder swapped between the check and the call', () => {
     failsWith(() => disk.listStats('dir/sub'), 'ENOTDIR')
     expect(swapped()).toBe(true)
   })
+
+  test.runIf(onLinux)(
+    'what was read by way of the link shows itself as another file, and names listed so as gone',
+    () => {
+      const { disk, outside, at } = arrange(root => openFolders(root, 'linux'))
+      fs.writeFileSync(path.join(outside, 'victim'), 'beside')
+      fs.writeFileSync(path.join(outside, 'more'), '')
+      const known = disk.stat(inTree('dir/victim'))!
+      const target = Buffer.alloc(known.size)
+      expect(sameKey(known, disk.readInto(inTree('dir/victim'), target)!)).toBe(true)
+      expect(String(target)).toBe('inside')
+      fs.renameSync(at('dir'), at('moved'))
+      fs.symlinkSync(outside, at('dir'))
+      expect(sameKey(known, disk.readInto(inTree('dir/victim'), target)!)).toBe(false)
+      const names = disk.list('dir', 'unchecked').map(({ name }) => name)
+      failsWith(() => disk.listStats('dir', names), 'ENOTDIR', 'ELOOP')
+    },
+  )
 
   test('is noticed where paths are all there is', () => {
     let armed: (() => void) | undefined
