@@ -9,6 +9,7 @@ import { Holds } from '../endpoint/holds.ts'
 import type { IgnoreRules, Replica } from '../endpoint/replica.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { SyncMessage } from '../wire/sync-message.ts'
+import { BackAndForth } from './back-and-forth.ts'
 import { EpochHistory } from './epoch-history.ts'
 import { JournalError, type JournalRecord } from './journal.ts'
 import type { Lane } from './peer.ts'
@@ -85,6 +86,8 @@ export class Exchange {
   readonly recent = new RecentEntries()
   /** Of these: those that stood there for the first time. */
   readonly recentNew = new RecentEntries()
+  /** Laptop: of what the other end sent and what went in answer to it. */
+  readonly backAndForth = new BackAndForth()
   /** Laptop: what was agreed on earlier, since the pod's copy has its epoch. */
   readonly history = new EpochHistory()
   readonly problems = new Map<Path, { code: string; message: string }>()

@@ -458,6 +458,7 @@ export class Intake {
     if (flight !== undefined && this.x.role === 'pod') flight.stale = true
     this.x.made(put.path)
     this.x.agree(entry, put.data)
+    if (this.x.role === 'laptop') this.x.backAndForth.came(entry, put.data)
     this.x.send('control', { type: 'ack', seq: put.seq, path: put.path })
     if (put.staged !== undefined) this.dropStaged(put.staged)
   }

@@ -23,6 +23,8 @@ const refusedWaitMs = 200
 /** How soon what cannot be read is tried again. */
 const barredWaitMs = 1_000
 const barredWaitMsMax = 30_000
+/** How long a change waits that the other end has undone again and again. */
+const undoneWaitMs = 10_000
 
 export interface OffersOptions {
   /** Paths of a subtree that was made just now from which on it goes as one. */
@@ -399,6 +401,7 @@ export class Offers {
   }
 
   private sendChange(entry: Entry, path: Path, token: Token, bytes: Buffer | undefined, urgent: boolean): void {
+    if (this.isUndoneAgain(entry, path, token)) return
     const { agreed, size } = entry
     const isSmall = size <= this.x.replica.grain.smallBytesMax
     const isSame = isFile(token) && isFile(agreed) && hashOf(token) === hashOf(agreed)
@@ -417,6 +420,16 @@ export class Offers {
     }
     this.inline.add(entry, size, this.x.clock.monotonic())
     this.put(entry, path, token, { live: urgent, bytes: inline })
+  }
+
+  /** Programs at both ends undo each other's change: it waits, and that is said. */
+  private isUndoneAgain(entry: Entry, path: Path, token: Token): boolean {
+    const { x } = this
+    if (x.role !== 'laptop' || !x.backAndForth.isTooMuch(entry, token, x.clock.monotonic())) return false
+    const words = 'is changed back and forth by programs at both ends: what stands here waits for 10 s'
+    x.problem(path, 'back-and-forth', `${path} ${words}`)
+    x.retry(entry, undoneWaitMs, undoneWaitMs)
+    return true
   }
 
   /** The content that was looked at, read again; undefined where it is another by now. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { of, Pair, runUntil, treeOf } from './pair.ts'
+import { of, Pair, problemsOf, runUntil, treeOf } from './pair.ts'
 
 type Side = 'laptop' | 'pod'
 const sides: Side[] = ['laptop', 'pod']
@@ -113,6 +113,64 @@ describe.each(sides)('somebody busy at the %s', side => {
     const wanted = `start\n${Array.from({ length: 500 }, (_, line) => `line ${line}\n`).join('')}`
     for (const each of sides) expect(pair.disks[each].people.read('server.log').toString()).toBe(wanted)
     expect(pair.events.filter(({ type }) => type === 'conflict')).toEqual([])
+  })
+
+  test('case 85: the other end clears a log that grows: no line is lost, and few copies are made', () => {
+    const pair = inStep({ 'server.log': 'start\n' })
+    const log = pair.disks[side].people.open('server.log', 'a')
+    const lines = 1_000
+    for (let line = 0; line < lines; line++) {
+      log.write(bytes(`line ${line}\n`))
+      pair[side].hint('server.log')
+      if (line === 300) {
+        pair.disks[other[side]].people.save('server.log', bytes('cleared\n'))
+        pair[other[side]].hint('server.log', 'rename')
+      }
+      pass(pair, 10)
+    }
+    log.close()
+    pair.sweep()
+    pass(pair, 70_000)
+    pair.settle()
+    const tree = treeOf(pair.disks[side])
+    expect(treeOf(pair.disks[other[side]])).toEqual(tree)
+    const all = new Set(Object.values(tree).flatMap(text => text.split('\n')))
+    for (let line = 0; line < lines; line++) expect(all).toContain(`line ${line}`)
+    expect(all).toContain('cleared')
+    expect(pair.events.some(({ type }) => type === 'conflict')).toBe(true)
+    expect(Object.keys(tree).length).toBeLessThan(8)
+  })
+
+  test('case 87: formatters at both ends that undo each other are stopped after five times, and it is said', () => {
+    const styles = { laptop: 'spaces', pod: 'tabs__' }
+    const pair = inStep({ 'app.js': styles[side], other: 'base' })
+    let turns = 0
+    let isOver = false
+    const format = (at: Side) => {
+      const text = pair.disks[at].people.read('app.js').toString()
+      if (text === styles[at] || isOver) return
+      turns += 1
+      pair.disks[at].people.save('app.js', bytes(styles[at]))
+      pair[at].hint('app.js', 'rename')
+    }
+    const until = pair.clock.ms + 9_000
+    runUntil(pair, () => {
+      for (const each of sides) format(each)
+      return pair.clock.ms >= until
+    })
+    expect(turns).toBeGreaterThan(4)
+    expect(turns).toBeLessThan(15)
+    expect(problemsOf(pair)).toEqual({ 'app.js': 'back-and-forth' })
+    // Nothing else waits for it.
+    pair.disks[side].people.save('other', bytes('edited'))
+    pair[side].hint('other', 'rename')
+    runUntil(pair, () => pair.disks[other[side]].people.read('other').toString() === 'edited')
+    expect(pair.clock.ms).toBeLessThan(until + 1_000)
+    isOver = true
+    pair.settle()
+    expect(problemsOf(pair)).toEqual({})
+    expect(treeOf(pair.disks.pod)).toEqual(treeOf(pair.disks.laptop))
+    expect(Object.keys(treeOf(pair.disks.pod))).toEqual(['app.js', 'other'])
   })
 
   test('cases 87, 88: programs at both ends that answer each other’s writes: one after the other, and others are not held up', () => {
