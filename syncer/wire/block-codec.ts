@@ -1,17 +1,17 @@
 import { brotliCompress, brotliDecompress, constants } from 'node:zlib'
+import { BrotliPacker, BrotliUnpacker, type StreamPacker, type StreamUnpacker } from './stream-codec.ts'
 
-/** How much work a block is worth: `little` packs some 250 MB/s, `much` some 40 MB/s of source code. */
-export type Effort = 'little' | 'much'
-
-/** Packs one block of bytes; every block stands for itself. */
+/** How bytes are packed: blocks that stand for themselves, and blocks that go on with one stream. */
 export interface BlockCodec {
-  pack(bytes: Buffer, effort: Effort): Promise<Buffer>
+  pack(bytes: Buffer): Promise<Buffer>
   /** @throws whatever says that these bytes are no block, or one of more than `bytesMax` */
   unpack(packed: Buffer, bytesMax: number): Promise<Buffer>
+  packer(): StreamPacker
+  unpacker(): StreamUnpacker
 }
 
-/** Brotli's quality: source code becomes three tenths with the first, less than a quarter with the second. */
-const qualities = { little: 0, much: 5 } as const
+/** Source code becomes three tenths, some 250 MB/s. */
+const quality = 0
 /** A block's result is one piece most often. */
 const outputChunkBytes = 128 * 1024
 /** A window of 256 KiB: a block is no larger. */
@@ -19,10 +19,12 @@ const windowBits = 18
 
 /** It works beside the event loop. */
 export const brotliBlocks: BlockCodec = {
-  pack: (bytes, effort) =>
+  packer: () => new BrotliPacker(),
+  unpacker: () => new BrotliUnpacker(),
+  pack: bytes =>
     new Promise((resolve, reject) => {
       const params = {
-        [constants.BROTLI_PARAM_QUALITY]: qualities[effort],
+        [constants.BROTLI_PARAM_QUALITY]: quality,
         [constants.BROTLI_PARAM_LGWIN]: windowBits,
         [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
       }

@@ -1,12 +1,15 @@
 import { Duplex } from 'node:stream'
 import type { Clock } from '../base/clock.ts'
 import { ProtocolError } from '../base/errors.ts'
-import { type BlockCodec, brotliBlocks, type Effort } from './block-codec.ts'
+import { type BlockCodec, brotliBlocks } from './block-codec.ts'
 import { ByteQueue } from './byte-queue.ts'
 import { LinkRate } from './link-rate.ts'
+import type { StreamPacker, StreamUnpacker } from './stream-codec.ts'
 
 /** Bytes of one block before it is packed. */
 const blockBytesMax = 256 * 1024
+/** … and afterwards: what goes on with a stream is packed even where that makes it longer. */
+const bodyBytesMax = blockBytesMax + 1024
 /** … and on a link that is slower than this, or not known yet: the other end hears nothing before a block is whole. */
 const slowBlockBytesMax = 32 * 1024
 const unhurriedBytesPerSecond = 512 * 1024
@@ -27,11 +30,13 @@ const underWayBytesMax = 16 * 1024 * 1024
 const aheadMax = 4
 /**
  * Length of the block that follows, big-endian. The highest bit: it is packed. The second: no block follows, so many bytes
- * of blocks and their headers have arrived here since this was said last.
+ * of blocks and their headers have arrived here since this was said last. The third: it goes on with the blocks before it
+ * that had this bit.
  */
 const headerBytes = 4
 const packedBit = 0x8000_0000
 const arrivedBit = 0x4000_0000
+const streamBit = 0x2000_0000
 
 export interface PackedStreamOptions {
   clock: Clock
@@ -60,6 +65,9 @@ export class PackedStream extends Duplex {
   private isDelivering = false
   private isWanted = false
   private hasEnded = false
+  /** On a slow link: what was sent before is known at both ends, so that it need not be said again. */
+  private packer: StreamPacker | undefined
+  private unpacker: StreamUnpacker | undefined
   /** Blocks that are not worth a try, after one that was not. */
   private unworthy = 0
 
@@ -114,6 +122,8 @@ export class PackedStream extends Duplex {
     this.carrier.destroy(error ?? undefined)
     this.arrived.clear()
     this.roomMade?.()
+    this.packer?.close()
+    this.unpacker?.close()
     callback(error)
   }
 
@@ -125,14 +135,24 @@ export class PackedStream extends Duplex {
       this.unworthy = Math.max(0, this.unworthy - 1)
       return [headerOf(length), ...pieces]
     }
-    const packed = await this.codec.pack(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, length), effort)
+    const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, length)
+    if (effort === 'much') return await this.blockInStream(bytes)
+    const packed = await this.codec.pack(bytes)
     if (packed.length <= length * worthShare) return [headerOf(packed.length | packedBit), packed]
     this.unworthy = unworthyBlocks
     return [headerOf(length), ...pieces]
   }
 
+  /** The other end unpacks whatever was packed so, or it would not understand what follows. */
+  private async blockInStream(bytes: Buffer): Promise<Buffer[]> {
+    this.packer ??= this.codec.packer()
+    const packed = await this.packer.pack(bytes)
+    if (packed.length > bytes.length * worthShare) this.unworthy = unworthyBlocks
+    return [headerOf(packed.length | packedBit | streamBit), packed]
+  }
+
   /** Before anything is known of the link a little packing costs nothing that anybody would notice. */
-  private effort(): Effort | 'none' {
+  private effort(): 'none' | 'little' | 'much' {
     const rate = this.rate.bytesPerSecond
     if (this.rate.exceeds(fastBytesPerSecond)) return 'none'
     return rate !== undefined && rate < slowBytesPerSecond ? 'much' : 'little'
@@ -212,19 +232,32 @@ export class PackedStream extends Duplex {
     if (arrived.bytes < headerBytes) return undefined
     const header = arrived.join(headerBytes)
     const word = header.readUInt32BE()
-    const length = word & ~packedBit & ~arrivedBit
+    const length = word & ~packedBit & ~arrivedBit & ~streamBit
     if ((word & arrivedBit) !== 0) {
       this.told(length)
       return 'told'
     }
-    if (length > blockBytesMax) throw new ProtocolError(`a block of ${length} bytes`)
+    const isInStream = (word & streamBit) !== 0
+    if (length > bodyBytesMax || (isInStream && (word & packedBit) === 0))
+      throw new ProtocolError(`a block of ${length} bytes`)
     if (arrived.bytes < length) {
       arrived.unshift(header)
       return undefined
     }
     const body = arrived.take(length)
     this.tell(headerBytes + length)
-    return (word & packedBit) === 0 ? body : this.codec.unpack(Buffer.concat(body, length), blockBytesMax)
+    if ((word & packedBit) === 0) return body
+    const packed = Buffer.concat(body, length)
+    if (!isInStream) return this.codec.unpack(packed, blockBytesMax)
+    return this.unpackInStream(packed)
+  }
+
+  /** @throws ProtocolError where nothing comes of it: each block was flushed */
+  private async unpackInStream(packed: Buffer): Promise<Buffer> {
+    this.unpacker ??= this.codec.unpacker()
+    const bytes = await this.unpacker.unpack(packed, blockBytesMax)
+    if (bytes.length === 0) throw new ProtocolError('a block with nothing in it')
+    return bytes
   }
 
   private async deliver(): Promise<void> {

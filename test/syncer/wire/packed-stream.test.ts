@@ -91,11 +91,17 @@ describe('what it packs', () => {
 
 describe('a hostile other end', () => {
   const bomb = brotliCompressSync(Buffer.alloc(64 * 1024 * 1024))
+  const ended = brotliCompressSync(Buffer.from('hello'))
+  const inStream = (bytes: Buffer) => Buffer.concat([word(0xa000_0000 + bytes.length), bytes])
   it.each([
     ['a block that is too long', word(0x2000_0000)],
     ['more arrived than was sent', word(0x4000_0001)],
     ['a packed block that is none', Buffer.concat([word(0x8000_0005), Buffer.from('hello')])],
     ['a packed block that never ends', Buffer.concat([word(0x8000_0000 + bomb.length), bomb])],
+    ['a block that goes on with a stream, and is not packed', Buffer.concat([word(0x2000_0005), Buffer.from('hello')])],
+    ['a block of a stream that is none', Buffer.concat([word(0xa000_0005), Buffer.from('hello')])],
+    ['a block of a stream that never ends', Buffer.concat([word(0xa000_0000 + bomb.length), bomb])],
+    ['a block behind the end of a stream', Buffer.concat([inStream(ended), inStream(ended)])],
   ])('ends with a reason: %s', async (_, bytes) => {
     const [one, other] = await socketPair()
     const stream = new PackedStream(one, { clock: systemClock })
@@ -147,14 +153,14 @@ async function sentOver({ bytesPerMs }: { bytesPerMs: number }, make: (bytes: nu
     },
   })
   const clock = { now: () => nowMs, monotonic: () => nowMs }
-  const codec = {
-    pack: async (bytes: Buffer, effort: string) => {
-      efforts.push(effort)
-      triedBytes += bytes.length
-      return make === text ? bytes.subarray(0, bytes.length / 3) : bytes
-    },
-    unpack: async (packed: Buffer) => packed,
+  const pack = (effort: string) => async (bytes: Buffer) => {
+    efforts.push(effort)
+    triedBytes += bytes.length
+    return make === text ? bytes.subarray(0, bytes.length / 3) : bytes
   }
+  const unpack = async (packed: Buffer) => packed
+  const packer = () => ({ pack: pack('much'), close() {} })
+  const codec = { pack: pack('little'), unpack, packer, unpacker: () => ({ unpack, close() {} }) }
   const stream = new PackedStream(carrier, { clock, codec })
   const blocks = 64
   for (let block = 0; block < blocks; block++) {
