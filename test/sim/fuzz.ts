@@ -1,6 +1,9 @@
 import { parseArgs } from 'node:util'
 import { hostileRun } from './hostile.ts'
 
+/** A tenth of a million frames take as much as a million. */
+const peakMBMax = 400
+
 /** Lets hostile agents speak to the laptop's engine until so many frames were sent. */
 function main(): number {
   const { values } = parseArgs({
@@ -20,9 +23,15 @@ function main(): number {
     sum.ended += run.ended
   }
   const seconds = ((performance.now() - begunMs) / 1000).toFixed(0)
+  // KiB, by getrusage(2).
+  const peakMB = Math.round((process.resourceUsage().maxRSS * 1024) / 1e6)
+  if (peakMB > peakMBMax) {
+    console.error(`${peakMB} MB of memory at the most`)
+    return 1
+  }
   const heapMB = (process.memoryUsage().heapUsed / 1e6).toFixed(0)
   console.log(
-    `${sum.frames} frames: ${sum.messages} messages taken, ${sum.ended} connections ended, nothing lost; ${heapMB} MB of heap, ${seconds} s`,
+    `${sum.frames} frames: ${sum.messages} messages taken, ${sum.ended} connections ended, nothing lost; ${heapMB} MB of heap, at most ${peakMB} MB of memory, ${seconds} s`,
   )
   return 0
 }

@@ -1,5 +1,6 @@
 import { ProtocolError } from '../../syncer/base/errors.ts'
 import { twoWay } from '../../syncer/core/sync-policy.ts'
+import type { Inode } from '../../syncer/disk/memory-volume.ts'
 import { ByteWriter } from '../../syncer/wire/byte-writer.ts'
 import {
   FrameDecoder,
@@ -20,6 +21,8 @@ const laptopsOwn: ReadonlySet<SyncMessage['type']> = new Set(['hello', 'bases', 
 const injectedEach = 200
 /** A hostile end may make up paths; what one run's messages can bring about has this many at most. */
 const entriesMax = 5_000
+/** And so many bytes: what one message may bring is far more than all of them do. */
+const bytesMax = 1024 * 1024
 
 export interface HostileRun {
   /** Frames that reached the decoder, whole or damaged. */
@@ -86,12 +89,21 @@ function judge(run: HostileRun, pair: Pair, checker: Checker): void {
   for (const path of Object.keys(treeOf(laptop))) {
     if (path.split('/').some(name => ['', '.', '..', '.podswap'].includes(name))) run.faults.push(`made ${path}`)
   }
-  let entries = 0
-  for (const list = [laptop.volume.tree]; list.length > 0; ) {
-    entries += 1
-    for (const child of list.pop()!.entries?.values() ?? []) list.push(child)
-  }
+  const { entries, bytes } = sizeOf([laptop.volume.tree, laptop.volume.own])
   if (entries > entriesMax) run.faults.push(`${entries} entries`)
+  if (bytes > bytesMax) run.faults.push(`${bytes} bytes on the disk`)
+  const known = pair.laptop.exchange.replica.tree.size
+  if (known > entriesMax) run.faults.push(`${known} paths are known`)
+}
+
+function sizeOf(left: Inode[]): { entries: number; bytes: number } {
+  const size = { entries: 0, bytes: 0 }
+  for (let inode = left.pop(); inode !== undefined; inode = left.pop()) {
+    size.entries += 1
+    size.bytes += inode.bytes.length
+    left.push(...(inode.entries?.values() ?? []))
+  }
+  return size
 }
 
 /** @returns whether the connection had to end; another one follows */

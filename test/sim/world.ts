@@ -300,10 +300,19 @@ export class World<M> {
     return to?.area === 'tree' && end.disk.people.find(to.path) !== undefined
   }
 
+  /** What does not travel is nobody's but people's. */
+  #judgeIgnored(end: End<M>, place: Place | undefined): void {
+    const { ignored, ruleChange } = this.weather
+    if (ignored === undefined || ruleChange > 0 || place?.area !== 'tree' || !isWithin(place.path, ignored)) return
+    throw new Misbehaviour(`${end.name} touches ${place.path}, which is ignored`)
+  }
+
   /** Content that no person ever had must not get into a tree. */
   #judge(end: End<M>, operation: DiskOperation, at?: Place, to?: Place): void {
     if (!changing.has(operation)) return
     if (end === this.pod && this.#receiving && (at?.area === 'tree' || to?.area === 'tree')) this.podUntouched = false
+    this.#judgeIgnored(end, at)
+    this.#judgeIgnored(end, to)
     if (at?.area !== 'own' || to?.area !== 'tree') return
     const inode = end.disk.volume.own.entries!.get(at.name)
     if (inode?.kind === 'file' && !this.checker.wasSeen(inode.bytes))
