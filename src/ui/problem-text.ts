@@ -38,5 +38,6 @@ const cures: Record<string, { reason: string; cure: string }> = {
   EPERM: { reason: 'not permitted', cure: right },
   ENOSPC: { reason: 'no space is left', cure: room },
   EDQUOT: { reason: 'the quota is used up', cure: room },
+  EXDEV: { reason: 'another file system is mounted there', cure: 'leave it out in an ignore file' },
   EROFS: { reason: 'the file system is read-only', cure: 'leave it out in an ignore file, or mount it to be written' },
 }

@@ -303,6 +303,13 @@ export class Exchange {
     this.problem(path, notTakenInCode, `${path} could not be written ${there} (${code})`)
   }
 
+  /** A folder that it is in cannot be made at the other end: a socket or another file system stands there. */
+  isBelowUntaken({ parent }: Entry): boolean {
+    if (this.untaken.size === 0) return false
+    for (let at = parent; at !== null; at = at.parent) if (this.untaken.has(at)) return true
+    return false
+  }
+
   /** What went with its folder is no trouble any more, whether anything is known of it or not. */
   readableBelow(gone: Path): void {
     for (const path of [...this.problems.keys()]) if (isWithin(path, gone)) this.readable(path)

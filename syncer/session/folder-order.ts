@@ -22,7 +22,13 @@ export class FolderOrder {
   /** It goes when its folder's PUT has gone. */
   awaitParent(entry: Entry): void {
     this.awaited.add(entry.parent!)
-    this.x.waiting.add(entry)
+    if (!this.x.isBelowUntaken(entry)) this.x.waiting.add(entry)
+  }
+
+  /** The other end cannot make it: what is in it goes when it can, and nobody is kept waiting for that. */
+  untaken(entry: Entry): void {
+    if (entry.children === null) return
+    for (const below of this.x.replica.tree.walk(entry)) this.x.waiting.delete(below)
   }
 
   /** The other end has the folder, or is told of it before. */

@@ -21,6 +21,8 @@ const urgentGraftMinDefault = 64
 /** How soon a refused change is offered again unless the other end's own change comes first (sync-findings C). */
 const refusedWaitMs = 200
 /** How soon what cannot be read is tried again. */
+const untakenWaitMs = 1_000
+const untakenWaitMsMax = 30_000
 const barredWaitMs = 1_000
 const barredWaitMsMax = 30_000
 /** How long a change waits that the other end has undone again and again. */
@@ -191,7 +193,9 @@ export class Offers {
     }
     switch (message.reason) {
       case 'changed':
-        this.x.retry(entry, refusedWaitMs, 5_000, true)
+        // Where its folder cannot be, nothing of the other end is to meet it: the folder's trouble is told.
+        if (this.x.isBelowUntaken(entry)) this.x.retry(entry, untakenWaitMs, untakenWaitMsMax)
+        else this.x.retry(entry, refusedWaitMs, 5_000, true)
         break
       case 'need':
         this.transfers.insist(entry)
@@ -199,7 +203,8 @@ export class Offers {
         break
       case 'failed':
         this.x.untaken.add(entry)
-        this.x.retry(entry, 1_000, 30_000)
+        this.order.untaken(entry)
+        this.x.retry(entry, untakenWaitMs, untakenWaitMsMax)
         break
       case 'halted':
         this.x.retry(entry, 5_000, 5_000, true)

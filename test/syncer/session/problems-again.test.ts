@@ -17,20 +17,37 @@ afterEach(() => {
 const told = (type: 'problem' | 'problem-solved') => pair.events.filter(event => event.type === type).length
 
 /** A path that cannot travel, in the pod; the whole path may be longer than a socket's may be. */
-async function makeSocket(): Promise<void> {
+function makeSocket(): void {
   const before = process.cwd()
   process.chdir(pair.podFolder)
   server.listen('socket')
   process.chdir(before)
-  await until(() => pair.session.status().problems.length > 0)
 }
+
+const isTold = () => pair.session.status().problems.length > 0
+
+test('what is in a folder whose place in the pod is taken keeps nobody waiting, and goes when there is room', async () => {
+  pair.write('laptop', 'f', 'text')
+  pair.open()
+  pair.attach()
+  await pair.inStep()
+  makeSocket()
+  await until(isTold)
+  pair.write('laptop', 'socket/in/file', 'text')
+  await pair.session.flush(AbortSignal.timeout(60_000))
+  await until(() => pair.session.status().state === 'ready')
+  expect(pair.session.status().problems).toMatchObject([{ side: 'pod', path: 'socket' }])
+  fs.rmSync(pair.at('pod', 'socket'))
+  await until(() => pair.read('pod', 'socket/in/file') === 'text')
+})
 
 test('a problem of the pod that went while nobody was connected is over', async () => {
   pair.write('laptop', 'f', 'text')
   pair.open()
   pair.attach()
   await pair.inStep()
-  await makeSocket()
+  makeSocket()
+  await until(isTold)
   pair.session.detach()
   fs.rmSync(pair.at('pod', 'socket'))
   pair.restartHost()
@@ -45,7 +62,8 @@ test.each([false, true])('one that is still there is told once (a new agent: %s)
   pair.open()
   pair.attach()
   await pair.inStep()
-  await makeSocket()
+  makeSocket()
+  await until(isTold)
   pair.session.detach()
   if (isNew) pair.restartHost()
   pair.attach()
