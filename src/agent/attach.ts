@@ -10,6 +10,8 @@ export interface Attachment {
   /** For the agent, as JSON. */
   hello: unknown
   signal: AbortSignal
+  /** Called when the exec stands: the attaching program takes a moment to start, and its answer comes no sooner. */
+  starting?: (() => void) | undefined
   /** For each step: the exec, an answer, a piece of the bundle. */
   stepTimeoutMs?: number
 }
@@ -70,10 +72,11 @@ async function openExec(
   }
 }
 
-async function shakeHands(io: Duplex, { bundle, hello }: Attachment, step: () => AbortSignal): Promise<void> {
+async function shakeHands(io: Duplex, { bundle, hello, starting }: Attachment, step: () => AbortSignal): Promise<void> {
   const sha256 = createHash('sha256').update(bundle).digest('hex')
   const header = { v: 1, bundle: sha256, size: bundle.length, hello }
   await write(io, Buffer.from(`${JSON.stringify(header)}\n`), step())
+  starting?.()
   let answer = await readLine(io, lineBytesMax, step())
   if (answer === 'NEED') {
     for (let at = 0; at < bundle.length; at += pieceBytes) {

@@ -116,12 +116,13 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
       const told = (event: SwapEvent) => report({ type: 'swap', event })
       if (applied) await watchSwap(cluster, applied, { signal, on, told, timers })
     },
-    async attach(pod, lane, signal) {
+    async attach(pod, lane, signal, starting) {
       const where = { pod: pod.name, container: pod.container }
       const { io } = await attachAgent(cluster, where, {
         bundle: agent.bundle,
         hello: { lane },
         signal,
+        starting,
         stepTimeoutMs: ATTACH_STEP_MS,
       })
       return io

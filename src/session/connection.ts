@@ -1,4 +1,5 @@
 import type { UserError } from '../../syncer/base/errors.ts'
+import type { Lane } from '../../syncer/session/peer.ts'
 import { asUserError } from './as-user-error.ts'
 import { deadline } from './deadline.ts'
 import { type Link, openLink } from './link.ts'
@@ -9,6 +10,8 @@ import type { PodRef } from './session-state.ts'
 const PROBE_TIMEOUT_MS = 3_000
 
 export interface ConnectionEvents {
+  /** The pod is at work for an attach: nothing is to be done here for a moment. */
+  starting(): void
   attached(attempt: number): void
   failed(attempt: number, error: UserError): void
   lost(attempt: number, upMs: number, reason: string): void
@@ -46,7 +49,8 @@ export class Connection {
     // Stays with the connection once that stands: no deadline may be in it.
     const signal = AbortSignal.any([attaching.signal, this.#over])
     try {
-      const attach = this.#parts.attach.bind(this.#parts, pod)
+      const attach = (lane: Lane, signal: AbortSignal) =>
+        this.#parts.attach(pod, lane, signal, () => this.#on.starting())
       const { reverses } = this.#parts
       const openPort = this.#parts.openPort.bind(this.#parts, pod)
       const link = await openLink({

@@ -29,8 +29,8 @@ export interface SessionParts {
   awaitAlone(options: { signal: AbortSignal; report: Report }): Promise<void>
   /** Tells of the clone's pod for as long as `signal` allows. Rejects where the clone is gone, or somebody else's. */
   watchPod(swap: AppliedSwap, options: { signal: AbortSignal; on: (news: DevPodNews) => void }): Promise<void>
-  /** A raw connection to the agent in the pod. */
-  attach(pod: PodRef, lane: Lane, signal: AbortSignal): Promise<Duplex>
+  /** A raw connection to the agent in the pod; `starting` is called when the pod has begun with what it takes. */
+  attach(pod: PodRef, lane: Lane, signal: AbortSignal, starting?: () => void): Promise<Duplex>
   /** Ports are forwarded. */
   readonly forwards: boolean
   /** Ports of the pod that lead here; absent: none. */

@@ -51,7 +51,7 @@ export class PodWork {
 
   /** From here on the folders live, as long as the session does. */
   openFolders(swap: AppliedSwap): void {
-    this.#folders = new SyncFolders(this.#parts, this.#wanted, swap, this.#report)
+    this.#folders ??= new SyncFolders(this.#parts, this.#wanted, swap, this.#report)
   }
 
   /**

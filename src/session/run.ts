@@ -86,7 +86,11 @@ export class Session {
     this.#startedAt = parts.clock.monotonic()
     this.#state = initialState({ endsWithCommand: config.endsWithCommand, downOnExit: config.downOnExit })
     this.#connection = new Connection(parts, this.#over.signal, {
-      attached: attempt => this.#dispatch({ type: 'attached', attempt }),
+      starting: () => this.#openFolders(),
+      attached: attempt => {
+        this.#openFolders()
+        this.#dispatch({ type: 'attached', attempt })
+      },
       failed: (attempt, error) => this.#troubled(error.message, { type: 'attach-failed', attempt, error }),
       lost: (attempt, upMs, reason) => this.#troubled(reason, { type: 'detached', attempt, upMs }),
     })
@@ -295,7 +299,6 @@ export class Session {
   async #watchPod(): Promise<void> {
     const { applied } = this.#swap
     if (!applied) return
-    this.#pod.openFolders(applied)
     this.#limitWait()
     try {
       await this.#swap.watchPod(news => this.#onPod(news))
@@ -316,8 +319,22 @@ export class Session {
     })
   }
 
+  /**
+   * Their reading takes a while: it begins where something else is waited for, the pod, or what is started in it to attach.
+   */
+  #openFolders(): void {
+    const { applied } = this.#swap
+    if (!applied || this.#over.signal.aborted) return
+    try {
+      this.#pod.openFolders(applied)
+    } catch (error) {
+      this.#dispatch({ type: 'failed', error: asUserError(error) })
+    }
+  }
+
   #onPod(news: DevPodNews): void {
     if (this.#over.signal.aborted) return
+    if (news.state !== 'running') this.#openFolders()
     if (news.state === 'running') {
       this.#podIsThere()
       const isNew = news.pod.uid !== this.#state.pod?.uid

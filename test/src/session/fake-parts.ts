@@ -218,8 +218,9 @@ export class FakeParts implements SessionParts {
     return this.pod.openPort(port, signal)
   }
 
-  attach(pod: PodRef, lane: 'control' | 'bulk', signal: AbortSignal) {
+  attach(pod: PodRef, lane: 'control' | 'bulk', signal: AbortSignal, starting?: () => void) {
     this.log.push(`attach ${pod.name} ${lane}`)
+    starting?.()
     return this.pod.attach(lane, signal)
   }
 

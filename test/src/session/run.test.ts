@@ -65,6 +65,31 @@ describe('the way to ready', () => {
     await begun.session.done
   })
 
+  test('the folders are read while a pod is waited for, and not before it is known that it is', async () => {
+    const begun = begin()
+    await expect.poll(() => begun.parts.log).toContain('watch')
+    expect(begun.parts.log).not.toContain('open-sync')
+    begun.parts.tell({ state: 'pending', name: 'web-podswap-1', message: '' })
+    expect(begun.parts.log).toEqual(['claim', 'bind', 'apply', 'watch', 'open-sync'])
+    await toSync(begun)
+    expect(begun.parts.log.filter(line => line === 'open-sync')).toHaveLength(1)
+    begun.session.leave()
+    await begun.session.done
+  })
+
+  test('a folder that cannot be read ends it', async () => {
+    const begun = begin({}, parts => {
+      parts.openSync = () => {
+        throw new UserError('not-found', 'the synced folder is gone')
+      }
+    })
+    await expect.poll(() => begun.parts.log).toContain('watch')
+    begun.parts.tell({ state: 'pending', name: 'web-podswap-1', message: '' })
+    const { reason, cluster } = await begun.session.done
+    expect(reason).toMatchObject({ kind: 'failed', error: { code: 'not-found' } })
+    expect(cluster).toBe('reverted')
+  })
+
   test('a kept command that only the pod knows goes on there', async () => {
     const begun = begin({ keepCommand: true }, parts => {
       parts.keptCommand = null
@@ -104,9 +129,9 @@ describe('the way to ready', () => {
       'claim',
       'bind',
       'apply',
-      'open-sync',
       'watch',
       'attach web-podswap-1 control',
+      'open-sync',
       'port web-podswap-1',
     ])
     expect(parts.pod.syncs).toHaveLength(2)
