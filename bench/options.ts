@@ -11,6 +11,8 @@ export interface Options extends ClusterOptions {
   edits: number
   /** How long an idle session is looked at. */
   idleSeconds: number
+  /** Files of the trees whose growth is looked at, from the least; those in proportion to the tree when absent. */
+  growth?: number[]
   /** Where the tree is written: memory, so that no disk is measured. */
   below: string
   only: RowName[]
@@ -42,6 +44,7 @@ ${clusterUsage}  --only ROWS        only these, between commas:
   --rounds N         alternating rounds of each comparison (default: 5)
   --files N          files of the tree (default: ${fullTree.files}); with less, all else becomes less, for a quick look
   --edits N          saves of each series (default: 100)
+  --growth SIZES     files of the trees of that row, between commas (default: 1000,10000,100000,300000)
   --idle-seconds N   how long an idle session is looked at (default: 120)
   --below DIR        where the tree is written (default: /dev/shm)
 `
@@ -55,6 +58,7 @@ export function readOptions(argv: string[], env: NodeJS.ProcessEnv): Options {
       rounds: { type: 'string', default: '5' },
       files: { type: 'string', default: String(fullTree.files) },
       edits: { type: 'string', default: '100' },
+      growth: { type: 'string' },
       'idle-seconds': { type: 'string', default: '120' },
       below: { type: 'string', default: '/dev/shm' },
     },
@@ -65,6 +69,7 @@ export function readOptions(argv: string[], env: NodeJS.ProcessEnv): Options {
     files: wholeNumber('files', values.files, 100),
     edits: wholeNumber('edits', values.edits, 2),
     idleSeconds: wholeNumber('idle-seconds', values['idle-seconds'], 1),
+    ...(values.growth && { growth: values.growth.split(',').map(size => wholeNumber('growth', size, 1)) }),
     below: values.below,
     only: rowsOf(values.only),
   }

@@ -12,7 +12,8 @@ const flatFactor = 1.5
 export async function measureGrowth({ ground, sizes, options, say }: Bench): Promise<Figure[]> {
   const figures: Figure[] = []
   const p50s: number[] = []
-  for (const files of sizes.growth) {
+  const trees = options.growth ?? sizes.growth
+  for (const files of trees) {
     const plan = planTree(files)
     const seconds: number[] = []
     for (let round = 0; round < options.rounds; round++) {
@@ -34,7 +35,7 @@ export async function measureGrowth({ ground, sizes, options, say }: Bench): Pro
     )
   }
   const flat = { ours: p50s.at(-1)!, theirs: p50s[0]! }
-  const [least, most] = [sizes.growth[0], sizes.growth.at(-1)]
+  const [least, most] = [trees[0], trees.at(-1)]
   const title = `growth: p50 of a save with ${most} files`
   figures.push(comparison(title, 'ms', `with ${least}`, [flat], { of: 'ratio', limit: flatFactor }))
   return figures
