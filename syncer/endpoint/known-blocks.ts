@@ -13,7 +13,9 @@ export class KnownBlocks {
     return this.byHash.get(hash)
   }
 
-  keep(hash: string, blocks: FileBlocks): void {
+  /** Marks of the same content stay, if it was not marked this time. */
+  keep(hash: string, { hashes, marks = this.of(hash)?.marks }: FileBlocks): void {
+    const blocks = { hashes, marks }
     this.drop(hash)
     this.byHash.set(hash, blocks)
     this.bytes += bytesOf(blocks)

@@ -1,5 +1,5 @@
 import { errnoOf } from '../base/errors.ts'
-import { BlockMarks, type BlockMeasure } from '../core/block-marks.ts'
+import { BlockMarks, type BlockMeasure, sha256OfBlocks } from '../core/block-marks.ts'
 import type { Grain } from '../core/content-sum.ts'
 import { MovedBlocks } from '../core/moved-blocks.ts'
 import type { OpenFile } from '../disk/disk.ts'
@@ -59,7 +59,8 @@ export class BuildReading implements Reading {
     this.measure = compared.measure
     this.grain = exchange.replica.grain
     this.size = file.opened.size
-    this.own = compared.marks?.values ?? exchange.replica.looker.blocksOf(transfer.token)?.hashes
+    const known = exchange.replica.looker.blocksOf(transfer.token)
+    this.own = compared.measure === sha256OfBlocks ? known?.hashes : compared.marks?.values
     this.blank = this.measure.of(Buffer.alloc(this.grain.blockBytes))
   }
 

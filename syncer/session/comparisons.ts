@@ -28,6 +28,8 @@ interface Comparison {
   blocks: BlockList
   /** All of them have come. */
   told: { values: Buffer; size: number } | undefined
+  /** Of the content that is to be sent. */
+  marks: Compared['marks']
   /** What is to be sent; undefined while it is still being read here. */
   transfer: Transfer | undefined
 }
@@ -74,6 +76,7 @@ export class Comparisons {
       return
     }
     comparison.transfer = transfer
+    comparison.marks = comparison.measure === sha256OfBlocks ? undefined : this.marksOf(token)
     transfer.id = comparison.id
     this.tell(comparison)
   }
@@ -113,9 +116,8 @@ export class Comparisons {
     }
   }
 
-  private tell({ transfer, told, measure }: Comparison): void {
-    if (transfer === undefined || told === undefined || transfer.compared !== undefined) return
-    const marks = measure === sha256OfBlocks ? undefined : this.marksOf(transfer.token)
+  private tell({ transfer, told, measure, marks }: Comparison): void {
+    if (transfer === undefined || told === undefined) return
     transfer.compared = { ...told, measure, marks }
     this.isReady(transfer)
   }
@@ -129,7 +131,7 @@ export class Comparisons {
     return undefined
   }
 
-  private marksOf(token: Token): { values: Buffer; proof: Buffer } | undefined {
+  private marksOf(token: Token): Compared['marks'] {
     return this.x.replica.looker.blocksOf(token)?.marks
   }
 
@@ -146,7 +148,7 @@ export class Comparisons {
     const marks = this.measureFor(entry, transfer)
     const measure = marks ?? sha256OfBlocks
     const blocks = new BlockList(measure.valueBytes)
-    const comparison: Comparison = { id, entry, measure, blocks, told: undefined, transfer }
+    const comparison: Comparison = { id, entry, measure, blocks, told: undefined, marks: undefined, transfer }
     this.byId.set(id, comparison)
     this.byEntry.set(entry, comparison)
     const { path } = entry
