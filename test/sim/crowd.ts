@@ -25,6 +25,8 @@ export const usualDeeds = {
   undo: 2,
   touch: 1,
   moveFolder: 0,
+  /** A file or link gives way to a folder with a file in it, at once. */
+  becomeFolder: 0,
   /** A FIFO or a socket. */
   special: 0,
   /** Another file system, over what stands there. */
@@ -189,6 +191,15 @@ export class Crowd {
         people.rename(from, to)
         this.#touched.push(from, to)
         return `${deed} ${from} → ${to}`
+      }
+      case 'becomeFolder': {
+        const there = people.find(path)
+        if (there === undefined || there.kind === 'dir') return 'nothing'
+        people.unlink(path)
+        people.mkdir(path)
+        const token = this.#checker.token()
+        people.save(`${path}/in`, Buffer.from(token, 'latin1'))
+        return done(token)
       }
       case 'special':
         people.special(path)

@@ -13,6 +13,7 @@ import type { SyncMessage } from '../../syncer/wire/sync-message.ts'
 import { keptMessage } from '../syncer/session/kept-message.ts'
 import type { Keepsake } from './keepsake.ts'
 import type { EndPorts, LaptopPorts, SimulatedPeer, Subject } from './subject.ts'
+import { isAmong } from './world.ts'
 
 const checkpointMs = 30_000
 const trashKeptMs = 60_000
@@ -270,7 +271,7 @@ function makeEngine(ports: EndPorts<SyncMessage>, replica: Replica, role: Role):
 /** @param text JSON of the paths that do not travel */
 function rulesOf(text: string): { ignored(path: Path): boolean } {
   const paths = new Set<Path>(JSON.parse(text))
-  return { ignored: path => paths.has(path) }
+  return { ignored: path => isAmong(path, paths) }
 }
 
 function tell(message: SyncMessage): string {

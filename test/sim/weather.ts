@@ -167,6 +167,7 @@ function drawObstacles(random: Random): Partial<Weather> {
   const deeds = {
     ...usualDeeds,
     moveFolder: random.pick([0, 2]),
+    becomeFolder: random.pick([0, 2]),
     special: random.pick([0, 1]),
     mount: random.pick([0, 1]),
   }

@@ -75,7 +75,8 @@ export class World<M> {
     this.#trace?.(`${this.#nowMs.toFixed(3).padStart(11)} ${line()}`)
   }
 
-  readonly ignored = (path: Path): boolean => this.#ignored.has(path)
+  /** With all that is below. */
+  readonly ignored = (path: Path): boolean => isAmong(path, this.#ignored)
   readonly #ignored = new Set<Path>()
 
   /** The laptop's people write other ignore files; in words only where they change at all. */
@@ -318,6 +319,13 @@ export class World<M> {
     if (inode?.kind === 'file' && !this.checker.wasSeen(inode.bytes))
       throw new Misbehaviour(`${end.name} shows "${inode.bytes.toString('latin1')}" at ${to.path}, which nobody wrote`)
   }
+}
+
+/** The path, or a folder that it is in, is one of these. */
+export function isAmong(path: Path, paths: ReadonlySet<Path>): boolean {
+  if (paths.size === 0) return false
+  for (let at = path; at !== ''; at = parentOf(at)) if (paths.has(at)) return true
+  return false
 }
 
 function place(at: Place | undefined): string {
