@@ -3,13 +3,14 @@ import { runInNewContext } from 'node:vm'
 
 /**
  * Has V8 look through its heap once and give back what is not used: by itself it does so when the heap grows, so that what
- * a first sync left behind stays for as long as nothing happens. Stops everything for some 0.1 s with 100,000 files.
+ * a first sync left behind stays for as long as nothing happens. Stops everything for some 50 ms with 100,000 files, and
+ * moves at most 6 MB together: done again it goes on.
  */
 export function compactHeap(): void {
   // Both are V8's own; where a later version does not know one, the heap stays as it is.
   setFlagsFromString('--expose-gc')
-  setFlagsFromString('--compact-on-every-full-gc')
+  setFlagsFromString('--optimize-for-size')
   const collect: unknown = runInNewContext('typeof gc === "function" ? gc : undefined')
   if (typeof collect === 'function') collect()
-  setFlagsFromString('--no-compact-on-every-full-gc')
+  setFlagsFromString('--no-optimize-for-size')
 }

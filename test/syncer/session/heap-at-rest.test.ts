@@ -20,7 +20,7 @@ function heap() {
   return { world, rest }
 }
 
-test('the heap is compacted once, when nothing was under way at two looks in a row', () => {
+test('the heap is compacted in three steps, when nothing was under way at two looks in a row', () => {
   const { world, rest } = heap()
   rest.begin()
   vi.advanceTimersByTime(60_000)
@@ -34,9 +34,16 @@ test('the heap is compacted once, when nothing was under way at two looks in a r
   expect(world.times).toBe(0)
   vi.advanceTimersByTime(2_000)
   expect(world.times).toBe(1)
+  // something to do goes before
+  world.isIdle = false
+  vi.advanceTimersByTime(10_000)
+  expect(world.times).toBe(1)
+  world.isIdle = true
+  vi.advanceTimersByTime(6_000)
+  expect(world.times).toBe(3)
   rest.begin()
   vi.advanceTimersByTime(60_000)
-  expect(world.times).toBe(1)
+  expect(world.times).toBe(3)
 })
 
 test('not before anybody said so, and not after the end', () => {
