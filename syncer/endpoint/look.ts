@@ -98,7 +98,10 @@ export class Looker {
           return this.lookAtLink(entry, path, stat)
         case 'file':
           if (this.isLarge(stat)) this.noteLarge(entry)
-          if (entry.current !== unreadFile && !entry.racy && entry.isKey(stat)) return known(entry.current)
+          if (!entry.racy && entry.isKey(stat)) {
+            const token = entry.current
+            if (token !== unreadFile) return known(token)
+          }
           return this.isLarge(stat)
             ? this.lookInSlices(entry, path, stat)
             : this.lookWhole(entry, path, stat, wantBytes)

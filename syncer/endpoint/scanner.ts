@@ -146,7 +146,7 @@ export class Scanner {
     // Nearly all of a sweep is as it was: that needs no stat beside the one that was listed.
     const before = entry.isKey(listed) ? listed : entry.key
     // Another folder under its name is a new one.
-    const wasFolder = entry.current === folder && !isNew && before?.ino === listed.ino
+    const wasFolder = isDir && entry.current === folder && !isNew && before?.ino === listed.ino
     const look = this.lookAt(entry, path, listed)
     if (look.state === 'busy') this.events.busy(entry)
     else if (look.state === 'barred') this.events.barred(path, look.code)
@@ -163,8 +163,9 @@ export class Scanner {
 
   private lookAt(entry: Entry, path: Path, listed: ListedStat): Look {
     const { looker } = this.replica
+    if (listed.kind !== 'file' || !this.readsLater()) return looker.lookFrom(entry, path, listed)
     const isUnknown = entry.current === absent && entry.agreed === absent && entry.sent === undefined
-    if (!isUnknown || listed.kind !== 'file' || !this.readsLater()) return looker.lookFrom(entry, path, listed)
+    if (!isUnknown) return looker.lookFrom(entry, path, listed)
     looker.note(entry, listed)
     return { state: 'known', token: entry.current }
   }

@@ -1,3 +1,4 @@
+import type { Token } from '../core/content.ts'
 import type { EntryKind, Stat } from '../disk/disk.ts'
 
 /** Place of nothing. */
@@ -10,6 +11,8 @@ const mountBit = 1 << 18
 /** The inode number has its 64th bit, and is no negative number. */
 const unsignedBit = 1 << 19
 const modeMask = 0o7777
+/** `f` or `x`, then the hash. */
+const tokenBytes = 33
 const inodeMax = 2n ** 63n - 1n
 
 /**
@@ -23,6 +26,8 @@ export class StatColumns {
   private sizes = new Float64Array(rowsAtStart)
   /** Mode, kind and mount. */
   private kinds = new Uint32Array(rowsAtStart)
+  /** Tokens of files, of rows that have one here; not there before there are some. */
+  private tokens: Buffer | undefined
   private used = 0
   private readonly free: number[] = []
 
@@ -36,6 +41,22 @@ export class StatColumns {
     const bits = (stat.mount ? mountBit : 0) | (stat.ino > inodeMax ? unsignedBit : 0)
     this.kinds[at] = (kinds.indexOf(stat.kind) << kindShift) | bits | (stat.mode & modeMask)
     return at
+  }
+
+  /** @param token of a file whose hash is known */
+  putToken(row: number, token: Token): void {
+    this.tokens ??= Buffer.alloc(this.sizes.length * tokenBytes)
+    const at = row * tokenBytes
+    this.tokens[at] = token.charCodeAt(0)
+    this.tokens.write(token.slice(1), at + 1, 'hex')
+  }
+
+  /** What {@link putToken} was given. */
+  tokenOf(row: number): Token {
+    const { tokens } = this
+    if (tokens === undefined) throw new Error('no token was put here')
+    const at = row * tokenBytes
+    return String.fromCharCode(tokens[at]!) + tokens.toString('hex', at + 1, at + tokenBytes)
   }
 
   drop(row: number): void {
@@ -91,10 +112,11 @@ export class StatColumns {
     this.inodes = grown(this.inodes, new BigInt64Array(rows))
     this.sizes = grown(this.sizes, new Float64Array(rows))
     this.kinds = grown(this.kinds, new Uint32Array(rows))
+    if (this.tokens !== undefined) this.tokens = grown(this.tokens, Buffer.alloc(rows * tokenBytes))
   }
 }
 
-function grown<T extends BigInt64Array | Float64Array | Uint32Array>(from: T, to: T): T {
+function grown<T extends BigInt64Array | Float64Array | Uint32Array | Buffer>(from: T, to: T): T {
   to.set(from as never)
   return to
 }

@@ -1,34 +1,128 @@
-import { absent, type Token } from '../core/content.ts'
+import { absent, isFile, type Token, unreadFile } from '../core/content.ts'
 import { joinPath, type Path } from '../core/path.ts'
 import type { Stat } from '../disk/disk.ts'
 import { noRow, StatColumns } from './stat-columns.ts'
 
-/** What one end knows about one path. Entries form a tree by name, so that a folder's children need no search. */
+/** What all entries of a tree have in common. */
+class Shared {
+  readonly stats = new StatColumns()
+  /** {@link Entry.sent} of those that have one: few at a time. */
+  readonly sent = new Map<Entry, Token>()
+}
+
+const racyBit = 1
+const shadowBit = 2
+const sentBit = 4
+const rowShift = 3
+
+/**
+ * What one end knows about one path. Entries form a tree by name, so that a folder's children need no search. There may be
+ * some 100,000 of them, so each field counts.
+ */
 export class Entry {
   readonly name: string
   readonly parent: Entry | null
   children: Map<string, Entry> | null = null
 
-  /** What stood here at the last look; valid while the disk still shows {@link Entry.key}. */
-  current: Token = absent
-  /** The look came so soon after a change that a later one might show the same time stamps: read once more. */
-  racy = false
-  /** A folder that stays only because ignored things lie in it: to the other end it is gone. */
-  shadow = false
-
-  /** What both ends last agreed on: the ancestor at the laptop, the base at the pod. */
-  agreed: Token = absent
-  /** Laptop: content that was sent and not answered; durable before it is sent. */
-  sent: Token | undefined = undefined
-
+  /** Null: it lies in the columns. */
+  private now: Token | null = absent
+  /** Likewise. */
+  private base: Token | null = absent
   private ownPath: Path | undefined = undefined
-  private readonly stats: StatColumns
-  private row = noRow
+  private readonly shared: Shared
+  /** The flags above, and from {@link rowShift} on one more than the row. */
+  private bits = 0
 
   constructor(name: string, parent: Entry | null) {
     this.name = name
     this.parent = parent
-    this.stats = parent === null ? new StatColumns() : parent.stats
+    this.shared = parent === null ? new Shared() : parent.shared
+  }
+
+  /** What stood here at the last look; valid while the disk still shows {@link Entry.key}. */
+  get current(): Token {
+    return this.now ?? this.folded
+  }
+
+  set current(token: Token) {
+    this.now = token
+  }
+
+  /** What both ends last agreed on: the ancestor at the laptop, the base at the pod. */
+  get agreed(): Token {
+    return this.base ?? this.folded
+  }
+
+  set agreed(token: Token) {
+    this.base = token
+  }
+
+  /** What stands here is what both agreed on. */
+  get isAgreed(): boolean {
+    return this.now === this.base || this.current === this.agreed
+  }
+
+  /** The look came so soon after a change that a later one might show the same time stamps: read once more. */
+  get racy(): boolean {
+    return (this.bits & racyBit) !== 0
+  }
+
+  set racy(is: boolean) {
+    this.bits = is ? this.bits | racyBit : this.bits & ~racyBit
+  }
+
+  /** A folder that stays only because ignored things lie in it: to the other end it is gone. */
+  get shadow(): boolean {
+    return (this.bits & shadowBit) !== 0
+  }
+
+  set shadow(is: boolean) {
+    this.bits = is ? this.bits | shadowBit : this.bits & ~shadowBit
+  }
+
+  /** Laptop: content that was sent and not answered; durable before it is sent. */
+  get sent(): Token | undefined {
+    return (this.bits & sentBit) === 0 ? undefined : this.shared.sent.get(this)
+  }
+
+  set sent(token: Token | undefined) {
+    if (token !== undefined) {
+      this.bits |= sentBit
+      this.shared.sent.set(this, token)
+    } else if ((this.bits & sentBit) !== 0) {
+      this.bits &= ~sentBit
+      this.shared.sent.delete(this)
+    }
+  }
+
+  /** Puts what both ends agree stands here into columns, where it takes half as much; asked for, it is made anew each time. */
+  fold(): void {
+    if (this.now === null || this.row === noRow || this.now !== this.agreed) return
+    if (!isFile(this.now) || this.now === unreadFile) return
+    this.stats.putToken(this.row, this.now)
+    this.now = null
+    this.base = null
+  }
+
+  private unfold(): void {
+    this.now ??= this.folded
+    this.base ??= this.folded
+  }
+
+  private get folded(): Token {
+    return this.stats.tokenOf(this.row)
+  }
+
+  private get stats(): StatColumns {
+    return this.shared.stats
+  }
+
+  private get row(): number {
+    return (this.bits >>> rowShift) - 1
+  }
+
+  private set row(row: number) {
+    this.bits = ((row + 1) << rowShift) | (this.bits & ((1 << rowShift) - 1))
   }
 
   /** The stat of that look; made anew each time it is asked for. */
@@ -39,6 +133,7 @@ export class Entry {
   set key(stat: Stat | null) {
     if (stat !== null) this.row = this.stats.put(this.row, stat)
     else if (this.row !== noRow) {
+      this.unfold()
       this.stats.drop(this.row)
       this.row = noRow
     }
@@ -121,6 +216,11 @@ export class Tree {
       at.key = null
       this.count -= 1
     }
+  }
+
+  /** {@link Entry.fold} of all. */
+  fold(): void {
+    for (const entry of this.walk()) entry.fold()
   }
 
   /** Every entry below `from`, parents first; safe against removal of what was already visited. */

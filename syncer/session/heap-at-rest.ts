@@ -5,20 +5,26 @@ const restMs = 2_000
  * One gives back what is nearly empty, the next what that made so, and room for what is new once little of it is made.
  * Each takes some 50 ms with 100,000 files; all in one would need the memory of a second heap beside it.
  */
-const stepsMax = 3
+const compactionsMax = 4
 
-/** Compacts the heap when a first sync has come to rest: what that left behind is most of a large session's memory. */
+export interface HeapSteps {
+  /** Makes small what is kept. */
+  fold(): void
+  /** Gives back some of what is not used; done more than once. */
+  compact(): void
+}
+
+/** Folds and compacts the heap, step by step, when a first sync has come to rest: what that left behind is most of a large session's memory. */
 export class HeapAtRest {
   private readonly isIdle: () => boolean
-  private readonly compact: () => void
+  private readonly steps: (() => void)[]
   private timer: NodeJS.Timeout | undefined
   private wasIdle = false
-  private steps = 0
   private isDone = false
 
-  constructor(isIdle: () => boolean, compact: () => void) {
+  constructor(isIdle: () => boolean, { fold, compact }: HeapSteps) {
     this.isIdle = isIdle
-    this.compact = compact
+    this.steps = [fold, ...Array.from({ length: compactionsMax }, () => compact)]
   }
 
   /** There was much to do; nothing happens where this was said before. */
@@ -37,9 +43,8 @@ export class HeapAtRest {
   private look(): void {
     const isIdle = this.isIdle()
     if (isIdle && this.wasIdle) {
-      this.steps += 1
-      if (this.steps === stepsMax) this.close()
-      this.compact()
+      this.steps.shift()?.()
+      if (this.steps.length === 0) this.close()
     }
     this.wasIdle = isIdle
   }

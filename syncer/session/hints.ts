@@ -207,8 +207,9 @@ export class Hints {
     if (x.holds.found(entry, before, this.nowMs(), x.clock.now())) return
     if (!entry.hasKey || !x.replica.looker.isUnsure(entry)) {
       // Under way as it stands here: there is nothing to look at again.
-      if (x.flights.get(entry)?.data === entry.current) return
-      if (entry.current !== entry.agreed) x.queue(entry, false)
+      const flight = x.flights.get(entry)
+      if (flight !== undefined && flight.data === entry.current) return
+      if (!entry.isAgreed) x.queue(entry, false)
       else if (x.untaken.has(entry)) x.retryNow(entry)
       else x.noRetry(entry)
     } else if (!x.holds.has(entry)) x.holds.later(entry, this.nowMs(), granuleMs(x.replica.disk) + 1)

@@ -57,7 +57,10 @@ export class LaptopSession implements SyncSession {
   private readonly fetches = new FlushWaits()
   private readonly changes = new ChangeLog()
   private readonly ignored: IgnoredWatch
-  private readonly heap = new HeapAtRest(() => this.engine.idle(), compactHeap)
+  private readonly heap = new HeapAtRest(() => this.engine.idle(), {
+    fold: () => this.folder.replica.tree.fold(),
+    compact: compactHeap,
+  })
   private readonly timers: NodeJS.Timeout[] = []
   private lastChangeAtMs: number | undefined
   /** The change after which the epoch was raised last. */

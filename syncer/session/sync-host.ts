@@ -92,7 +92,7 @@ class PodFolder {
   private readonly watcher: Watcher
   private readonly loop: SyncLoop
   private readonly engine: SyncEngine
-  private readonly heap = new HeapAtRest(() => this.engine.idle(), compactHeap)
+  private readonly heap: HeapAtRest
   /** What the laptop should know of how this folder is watched; '' where all is well. */
   private limit = ''
   private half: { request: SyncRequest; stream: Duplex } | undefined
@@ -129,6 +129,7 @@ class PodFolder {
         },
       },
     })
+    this.heap = new HeapAtRest(() => this.engine.idle(), { fold: () => replica.tree.fold(), compact: compactHeap })
     this.loop = new SyncLoop(systemClock, {
       failed: reason => log(`sync of ${path}: connection over: ${reason.message}`),
       turned: () => {},

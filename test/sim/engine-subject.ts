@@ -17,6 +17,8 @@ import { isAmong } from './world.ts'
 
 const checkpointMs = 30_000
 const trashKeptMs = 60_000
+/** Ticks of an end from one `Tree.fold` to the next. */
+const foldedEvery = 8
 
 /** The real engine at both ends. */
 export const engine: Subject<SyncMessage> = {
@@ -33,6 +35,7 @@ export const engine: Subject<SyncMessage> = {
 class End implements SimulatedPeer<SyncMessage> {
   protected readonly engine: SyncEngine
   protected readonly ports: EndPorts<SyncMessage>
+  #ticks = 0
 
   constructor(made: SyncEngine, ports: EndPorts<SyncMessage>) {
     this.engine = made
@@ -63,6 +66,8 @@ class End implements SimulatedPeer<SyncMessage> {
 
   tick(): void {
     this.engine.tick()
+    // A real end does so when it rests; here at any moment, for it must change nothing.
+    if (this.#ticks++ % foldedEvery === 0) this.engine.exchange.replica.tree.fold()
   }
 
   due(): number {

@@ -10,17 +10,20 @@ afterEach(() => {
 })
 
 function heap() {
-  const world = { isIdle: false, times: 0 }
-  const rest = new HeapAtRest(
-    () => world.isIdle,
-    () => {
+  const world = { isIdle: false, folded: 0, times: 0 }
+  const rest = new HeapAtRest(() => world.isIdle, {
+    fold: () => {
+      world.folded += 1
+    },
+    compact: () => {
+      expect(world.folded).toBe(1)
       world.times += 1
     },
-  )
+  })
   return { world, rest }
 }
 
-test('the heap is compacted in three steps, when nothing was under way at two looks in a row', () => {
+test('the heap is folded once and compacted in small steps, when nothing was under way at two looks in a row', () => {
   const { world, rest } = heap()
   rest.begin()
   vi.advanceTimersByTime(60_000)
@@ -33,17 +36,19 @@ test('the heap is compacted in three steps, when nothing was under way at two lo
   vi.advanceTimersByTime(2_000)
   expect(world.times).toBe(0)
   vi.advanceTimersByTime(2_000)
+  expect(world).toMatchObject({ folded: 1, times: 0 })
+  vi.advanceTimersByTime(2_000)
   expect(world.times).toBe(1)
   // something to do goes before
   world.isIdle = false
   vi.advanceTimersByTime(10_000)
   expect(world.times).toBe(1)
   world.isIdle = true
-  vi.advanceTimersByTime(6_000)
-  expect(world.times).toBe(3)
+  vi.advanceTimersByTime(8_000)
+  expect(world.times).toBe(4)
   rest.begin()
   vi.advanceTimersByTime(60_000)
-  expect(world.times).toBe(3)
+  expect(world.times).toBe(4)
 })
 
 test('not before anybody said so, and not after the end', () => {
