@@ -174,16 +174,17 @@ export class Ground implements AsyncDisposable {
     )
   }
 
-  /** Waits until podswap has come to rest at both ends. */
-  async rested(inPod: Hand): Promise<void> {
+  /** Waits until podswap has come to rest at both ends, and has stayed so. */
+  async rested(inPod: Hand, { forSeconds = 1 } = {}): Promise<void> {
     await using onLaptop = await this.handOnLaptop()
     const used = async () => (await this.usageInPod(inPod)).cpuMs + (await this.usageOnLaptop(onLaptop)).cpuMs
     let before = await used()
+    let idleSeconds = 0
     const isIdle = async () => {
       const now = await used()
-      const isLittle = now - before <= restingMsMax
+      idleSeconds = now - before <= restingMsMax ? idleSeconds + 1 : 0
       before = now
-      return isLittle
+      return idleSeconds >= forSeconds
     }
     await until('both ends rest', isIdle, { everyMs: 1_000, deadlineMs: 120_000 })
   }

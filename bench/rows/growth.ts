@@ -22,7 +22,7 @@ export async function measureGrowth({ ground, sizes, options, say }: Bench): Pro
       say(`growth, ${files} files, round ${round + 1}: ${seconds.at(-1)!.toFixed(2)} s`)
     }
     await using ends = await bothEnds(ground)
-    await ground.rested(ends.inPod)
+    await ground.rested(ends.inPod, { forSeconds: 5 })
     const [laptop, pod] = [await ground.usageOnLaptop(ends.onLaptop), await ground.usageInPod(ends.inPod)]
     const paths = plan.files.slice(0, 100).map(({ path }) => path)
     const samples = await saveSeries(ground, ends, { paths, how: 'in-place', edits: options.edits })

@@ -4,6 +4,8 @@ import { type Figure, reading } from '../figures.ts'
 import { planTree } from '../tree.ts'
 
 const megabyte = 1e6
+/** What a first sync left behind is given back in steps, 2 s apart. */
+const restSeconds = 5
 
 /** What a session with a large tree takes of both machines while nothing happens. */
 export async function measureIdle({ ground, sizes, options, say }: Bench): Promise<Figure[]> {
@@ -15,7 +17,7 @@ export async function measureIdle({ ground, sizes, options, say }: Bench): Promi
     laptop: await ground.usageOnLaptop(onLaptop),
     pod: await ground.usageInPod(inPod),
   })
-  await ground.rested(inPod)
+  await ground.rested(inPod, { forSeconds: restSeconds })
   say(`idle for ${options.idleSeconds} s`)
   const before = await look()
   await pause(options.idleSeconds * 1000)
@@ -32,6 +34,8 @@ export async function measureIdle({ ground, sizes, options, say }: Bench): Promi
         of: 'ours',
         limit: end === 'laptop' ? 150 : 120,
       }),
+      reading(`${title}: of it pages of programs`, 'MB', [after[end].fileBytes / megabyte]),
+      reading(`${title}: memory at most, since its start`, 'MB', [after[end].peakBytes / megabyte]),
     ]
   })
   return figures

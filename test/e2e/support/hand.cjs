@@ -139,15 +139,22 @@ const hands = {
     return { cpuMs: (user + system) / 1000 }
   },
 
-  /** What processes have used: proc_pid_stat(5), with 100 ticks a second as on any Linux; and what they hold now. */
+  /** What processes have used: proc_pid_stat(5), with 100 ticks a second as on any Linux; and what they hold now, and held at most. */
   usage({ pids }) {
     const used = []
     for (const pid of pids) {
       try {
         const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
         const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-        const rss = /^VmRSS:\s*(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0
-        used.push({ pid, cpuMs: (Number(fields[11]) + Number(fields[12])) * 10, rssBytes: Number(rss) * 1024 })
+        const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8')
+        const bytes = name => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(status)?.[1] ?? 0) * 1024
+        used.push({
+          pid,
+          cpuMs: (Number(fields[11]) + Number(fields[12])) * 10,
+          rssBytes: bytes('VmRSS'),
+          peakBytes: bytes('VmHWM'),
+          fileBytes: bytes('RssFile'),
+        })
       } catch {} // ended meanwhile
     }
     return { used }
