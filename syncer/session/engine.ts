@@ -27,6 +27,8 @@ const sliceMs = 5
 /** A whole sweep at most this often, and never more than a 300th of the time (sync-findings A.16), in ms. */
 const sweepMsMin = 60_000
 const sweepCostFactor = 300
+/** What a path costs a sweep, about: of a folder that was nearly empty when it was read the reading tells nothing. */
+const sweepMsPerPath = 0.008
 
 export interface EngineOptions
   extends Omit<ExchangeOptions, 'record'>,
@@ -71,6 +73,8 @@ export class SyncEngine implements Peer<SyncMessage> {
   private readonly housekeeping: Housekeeping
   private scanned = false
   private sweepDueMs = Number.POSITIVE_INFINITY
+  /** When the last one ended; -Infinity where another one is wanted. */
+  private sweptAtMs = Number.NEGATIVE_INFINITY
   private scanSpentMs = 0
 
   constructor(options: EngineOptions) {
@@ -181,7 +185,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.hints.tick(nowMs)
     this.handshake.tick(nowMs, this.scanned)
     this.exchange.takeRetries(nowMs)
-    if (nowMs >= this.sweepDueMs) this.sweep()
+    if (nowMs >= this.sweepDueMs) this.sweepOrWait(nowMs)
     this.saves(nowMs, isOver)
     this.hints.takeWaiting(isOver)
     this.scan(isOver)
@@ -241,8 +245,19 @@ export class SyncEngine implements Peer<SyncMessage> {
   }
 
   private sweepWithin(ms: number | undefined): void {
-    if (ms === undefined) this.sweep()
-    else this.sweepDueMs = Math.min(this.sweepDueMs, this.nowMs() + ms)
+    if (ms === undefined) {
+      this.sweep()
+      return
+    }
+    this.sweptAtMs = Number.NEGATIVE_INFINITY
+    this.sweepDueMs = Math.min(this.sweepDueMs, this.nowMs() + ms)
+  }
+
+  /** Not yet where so much came since the last one that this one costs far more. */
+  private sweepOrWait(nowMs: number): void {
+    const costMs = this.options.replica.tree.size * sweepMsPerPath
+    this.sweepDueMs = Math.max(this.sweepDueMs, this.sweptAtMs + costMs * sweepCostFactor)
+    if (nowMs >= this.sweepDueMs) this.sweep()
   }
 
   /** Laptop: the ignore files changed. */
@@ -405,7 +420,9 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.ahead.grown()
     const cost = this.scanner.spentMs - this.scanSpentMs
     this.scanSpentMs = this.scanner.spentMs
-    this.sweepDueMs = this.nowMs() + Math.max(sweepMsMin, cost * sweepCostFactor)
+    this.sweptAtMs = this.nowMs()
+    this.sweepDueMs = this.sweptAtMs + Math.max(sweepMsMin, cost * sweepCostFactor)
+    this.exchange.emit({ type: 'swept' })
     this.handshake.advance(this.scanned)
   }
 

@@ -41,6 +41,8 @@ export type EngineEvent =
   | { type: 'halted'; deletes: number }
   | { type: 'resumed' }
   | { type: 'first-contact' }
+  /** All of the folder was read. */
+  | { type: 'swept' }
   | { type: 'flush-asked'; id: number }
   | { type: 'flushed'; side: Role; id: number }
   | { type: 'probed'; id: number; pending: number }

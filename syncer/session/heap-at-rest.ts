@@ -6,6 +6,8 @@ const restMs = 2_000
  * Each takes some 50 ms with 100,000 files; all in one would need the memory of a second heap beside it.
  */
 const compactionsMax = 4
+/** A sweep leaves little that lasts, and much room for what is new. */
+const compactionsAfterSweep = 2
 
 export interface HeapSteps {
   /** Makes small what is kept. */
@@ -17,13 +19,16 @@ export interface HeapSteps {
 /** Folds and compacts the heap, step by step, when a first sync has come to rest: what that left behind is most of a large session's memory. */
 export class HeapAtRest {
   private readonly isIdle: () => boolean
-  private readonly steps: (() => void)[]
+  private readonly compact: () => void
+  private steps: (() => void)[]
   private timer: NodeJS.Timeout | undefined
   private wasIdle = false
   private isDone = false
+  private isClosed = false
 
   constructor(isIdle: () => boolean, { fold, compact }: HeapSteps) {
     this.isIdle = isIdle
+    this.compact = compact
     this.steps = [fold, ...Array.from({ length: compactionsMax }, () => compact)]
   }
 
@@ -34,7 +39,20 @@ export class HeapAtRest {
     this.timer.unref()
   }
 
+  /** All of a folder was read once more. */
+  swept(): void {
+    if (!this.isDone || this.isClosed) return
+    this.steps = Array.from({ length: compactionsAfterSweep }, () => this.compact)
+    this.isDone = false
+    this.begin()
+  }
+
   close(): void {
+    this.end()
+    this.isClosed = true
+  }
+
+  private end(): void {
     clearInterval(this.timer)
     this.timer = undefined
     this.isDone = true
@@ -44,7 +62,7 @@ export class HeapAtRest {
     const isIdle = this.isIdle()
     if (isIdle && this.wasIdle) {
       this.steps.shift()?.()
-      if (this.steps.length === 0) this.close()
+      if (this.steps.length === 0) this.end()
     }
     this.wasIdle = isIdle
   }

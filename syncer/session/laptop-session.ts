@@ -279,6 +279,9 @@ export class LaptopSession implements SyncSession {
 
   private on(event: EngineEvent): void {
     switch (event.type) {
+      case 'swept':
+        this.heap.swept()
+        break
       case 'conflict':
         this.problems.conflict({ path: event.path, copy: event.copy, atMs: this.clock.now() })
         break

@@ -143,6 +143,7 @@ class PodFolder {
       send: (lane, message) => this.loop.send(lane, message),
       writable: lane => this.loop.writable(lane),
       on: event => {
+        if (event.type === 'swept') this.heap.swept()
         if (event.type === 'flush-asked') void this.flush(event.id)
         if (event.type === 'live') {
           this.heap.begin()

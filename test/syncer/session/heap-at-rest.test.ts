@@ -51,6 +51,25 @@ test('the heap is folded once and compacted in small steps, when nothing was und
   expect(world.times).toBe(4)
 })
 
+test('after a sweep the heap is compacted again, and not while the first steps are under way', () => {
+  const { world, rest } = heap()
+  world.isIdle = true
+  rest.swept()
+  vi.advanceTimersByTime(60_000)
+  expect(world.times).toBe(0)
+  rest.begin()
+  rest.swept()
+  vi.advanceTimersByTime(60_000)
+  expect(world.times).toBe(4)
+  rest.swept()
+  vi.advanceTimersByTime(60_000)
+  expect(world).toMatchObject({ folded: 1, times: 6 })
+  rest.close()
+  rest.swept()
+  vi.advanceTimersByTime(60_000)
+  expect(world.times).toBe(6)
+})
+
 test('not before anybody said so, and not after the end', () => {
   const { world, rest } = heap()
   world.isIdle = true
