@@ -178,7 +178,8 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.hints.hintFolder(path)
   }
 
-  tick(): void {
+  /** @param isAwaited messages wait to be taken: what can wait as well does */
+  tick(isAwaited = false): void {
     this.options.replica.newTurn()
     const nowMs = this.nowMs()
     const isOver = this.slice()
@@ -199,7 +200,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.transfers.step(this.exchange.ahead ? this.slice() : isOver)
     this.arrivals.compare(this.slice())
     // A second look at what is known already holds up nothing that is under way.
-    this.hints.recheck(isOver)
+    this.hints.recheck(isAwaited ? () => true : isOver)
     this.passBarriers()
     this.exchange.commit()
   }

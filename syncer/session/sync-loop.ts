@@ -155,7 +155,7 @@ export class SyncLoop {
     const endMs = this.clock.monotonic() + sliceMs
     try {
       this.takeInbox(engine, endMs)
-      engine.tick()
+      engine.tick(this.inbox.length > 0)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       this.detach()
