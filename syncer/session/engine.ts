@@ -114,7 +114,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     })
     this.barriers = new Barriers(this.exchange, this.transfers)
     this.arrivals = new Arrivals(this.exchange)
-    this.housekeeping = new Housekeeping(replica, rescue => this.intake.rescue(rescue))
+    this.housekeeping = new Housekeeping(replica, rescue => this.intake.copies.rescue(rescue))
     for (const part of [this.transfers, this.scanner, this.hints, this.ahead])
       this.exchange.keepWhile(entry => part.has(entry))
     if (journal !== undefined) loadJournal(journal, this.exchange, this.handshake)

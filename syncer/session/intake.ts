@@ -1,23 +1,21 @@
 import { errnoOf, ProtocolError } from '../base/errors.ts'
-import { absent, folder, hashOf, isExecutable, isFile, kindOf, type Token } from '../core/content.ts'
-import { nameOf, type Path, parentOf } from '../core/path.ts'
+import { absent, folder, isFile, kindOf, type Token } from '../core/content.ts'
+import type { Path } from '../core/path.ts'
 import { answerPut, judgePut } from '../core/reconcile.ts'
 import { isMuted } from '../core/sync-policy.ts'
 import { granuleMs, inTree, type Listed } from '../disk/disk.ts'
-import { conflictNames } from '../endpoint/conflict-names.ts'
-import { withExecutable } from '../endpoint/file-stat.ts'
 import type { Look } from '../endpoint/look.ts'
 import type { Outcome } from '../endpoint/outcome.ts'
 import type { Replacement } from '../endpoint/replace.ts'
 import type { Scanner } from '../endpoint/scanner.ts'
-import type { StagedFile } from '../endpoint/stage.ts'
-import type { Rescue } from '../endpoint/trash.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { Compare, Move, Put, RejReason } from '../wire/sync-message.ts'
+import { CopiesBeside } from './copies-beside.ts'
 import { DeleteGuard } from './delete-guard.ts'
 import type { Exchange } from './exchange.ts'
 import { GraftIntake, type NewFolders } from './graft-intake.ts'
 import { MoveIntake } from './moves.ts'
+import { contentOf } from './put-content.ts'
 
 /** Files whose content changes places at once: until then their folders stay open. */
 const begunMax = 64
@@ -25,6 +23,7 @@ const begunMax = 64
 /** Applies the other end's changes: the incoming half of the state table. */
 export class Intake {
   readonly guard = new DeleteGuard()
+  readonly copies: CopiesBeside
   private readonly x: Exchange
   private readonly scanner: Scanner
   private readonly folders: NewFolders
@@ -38,6 +37,7 @@ export class Intake {
   constructor(exchange: Exchange, scanner: Scanner, folders: NewFolders) {
     this.folders = folders
     this.x = exchange
+    this.copies = new CopiesBeside(exchange)
     this.scanner = scanner
     this.grafts = new GraftIntake(exchange, folders)
     this.moves = new MoveIntake(
@@ -134,25 +134,6 @@ export class Intake {
     }
     this.finish()
     if (this.guard.takeResumed(nowMs)) x.emit({ type: 'resumed' })
-  }
-
-  /** Saves content that a program wrote into a file we had already replaced or removed. */
-  rescue(rescue: Rescue): void {
-    const { x } = this
-    const nowMs = x.clock.now()
-    const names = [
-      rescue.path,
-      ...conflictNames(rescue.path, nowMs, 'late'),
-      ...conflictNames(nameOf(rescue.path), nowMs, 'late'),
-    ]
-    try {
-      const copy = x.replica.applier.bringBack(rescue.name, names)
-      if (copy !== undefined) this.announce(rescue.path, copy)
-    } catch (error) {
-      const code = errnoOf(error)
-      if (code === undefined) throw error
-      x.problem(rescue.path, code, `late changes to ${rescue.path} could not be saved beside it`)
-    }
   }
 
   private judge(entry: Entry, put: Put): void {
@@ -275,7 +256,7 @@ export class Intake {
       if (emptied.result !== 'done') return
       current = absent
     }
-    const staged = this.contentOf(entry, put, current)
+    const staged = contentOf(x.replica, entry, put, current)
     const outcome =
       staged !== undefined && 'result' in staged
         ? staged
@@ -373,77 +354,23 @@ export class Intake {
     }
   }
 
-  /** Content for the change: from the message, from staging, or from the path itself when only its mode differs. */
-  private contentOf(entry: Entry, put: Put, current: Token): StagedFile | undefined | Failed {
-    const { stage, applier } = this.x.replica
-    if (kindOf(put.data) !== 'file' && kindOf(put.data) !== 'link') return undefined
-    try {
-      if (kindOf(put.data) === 'link') return applier.stageLink(put.data)
-      if (put.staged !== undefined) {
-        const staged = this.x.replica.takeStaged(put.staged)
-        if (staged === undefined || staged.token === put.data) return staged
-        stage.discard(staged)
-        throw new ProtocolError('a change with the content of another')
-      }
-      if (put.bytes !== undefined) {
-        const mode =
-          entry.key?.kind === 'file' ? withExecutable(entry.key.mode & 0o777, isExecutable(put.data)) : undefined
-        const staged = stage.write(put.data, put.bytes, put.mtimeMs, put.live, mode)
-        if (staged === undefined) throw new ProtocolError('content that does not match its hash')
-        return staged
-      }
-      if (!isFile(current) || hashOf(current) !== hashOf(put.data)) return undefined
-      // A large one is not copied in one step: it is asked for as content, which is then built of what is here.
-      if (entry.size > this.x.replica.grain.smallBytesMax) return undefined
-      return applier.copyWithMode(put.path, put.data, entry.key)
-    } catch (error) {
-      const code = errnoOf(error)
-      if (code === undefined) throw error
-      return { result: 'failed', code }
-    }
-  }
-
   /** Both ends hold something the other never had: ours keeps the name, theirs gets one of its own, durably. */
   private keepBoth(entry: Entry, put: Put): void {
-    const { x } = this
     if (kindOf(put.data) === 'dir' || kindOf(put.data) === 'absent') {
       this.accept(entry, put)
       return
     }
-    const staged = this.contentOf(entry, put, absent)
+    const staged = contentOf(this.x.replica, entry, put, absent)
     if (staged === undefined || 'result' in staged) {
       this.notDone(entry, put, staged ?? { result: 'need' })
       return
     }
-    try {
-      const copy = x.replica.applier.save(conflictNames(this.freePlace(put.path), x.clock.now(), 'pod'), staged)
-      if (copy === undefined) this.refuse(put, 'failed')
-      else {
-        this.accept(entry, put)
-        this.announce(put.path, copy)
-      }
-    } catch (error) {
-      const code = errnoOf(error)
-      if (code === undefined) throw error
-      x.replica.stage.discard(staged)
-      x.cannotMake(put.path, code, `the pod's version of ${put.path} could not be saved beside it`)
-      this.refuse(put, 'failed')
+    const copy = this.copies.save(put.path, staged)
+    if (copy === undefined) this.refuse(put, 'failed')
+    else {
+      this.accept(entry, put)
+      this.copies.announce(put.path, copy)
     }
-  }
-
-  /** The path, with the folders of it that cannot be here (a file has their name) folded into the name. */
-  private freePlace(path: string): string {
-    let dir = parentOf(path)
-    while (dir !== '' && this.x.replica.disk.stat({ area: 'tree', path: dir })?.kind !== 'dir') dir = parentOf(dir)
-    const rest = dir === '' ? path : path.slice(dir.length + 1)
-    const name = rest.replaceAll('/', '-')
-    return dir === '' ? name : `${dir}/${name}`
-  }
-
-  private announce(path: string, copy: string): void {
-    const { x } = this
-    x.queue(x.replica.tree.ensure(copy), true)
-    x.emit({ type: 'conflict', path, copy })
   }
 
   /** Folders that were made or found on the way must be told of, too. */
@@ -490,5 +417,3 @@ function explain(code: string): string {
       return 'could not be written'
   }
 }
-
-type Failed = Extract<Outcome, { result: 'failed' }>

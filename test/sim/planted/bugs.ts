@@ -156,10 +156,10 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: intake,
-        text: '    const staged = this.contentOf(entry, put, current)\n    const outcome',
+        text: '    const staged = contentOf(x.replica, entry, put, current)\n    const outcome',
         bug: `    x.record({ type: 'agreed', path: put.path, token: put.data })
     x.commit()
-    const staged = this.contentOf(entry, put, current)
+    const staged = contentOf(x.replica, entry, put, current)
     const outcome`,
       },
     ],
