@@ -223,8 +223,12 @@ export class Hints {
       this.x.queue(entry, true)
       return
     }
-    const before = entry.current === folder ? entry.key : null
+    const key = entry.key
+    const before = entry.current === folder ? key : null
     const look = this.x.replica.looker.look(entry, entry.path)
+    // It may have been emptied to be written anew, with no word of it yet.
+    const { x } = this
+    if (look.state === 'known' && key !== null && x.holds.found(entry, key, this.nowMs(), x.clock.now())) return
     if (look.state === 'known') {
       // Another folder under this name: not every watcher tells of what came along in it.
       const isNew = look.token === folder && before?.ino !== entry.key?.ino
