@@ -294,7 +294,8 @@ export class Transfers {
   }
 
   private lookAnew(entry: Entry): void {
-    entry.key = null
+    // It is read again, whatever its stat says; how large it was tells whether it is being written anew.
+    entry.racy = true
     this.x.queue(entry, true)
   }
 
