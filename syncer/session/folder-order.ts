@@ -35,6 +35,11 @@ export class FolderOrder {
   parentReady(entry: Entry): boolean {
     const { parent } = entry
     if (parent === null || parent.parent === null) return true
+    // Nothing of it is sent again with each try of the folder: its answer wakes what is in it.
+    if (this.x.untaken.has(parent)) {
+      this.awaited.add(parent)
+      return false
+    }
     const flight = this.x.flights.get(parent)
     if ((flight?.data ?? parent.agreed) === folder) return true
     // Below something that is gone here, a removal needs no parent: the folder's own removal waits for it.

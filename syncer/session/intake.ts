@@ -138,6 +138,10 @@ export class Intake {
 
   private judge(entry: Entry, put: Put): void {
     const { x } = this
+    if (this.isInMount(entry)) {
+      this.refuse(put, 'failed')
+      return
+    }
     const look = this.look(entry, put)
     // Refused and offered again, not kept waiting: nothing about one path may change its order.
     if (look.state === 'busy') {
@@ -172,6 +176,16 @@ export class Intake {
     if (refusal === undefined) this.applied(entry, put)
     else this.refuse(put, refusal)
     this.lookAgain(entry)
+  }
+
+  /** Another file system is mounted on a folder that it is in, which is told of that folder: nothing in there is touched. */
+  private isInMount({ parent }: Entry): boolean {
+    const { problems } = this.x
+    if (problems.size === 0) return false
+    for (let at = parent; at !== null && at.parent !== null; at = at.parent) {
+      if (problems.get(at.path)?.code === 'mount-point') return true
+    }
+    return false
   }
 
   private lookAgain(entry: Entry): void {
