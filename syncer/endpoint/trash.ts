@@ -311,14 +311,14 @@ export class Trash {
     const nowMs = this.clock.now()
     // A program may still write to it, which the first looks find.
     const isYoung = (atMs: number) => atMs <= nowMs && nowMs - atMs < pruneSoonMs
-    const entries = this.entries(names).map(({ name, parsed, path }) => ({
-      name,
-      place: parsed.place,
-      path,
-      atMs: parsed.atMs,
-      bytes: this.stat(name)?.size ?? 0,
-      isNeeded: this.unsaved.has(name) || this.awaited.has(name) || isYoung(parsed.atMs),
-    }))
+    const looked = new Map<string, Kept>()
+    for (const others of this.byPath.values()) for (const kept of others) looked.set(kept.name, kept)
+    const entries = this.entries(names).map(({ name, parsed, path }) => {
+      const stat = this.stat(name)
+      const isKept = this.unsaved.has(name) || this.awaited.has(name) || isYoung(parsed.atMs)
+      const isNeeded = isKept || isWrittenSince(looked.get(name), stat)
+      return { name, place: parsed.place, path, atMs: parsed.atMs, bytes: stat?.size ?? 0, isNeeded }
+    })
     this.newBytes = entries.reduce((sum, { atMs, bytes }) => sum + (isYoung(atMs) ? bytes : 0), 0)
     if (this.isMuch) this.pruneDueMs = this.clock.monotonic() + pruneSoonMs
     const gone = new Set(beyondBounds(entries, this.limits, nowMs, path => this.stands(path)))
@@ -431,6 +431,13 @@ export class Trash {
       return undefined
     }
   }
+}
+
+/** Whether it changed since it was looked at, or cannot be told: the next look reads it. */
+function isWrittenSince(kept: Kept | undefined, stat: Stat | null | undefined): boolean {
+  if (kept === undefined || stat === null) return false
+  if (stat === undefined || kept.stat === null) return true
+  return kept.stat.mtimeNs !== stat.mtimeNs || kept.stat.size !== stat.size
 }
 
 function tokenTag(token: Token): string {

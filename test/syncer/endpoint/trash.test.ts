@@ -36,3 +36,40 @@ test('a large file that is saved again and again takes no more room than the tra
   while (trash.nextDue() <= clock.ms) trash.tick(clock.ms)
   expect(taken()).toBe(10)
 })
+
+test('what was written to since the last look is rescued, however full the trash is', () => {
+  const clock = new ManualClock()
+  const disk = new MemoryDisk({ clock })
+  let ids = 0
+  const litter = new Litter(disk, clock)
+  const trash = new Trash(disk, clock, litter, 'owner', () => `${ids++}`, { keepMs: 600_000, bytesMax: 1_500 })
+  trash.recover(() => false)
+  trash.prune()
+  const trashed = (path: string) => {
+    const name = trash.nameFor(path, token)
+    const file = disk.create(name)
+    file.write(bytes)
+    trash.keep(name, path, token)
+    return { name, file }
+  }
+  const rescued: string[] = []
+  const tickUntil = (ms: number) => {
+    while (clock.ms < ms) {
+      clock.ms += 100
+      while (trash.nextDue() <= clock.ms) {
+        const rescue = trash.tick(clock.ms)
+        if (rescue === undefined) continue
+        rescued.push(rescue.path)
+        disk.unlink(inOwn(rescue.name))
+      }
+    }
+  }
+  const start = clock.ms
+  const { file } = trashed('page')
+  tickUntil(start + 16_000)
+  file.write(Buffer.from('late'))
+  file.close()
+  trashed('other').file.close()
+  tickUntil(start + 61_000)
+  expect(rescued).toEqual(['page'])
+})
