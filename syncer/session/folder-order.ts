@@ -35,8 +35,9 @@ export class FolderOrder {
   parentReady(entry: Entry): boolean {
     const { parent } = entry
     if (parent === null || parent.parent === null) return true
-    // Nothing of it is sent again with each try of the folder: its answer wakes what is in it.
-    if (this.x.untaken.has(parent)) {
+    // Nothing of it is sent again with each try of the folder: its answer wakes what is in it. What was a folder waits for
+    // what was in it to leave.
+    if (parent.current === folder && this.x.untaken.has(parent)) {
       this.awaited.add(parent)
       return false
     }
