@@ -6,11 +6,20 @@ import type { Look } from './look.ts'
 import type { IgnoreRules, Replica } from './replica.ts'
 import type { Entry } from './tree.ts'
 
+/** What a folder held when its names were asked of the rules. */
+export interface KnownNames {
+  names: readonly string[]
+  /** Of these: folders that are no mounts. */
+  folders: ReadonlySet<string>
+  /** Paths of what the rules may leave out; everything else that was judged travels, as long as it is of that kind. */
+  passedBy: ReadonlySet<Path>
+}
+
 export interface ScanEvents {
   /** A folder is about to be read: watch it first, so that nothing falls between. */
   folder(path: Path): void
   /** What the folder is known to hold since it is watched, and what of it need not be asked of the rules. */
-  known?(path: Path): { names: readonly string[]; passedBy: ReadonlySet<Path> } | undefined
+  known?(path: Path): KnownNames | undefined
   /** What the folder holds. */
   listed(path: Path, listed: ListedStat[]): void
   /** Everything directly in the folder is known. */
@@ -29,8 +38,7 @@ interface Reading {
   deep: boolean
   listed: ListedStat[]
   at: number
-  /** What the rules may leave out; undefined: anything. */
-  passedBy: ReadonlySet<Path> | undefined
+  known: KnownNames | undefined
   seen: Set<string>
   /** Something in it has a path that no message can name. */
   tooLong: boolean
@@ -109,8 +117,7 @@ export class Scanner {
       const known = this.events.known?.(path)
       const listed = this.replica.disk.listStats(path, known?.names)
       this.events.listed(path, listed)
-      const { passedBy } = known ?? {}
-      this.reading = { entry, path, deep, listed, at: 0, passedBy, seen: new Set(), tooLong: false }
+      this.reading = { entry, path, deep, listed, at: 0, known, seen: new Set(), tooLong: false }
     } catch (error) {
       const code = errnoOf(error)
       if (code === undefined) throw error
@@ -130,7 +137,7 @@ export class Scanner {
   private visit(reading: Reading, listed: ListedStat): void {
     const path = joinPath(reading.path, listed.name)
     const isDir = listed.kind === 'dir'
-    if (reading.passedBy?.has(path) !== false && this.rules().ignored(path, isDir)) return
+    if (mayBeLeftOut(reading.known, path, listed) && this.rules().ignored(path, isDir)) return
     if (isTooLong(path)) {
       reading.tooLong = true
       return
@@ -205,4 +212,10 @@ export class Scanner {
       this.events.looked(below, below.path)
     }
   }
+}
+
+/** Rules are of names and kinds: another kind that has the name by now is another question, and nobody asked about mounts. */
+function mayBeLeftOut(known: KnownNames | undefined, path: Path, { name, kind, mount }: ListedStat): boolean {
+  if (known === undefined || mount || known.folders.has(name) !== (kind === 'dir')) return true
+  return known.passedBy.has(path)
 }

@@ -5,8 +5,9 @@ import { parseIgnoreSpec, serializeIgnoreSpec } from '../core/ignore-spec.ts'
 import { decodePath, joinPath, type Path } from '../core/path.ts'
 import type { SyncPolicy } from '../core/sync-policy.ts'
 import { type Disk, type EntryKind, inTree } from '../disk/disk.ts'
+import type { KnownNames } from '../endpoint/scanner.ts'
 import { IgnoredSurvey } from './ignored-survey.ts'
-import { type KnownNames, ListedNames } from './listed-names.ts'
+import { ListedNames } from './listed-names.ts'
 
 const ruleFileBytesMax = 1024 * 1024
 /** Folders that are looked through for ignore files in one that appeared; a larger one is met folder by folder. */
@@ -82,11 +83,11 @@ export class IgnoreReader {
 
   /** What a folder holds, from when the rules were read; undefined where that is not known, or `rules` are others. */
   takeNames(dir: Path, rules: Pick<IgnoreRules, 'ignored'>): KnownNames | undefined {
-    const names = this.listed.take(dir)
+    const listed = this.listed.take(dir)
     const { passedBy } = this.collected
-    if (names === undefined || passedBy === undefined || rules !== this.rules) return undefined
+    if (listed === undefined || passedBy === undefined || rules !== this.rules) return undefined
     this.passedBy ??= new Set([...passedBy.folders, ...passedBy.files])
-    return { names, passedBy: this.passedBy }
+    return { ...listed, passedBy: this.passedBy }
   }
 
   /** Names changed somewhere, or may have. */
@@ -124,7 +125,7 @@ export class IgnoreReader {
       readText: path => readText(this.disk, path),
       list: dir => {
         watch?.(dir)
-        return list(this.disk, dir, watch && (names => this.listed.keep(dir, names)))
+        return list(this.disk, dir, watch && (listed => this.listed.keep(dir, listed)))
       },
     }
     const foldsCase = process.platform === 'darwin' || process.platform === 'win32'
@@ -175,16 +176,20 @@ function includes(names: Iterable<string>, wanted: string): boolean {
   return false
 }
 
-function list(disk: Disk, dir: Path, keep?: (names: string[]) => void): { folders: string[]; others: Set<string> } {
+function list(
+  disk: Disk,
+  dir: Path,
+  keep?: (listed: Pick<KnownNames, 'names' | 'folders'>) => void,
+): { folders: string[]; others: Set<string> } {
   const folders: string[] = []
   const others = new Set<string>()
   try {
     const listed = disk.list(dir, keep && 'unchecked')
-    keep?.(listed.map(({ name }) => name))
     for (const { name, kind, mount } of listed) {
       if (kind !== 'dir') others.add(name)
       else if (!mount) folders.push(name)
     }
+    keep?.({ names: listed.map(({ name }) => name), folders: new Set(folders) })
   } catch (error) {
     if (errnoOf(error) === undefined) throw error
   }

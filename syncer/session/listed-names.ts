@@ -1,11 +1,8 @@
 import type { Path } from '../core/path.ts'
+import type { KnownNames } from '../endpoint/scanner.ts'
 
 /** What a folder held when it was listed, after it was watched. */
-export interface KnownNames {
-  names: readonly string[]
-  /** Of what the rules may leave out; everything else travels. */
-  passedBy: ReadonlySet<Path>
-}
+type Names = Pick<KnownNames, 'names' | 'folders'>
 
 /** Names that are kept, in all folders; the rest is listed again. */
 const namesMax = 300_000
@@ -15,19 +12,19 @@ const namesMax = 300_000
  * name in the folder was told to have changed, for which it must have been watched before.
  */
 export class ListedNames {
-  private readonly folders = new Map<Path, readonly string[]>()
+  private readonly folders = new Map<Path, Names>()
   private names = 0
 
-  keep(dir: Path, names: readonly string[]): void {
-    this.names += names.length
-    if (this.names <= namesMax) this.folders.set(dir, names)
+  keep(dir: Path, listed: Names): void {
+    this.names += listed.names.length
+    if (this.names <= namesMax) this.folders.set(dir, listed)
   }
 
   /** Once: who asks again wants to know what is there by then. */
-  take(dir: Path): readonly string[] | undefined {
-    const names = this.folders.get(dir)
+  take(dir: Path): Names | undefined {
+    const listed = this.folders.get(dir)
     this.folders.delete(dir)
-    return names
+    return listed
   }
 
   clear(): void {

@@ -1,5 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
+import { Replica } from '../../../syncer/endpoint/replica.ts'
+import { Scanner } from '../../../syncer/endpoint/scanner.ts'
 import { IgnoreReader } from '../../../syncer/session/ignore-reader.ts'
 import { ManualClock } from './pair.ts'
 import { RealPair } from './real-pair.ts'
@@ -33,6 +35,35 @@ test('each folder is watched before the search for ignore files lists it, and it
   expect(known!.passedBy.has('d/a.ts')).toBe(false)
   expect(reader.takeNames('d', reader.rules)).toBeUndefined()
   expect(reader.takeNames('node_modules', reader.rules)).toBeUndefined()
+})
+
+test('what is mounted there, or is of another kind by now, is asked of the rules again', () => {
+  const clock = new ManualClock()
+  const disk = new MemoryDisk({ clock })
+  const { people } = disk
+  for (const dir of ['node_modules', 'mounted', 'was-folder', 'kept']) people.mkdir(dir)
+  for (const name of ['.gitignore', 'build', 'a.ts'])
+    people.save(name, Buffer.from('*\n!*/\n!*.ts\n!build\nbuild/\nnode_modules/\n'))
+  for (const dir of ['node_modules', 'mounted']) people.mount(dir)
+  const reader = new IgnoreReader(disk, {}, () => {})
+  people.rename('was-folder', 'kept/was-folder')
+  people.save('was-folder', Buffer.from('ignored'))
+  people.unlink('build')
+  people.mkdir('build')
+  const told: string[] = []
+  const replica = new Replica({ disk, clock, newId: () => 'id', owner: 'test', trash: { keepMs: 1, bytesMax: 1 } })
+  const scanner = new Scanner(replica, () => reader.rules, {
+    folder: () => {},
+    known: dir => reader.takeNames(dir, reader.rules),
+    listed: () => {},
+    read: () => {},
+    looked: (_, path) => told.push(path),
+    busy: () => {},
+    barred: (path, code) => code !== '' && told.push(`${path}: ${code}`),
+  })
+  scanner.add(replica.tree.root, false)
+  scanner.step(() => false)
+  expect(told.sort()).toEqual(['a.ts', 'kept', 'mounted: mount-point'])
 })
 
 test('they are not given for other rules, nor after a name changed', () => {
