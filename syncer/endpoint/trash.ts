@@ -23,6 +23,8 @@ const pruneIntervalMs = 600_000
 /** ... and where a part of what may be kept came since then, so soon: each save of a large file leaves a whole one here, in ms. */
 const pruneSoonMs = 15_000
 const pruneSoonShare = 0.25
+/** What is small stays until its last late look, however full the trash is, as long as all of that is not more than this. */
+const smallTogetherBytesMax = 64 * 1024 * 1024
 /** Replaced files of one path that are told of a change: the oldest, which is what a program found at its start. */
 const toldMax = 100
 const rescueRetryMs = 1_000
@@ -310,14 +312,22 @@ export class Trash {
     const names = this.disk.listOwn()
     const nowMs = this.clock.now()
     // A program may still write to it, which the first looks find.
-    const isYoung = (atMs: number) => atMs <= nowMs && nowMs - atMs < pruneSoonMs
+    const isYounger = (atMs: number, ms: number) => atMs <= nowMs && nowMs - atMs < ms
+    const isYoung = (atMs: number) => isYounger(atMs, pruneSoonMs)
+    let smallBytes = 0
+    const isSmall = (atMs: number, bytes: number) => {
+      if (bytes > this.grain.smallBytesMax || !isYounger(atMs, lateLooksMs.at(-1)!)) return false
+      smallBytes += bytes
+      return smallBytes <= smallTogetherBytesMax
+    }
     const looked = new Map<string, Kept>()
     for (const others of this.byPath.values()) for (const kept of others) looked.set(kept.name, kept)
     const entries = this.entries(names).map(({ name, parsed, path }) => {
       const stat = this.stat(name)
+      const bytes = stat?.size ?? 0
       const isKept = this.unsaved.has(name) || this.awaited.has(name) || isYoung(parsed.atMs)
-      const isNeeded = isKept || isWrittenSince(looked.get(name), stat)
-      return { name, place: parsed.place, path, atMs: parsed.atMs, bytes: stat?.size ?? 0, isNeeded }
+      const isNeeded = isKept || isSmall(parsed.atMs, bytes) || isWrittenSince(looked.get(name), stat)
+      return { name, place: parsed.place, path, atMs: parsed.atMs, bytes, isNeeded }
     })
     this.newBytes = entries.reduce((sum, { atMs, bytes }) => sum + (isYoung(atMs) ? bytes : 0), 0)
     if (this.isMuch) this.pruneDueMs = this.clock.monotonic() + pruneSoonMs

@@ -67,6 +67,8 @@ const regressions: { seed: number; focus: Partial<Weather> }[] = [
   { seed: 50_337_371, focus: free },
   // Trashed content that was written to late went because the trash was full, before it was looked at again.
   { seed: 77_302_623, focus: free },
+  // The same, where it was written to only after it had gone.
+  { seed: 50_578_524, focus: free },
   // A file in a folder's place that was not taken waited for what had been in the folder, and that for the file.
   { seed: 50_527_123, focus: free },
 ]

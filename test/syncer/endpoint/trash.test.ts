@@ -1,21 +1,24 @@
 import { expect, test } from 'vitest'
 import { fileToken } from '../../../syncer/core/content.ts'
-import { contentHash, grainOfFiles } from '../../../syncer/core/content-sum.ts'
+import { contentHash } from '../../../syncer/core/content-sum.ts'
 import { inOwn } from '../../../syncer/disk/disk.ts'
 import { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
 import { Litter } from '../../../syncer/endpoint/litter.ts'
 import { Trash } from '../../../syncer/endpoint/trash.ts'
 import { ManualClock } from '../session/pair.ts'
 
+/** Files of 1,000 bytes are large ones. */
+const grain = { smallBytesMax: 500, blockBytes: 100 }
 const bytes = Buffer.alloc(1_000, 'x')
-const token = fileToken(contentHash(bytes, grainOfFiles), false)
+const token = fileToken(contentHash(bytes, grain), false)
 
 test('a large file that is saved again and again takes no more room than the trash may have, and 15 s of it', () => {
   const clock = new ManualClock()
   const disk = new MemoryDisk({ clock })
   let ids = 0
   const litter = new Litter(disk, clock)
-  const trash = new Trash(disk, clock, litter, 'owner', () => `${ids++}`, { keepMs: 600_000, bytesMax: 10_000 })
+  const limits = { keepMs: 600_000, bytesMax: 10_000 }
+  const trash = new Trash(disk, clock, litter, 'owner', () => `${ids++}`, limits, grain)
   trash.recover(() => false)
   trash.prune()
   const taken = () => disk.listOwn().filter(name => disk.stat(inOwn(name))!.size === bytes.length).length
@@ -42,7 +45,8 @@ test('what was written to since the last look is rescued, however full the trash
   const disk = new MemoryDisk({ clock })
   let ids = 0
   const litter = new Litter(disk, clock)
-  const trash = new Trash(disk, clock, litter, 'owner', () => `${ids++}`, { keepMs: 600_000, bytesMax: 1_500 })
+  const limits = { keepMs: 600_000, bytesMax: 1_500 }
+  const trash = new Trash(disk, clock, litter, 'owner', () => `${ids++}`, limits, grain)
   trash.recover(() => false)
   trash.prune()
   const trashed = (path: string) => {
@@ -72,4 +76,31 @@ test('what was written to since the last look is rescued, however full the trash
   trashed('other').file.close()
   tickUntil(start + 61_000)
   expect(rescued).toEqual(['page'])
+})
+
+test('what is small stays for a minute, however full the trash is: a program may still write to it', () => {
+  const clock = new ManualClock()
+  const disk = new MemoryDisk({ clock })
+  let ids = 0
+  const litter = new Litter(disk, clock)
+  const limits = { keepMs: 60_000, bytesMax: 100 }
+  const trash = new Trash(disk, clock, litter, 'owner', () => `${ids++}`, limits, grain)
+  trash.recover(() => false)
+  trash.prune()
+  const small = Buffer.alloc(400, 'y')
+  const name = trash.nameFor('page', fileToken(contentHash(small, grain), false))
+  const file = disk.create(name)
+  file.write(small)
+  file.close()
+  trash.keep(name, 'page', fileToken(contentHash(small, grain), false))
+  const start = clock.ms
+  const isThereAt = (ms: number) => {
+    while (clock.ms < start + ms) {
+      clock.ms += 1_000
+      while (trash.nextDue() <= clock.ms) trash.tick(clock.ms)
+    }
+    return disk.listOwn().includes(name)
+  }
+  expect(isThereAt(59_000)).toBe(true)
+  expect(isThereAt(80_000)).toBe(false)
 })
