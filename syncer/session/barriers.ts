@@ -1,4 +1,5 @@
 import type { Entry } from '../endpoint/tree.ts'
+import type { Ack } from '../wire/sync-message.ts'
 import type { Exchange } from './exchange.ts'
 import type { Transfers } from './transfers.ts'
 
@@ -9,9 +10,15 @@ interface Barrier {
   at: number
   /** Folders had to be read first, to know what differs. */
   scanned: boolean
+  /** The last change that had been sent. */
+  seq: number
+  /** How many of the changes that were sent since the other end has taken, of paths that go on changing. */
+  taken: Map<Entry, number>
 }
 
 const barriersMax = 1_000
+/** What the first one holds may have been read before; the next is read when the first was taken. */
+const takenEnough = 2
 
 /** Tells when everything that differed at one moment is in step, however much changes after it. */
 export class Barriers {
@@ -34,7 +41,16 @@ export class Barriers {
 
   add(id: number, scanned: boolean): void {
     if (this.barriers.length >= barriersMax) this.barriers.shift()
-    this.barriers.push({ id, entries: [...this.underWay()], at: 0, scanned })
+    this.barriers.push({ id, entries: [...this.underWay()], at: 0, scanned, seq: this.x.lastSeq, taken: new Map() })
+  }
+
+  /** The other end has taken a change, which is still among the flights. */
+  acked({ path, seq }: Ack): void {
+    if (this.barriers.length === 0) return
+    const entry = this.x.replica.tree.find(path)
+    const flight = entry && this.x.flights.get(entry)
+    if (entry === undefined || flight?.seq !== seq || flight.stale) return
+    for (const { taken, seq: last } of this.barriers) if (seq > last) taken.set(entry, (taken.get(entry) ?? 0) + 1)
   }
 
   /** @returns the ids whose time has come */
@@ -47,8 +63,9 @@ export class Barriers {
         for (const entry of this.underWay()) barrier.entries.push(entry)
       }
       // Up to the first that is still under way: looking at all of them each time would cost more than the work itself.
-      const { entries } = barrier
-      while (barrier.at < entries.length && !this.inProgress(entries[barrier.at]!)) barrier.at += 1
+      const { entries, taken } = barrier
+      const isThrough = (entry: Entry) => (taken.get(entry) ?? 0) >= takenEnough || !this.inProgress(entry)
+      while (barrier.at < entries.length && isThrough(entries[barrier.at]!)) barrier.at += 1
       if (barrier.at < entries.length) continue
       this.barriers.splice(this.barriers.indexOf(barrier), 1)
       passed.push(barrier.id)

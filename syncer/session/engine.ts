@@ -351,6 +351,7 @@ export class SyncEngine implements Peer<SyncMessage> {
         break
       case 'ack':
         this.intake.judgeHeld(message.path)
+        this.barriers.acked(message)
         this.offers.onAck(message)
         break
       case 'rej':

@@ -136,6 +136,11 @@ export class Exchange {
     return this.seq
   }
 
+  /** Of what was sent. */
+  get lastSeq(): number {
+    return this.seq
+  }
+
   /** Content changes nothing that is known of any path, so it needs no record, and what it lies in is free again at once. */
   send(lane: Lane, message: SyncMessage): void {
     if (lane === 'bulk') this.options.send(lane, message)
