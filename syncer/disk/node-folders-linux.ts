@@ -5,6 +5,14 @@ import type { Folders, PinnedFolder } from './folders.ts'
 import { nativePath } from './native-path.ts'
 import { systemError } from './system-error.ts'
 
+/** How many folders stay open. */
+export interface KeptOpen {
+  min: number
+  max: number
+  /** With so many descriptors open in the whole process it is {@link min}: each new one is the lowest that is free. */
+  descriptorsInUse: number
+}
+
 /**
  * Folders as `O_PATH` descriptors, their entries as `/proc/<pid>/fd/<n>/name`: whatever happens to the names above, a
  * call acts in that very folder. Before each use the kernel is asked where the descriptor now stands; a folder that was
@@ -19,14 +27,11 @@ export class LinuxFolders implements Folders {
   #latest: Handle | undefined
   #turn = 0
 
-  readonly #handlesMax: number
+  readonly #kept: KeptOpen
 
-  /**
-   * @param descriptors `/proc/<our process>/fd/`
-   * @param handlesMax folders that stay open
-   */
-  constructor(root: string, descriptors: string, handlesMax: number) {
-    this.#handlesMax = handlesMax
+  /** @param descriptors `/proc/<our process>/fd/` */
+  constructor(root: string, descriptors: string, kept: KeptOpen) {
+    this.#kept = kept
     this.#rootPath = root === '/' ? '' : root
     this.#descriptors = descriptors
     this.#root = this.#handle('', fs.openSync(nativePath(root), openFolderFlags))
@@ -114,7 +119,9 @@ export class LinuxFolders implements Folders {
   #keep(handle: Handle): Handle {
     this.#handles.set(handle.dir, handle)
     this.#latest = handle
-    if (this.#handles.size > this.#handlesMax) this.#drop(this.#handles.keys().next().value!)
+    const most = handle.descriptor < this.#kept.descriptorsInUse ? this.#kept.max : this.#kept.min
+    // One more than came: where others need descriptors it becomes fewer.
+    for (let left = 2; left > 0 && this.#handles.size > most; left--) this.#drop(this.#handles.keys().next().value!)
     return handle
   }
 

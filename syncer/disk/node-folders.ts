@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import { errnoOf } from '../base/errors.ts'
 import type { Folders } from './folders.ts'
-import { LinuxFolders } from './node-folders-linux.ts'
+import { type KeptOpen, LinuxFolders } from './node-folders-linux.ts'
 import { RealpathFolders } from './node-folders-realpath.ts'
 
 /** @param root absolute real path */
@@ -16,7 +16,7 @@ function openLinuxFolders(root: string): Folders | undefined {
   try {
     // Our process as this /proc numbers it: the number saves a link on each call.
     const descriptors = `/proc/${fs.readlinkSync('/proc/self')}/fd/`
-    folders = new LinuxFolders(root, descriptors, keptOpenMax(fs.readFileSync('/proc/self/limits', 'latin1')))
+    folders = new LinuxFolders(root, descriptors, keptOpenWithin(fs.readFileSync('/proc/self/limits', 'latin1')))
     fs.lstatSync(folders.enter(''))
     return folders
   } catch (error) {
@@ -26,11 +26,15 @@ function openLinuxFolders(root: string): Folders | undefined {
   }
 }
 
-/** A burst of changes all over a tree comes to each folder several times: opening one costs more than all else there. */
-const keptOpen = { min: 128, max: 4_096, shareOfDescriptors: 1 / 8 }
+/**
+ * A burst of changes all over a tree comes to each folder several times: opening one costs more than all else there. There
+ * may be a hundred synced folders in one process, each with its own.
+ */
+const keptOpen = { min: 128, max: 4_096, shareOfDescriptors: 1 / 4 }
 
 /** @param limits what `/proc/self/limits` says; Node has raised the soft limit to the hard one */
-function keptOpenMax(limits: string): number {
+function keptOpenWithin(limits: string): KeptOpen {
   const descriptors = Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? 0)
-  return Math.max(keptOpen.min, Math.min(keptOpen.max, Math.floor(descriptors * keptOpen.shareOfDescriptors)))
+  const { min, max, shareOfDescriptors } = keptOpen
+  return { min, max, descriptorsInUse: Math.floor(descriptors * shareOfDescriptors) }
 }

@@ -388,7 +388,8 @@ describe('what a container needs', () => {
     const descriptors = () => fs.readdirSync('/proc/self/fd').length
     const before = descriptors()
     const root = scratchFolder()
-    const openFolders = (at: string) => new LinuxFolders(at, `/proc/${process.pid}/fd/`, 128)
+    const openFolders = (at: string) =>
+      new LinuxFolders(at, `/proc/${process.pid}/fd/`, { min: 9, max: 128, descriptorsInUse: before + 1_000 })
     const disk = createNodeDisk({ root, openFolders })
     for (let i = 0; i < 400; i++) {
       disk.mkdir(`d${i}`)
@@ -399,6 +400,24 @@ describe('what a container needs', () => {
     for (let i = 0; i < 400; i++) failsWith(() => disk.open(inTree(`d${i}`)), 'EINVAL')
     disk.close()
     expect(descriptors()).toBe(before)
+  })
+
+  test.runIf(onLinux)('case 91: many synced folders leave descriptors to others', () => {
+    const descriptors = () => fs.readdirSync('/proc/self/fd').map(Number)
+    const before = Math.max(...descriptors())
+    const kept = { min: 4, max: 100, descriptorsInUse: before + 60 }
+    const disks = Array.from({ length: 5 }, () => {
+      const openFolders = (at: string) => new LinuxFolders(at, `/proc/${process.pid}/fd/`, kept)
+      return release(createNodeDisk({ root: scratchFolder(), openFolders }))
+    })
+    for (const disk of disks) {
+      for (let i = 0; i < 80; i++) disk.mkdir(`d${i}`)
+      for (let i = 0; i < 80; i++) disk.listStats(`d${i}`)
+    }
+    expect(Math.max(...descriptors())).toBeLessThan(before + 120)
+    // The first one gives back what the others lack.
+    for (let i = 0; i < 80; i++) for (const disk of disks) expect(disk.listStats(`d${i}`)).toEqual([])
+    expect(Math.max(...descriptors())).toBeLessThan(before + 120)
   })
 })
 
