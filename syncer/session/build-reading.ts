@@ -195,6 +195,11 @@ export class BuildReading implements Reading {
     const isSearched = this.missed < patientSlices || this.missed % patientSlices === 0
     const found = isSearched ? moved.find(bytes, end) : undefined
     this.missed = found === undefined ? this.missed + 1 : 0
+    if (found?.at === 0) {
+      // It was read just now: whatever is known of what stood here, it goes on.
+      this.reuse(found.block, 1)
+      return
+    }
     this.expected = found?.block
     const sent = bytes.subarray(0, found?.at ?? end - (isEnd ? 0 : 1))
     if (sent.length > 0) this.fill(this.offset, sent)

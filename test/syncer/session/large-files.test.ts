@@ -366,3 +366,21 @@ test('a large file in the trash that is as it was before it was read to the end 
   runUntil(pair, () => pair.pod.due() > pair.clock.ms)
   pair.settle()
 })
+
+test('what changes without a word of it while it is sent holds up nothing', () => {
+  const content = randomBytes(size)
+  const pair = started(content)
+  const edited = Buffer.concat([content.subarray(0, 5_001), randomBytes(37), content.subarray(5_001)])
+  edited[300]! ^= 1
+  pair.disks.laptop.people.save('big', edited)
+  pair.laptop.hint('big', 'rename')
+  runUntil(pair, () => of(pair, 'blocks').some(message => message.size !== undefined))
+  // as a program does that has the file mapped into its memory
+  const inode = pair.disks.laptop.people.find('big')!
+  inode.bytes = Buffer.from(inode.bytes)
+  inode.bytes[300]! ^= 1
+  runUntil(pair, () => of(pair, 'unstaged').length > 0 || of(pair, 'put').length > 0)
+  pair.settle()
+  pair.sweep()
+  expectInStep(pair, inode.bytes)
+})
