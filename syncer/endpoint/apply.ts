@@ -214,6 +214,16 @@ export class Applier {
     if (before === null) return changed
     const kept = this.trash.nameFor(path, expected, absent)
     this.disk.rename(inTree(path), inOwn(kept))
+    try {
+      return this.judgeGrabbed(entry, before, kept, path, expected)
+    } catch (error) {
+      // It may be a save of the last moment.
+      if (errnoOf(error) !== undefined) this.trash.doubt(kept, path)
+      throw error
+    }
+  }
+
+  private judgeGrabbed(entry: Entry, before: Stat, kept: string, path: Path, expected: Token): Outcome {
     const got = this.disk.stat(inOwn(kept))
     if (got !== null && sameButLinks(got, before)) {
       this.trash.keep(kept, path, expected, got)

@@ -84,20 +84,33 @@ export class Replacer {
 
   /** What came away is looked at: a save of the last moment goes back. */
   private exchanged(ready: Ready, code: string | undefined): Outcome {
+    try {
+      return this.judgeExchanged(ready, code)
+    } catch (error) {
+      // It may be a save of the last moment.
+      if (errnoOf(error) !== undefined) this.trash.doubt(ready.kept, ready.replacement.path)
+      throw error
+    }
+  }
+
+  private judgeExchanged(ready: Ready, code: string | undefined): Outcome {
     const { disk, trash } = this
     const { replacement } = ready
     const { entry, path, expected, before, from } = replacement
-    let { kept } = ready
     if (code === 'ETIME') {
       // It may still go on: giving the file another name waits for it, and leaves it nothing to exchange later.
-      kept = trash.nameFor(path, expected, from.token)
-      disk.rename(inOwn(ready.kept), inOwn(kept))
-    } else if (code !== undefined && noExchange.has(code)) {
+      const settled = trash.nameFor(path, expected, from.token)
+      disk.rename(inOwn(ready.kept), inOwn(settled))
+      ready.kept = settled
+    }
+    const { kept } = ready
+    if (code !== undefined && code !== 'ETIME') {
+      if (!noExchange.has(code)) {
+        this.litter.remove(kept)
+        return refusal(code)
+      }
       disk.rename(inOwn(kept), inOwn(from.name))
       return this.renameOver(replacement)
-    } else if (code !== undefined) {
-      this.litter.remove(kept)
-      return refusal(code)
     }
     const got = disk.stat(inOwn(kept))
     const isExpected = got !== null && sameButLinks(got, before)

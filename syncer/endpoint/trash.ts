@@ -46,7 +46,7 @@ interface Kept {
   stat: Stat | null
   atMs: number
   looks: number
-  /** Of what an earlier process left: what was to take its place, see {@link TrashName.ours}. */
+  /** Of what is in doubt: what was to take its place, see {@link TrashName.ours}. */
   ours?: string | undefined
 }
 
@@ -126,13 +126,13 @@ export class Trash {
    * The private file is trash now; late writes to it are looked for.
    * @param stat what the disk showed of it since it has the name
    */
-  keep(name: string, path: Path, token: Token, stat = this.stat(name), ours?: string): void {
+  keep(name: string, path: Path, token: Token, stat = this.stat(name)): void {
     const atMs = this.clock.monotonic()
     this.newBytes += stat?.size ?? 0
     // Before the first prune nothing is known of what an earlier process left.
     if (this.isMuch && Number.isFinite(this.pruneDueMs)) this.pruneDueMs = Math.min(this.pruneDueMs, atMs + pruneSoonMs)
     if (this.queue.size >= lateLooksMax) return
-    this.lookAgain({ name, path, token, stat: stat ?? null, atMs, looks: 0, ours }, atMs + lateLooksMs[0]!)
+    this.lookAgain({ name, path, token, stat: stat ?? null, atMs, looks: 0 }, atMs + lateLooksMs[0]!)
   }
 
   private get isMuch(): boolean {
@@ -184,6 +184,15 @@ export class Trash {
     this.unsaved.add(name)
     const atMs = this.clock.monotonic()
     this.queue.add(atMs, { name, path, token: absent, stat: null, atMs, looks: 0 })
+  }
+
+  /** The private file has a name of {@link Trash.nameFor}, and cannot be looked at now: it stays until it was read. */
+  doubt(name: string, path: Path): void {
+    const parsed = parseTrashName(name)!
+    this.unsaved.add(name)
+    const atMs = this.clock.monotonic()
+    const kept = { name, path, token: parsed.tag, stat: null, atMs, looks: 0, ours: parsed.ours }
+    this.lookAgain(kept, atMs + lateLooksMs[0]!)
   }
 
   /** Ends what is being read. */
@@ -283,9 +292,8 @@ export class Trash {
         continue
       }
       if (stat === undefined || this.isLarge(stat)) {
-        // It is read later, a large one in slices, and stays until then.
-        this.unsaved.add(name)
-        this.keep(name, path, parsed.tag, undefined, parsed.ours)
+        // It is read later, a large one in slices.
+        this.doubt(name, path)
         continue
       }
       const token = this.tokenOf(name, stat)
