@@ -183,9 +183,22 @@ export class Intake {
     const { problems } = this.x
     if (problems.size === 0) return false
     for (let at = parent; at !== null && at.parent !== null; at = at.parent) {
-      if (problems.get(at.path)?.code === 'mount-point') return true
+      const { path } = at
+      if (problems.get(path)?.code === 'mount-point' && this.isMount(path)) return true
     }
     return false
+  }
+
+  /** What was told of it stays while the folder itself cannot be changed for another reason: it may be gone since. */
+  private isMount(path: Path): boolean {
+    try {
+      if (this.x.replica.disk.stat(inTree(path))?.mount === true) return true
+      this.x.problem(path, '', '')
+      return false
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      return true
+    }
   }
 
   private lookAgain(entry: Entry): void {
