@@ -3,7 +3,8 @@ import type { Inode, MemoryVolume } from './memory-volume.ts'
 /**
  * A power cut: what was neither synced nor written back in time may be gone. Names are taken back newest first, as
  * many as `choose` says (a journal keeps their order); the content of each file may be what it was when it was last
- * written back, or empty where it was new or truncated, whatever its name says (a rename without fsync).
+ * written back, or empty where it was new or truncated, whatever its name says (a rename without fsync). Nothing is
+ * mounted any more.
  *
  * @param choose returns a whole number from 0 to its argument (inclusive)
  */
@@ -24,7 +25,10 @@ export function cutPower(volume: MemoryVolume, choose: (max: number) => number):
     }
     if (now !== undefined) touched.add(now)
   }
-  for (const inode of allInodes(volume)) restoreBytes(volume, inode, choose)
+  for (const inode of allInodes(volume)) {
+    restoreBytes(volume, inode, choose)
+    inode.mount = false
+  }
 }
 
 function restoreBytes(volume: MemoryVolume, inode: Inode, choose: (max: number) => number): void {
