@@ -207,8 +207,9 @@ export class Intake {
     if (entry.current !== entry.agreed || (entry.key === null) !== (entry.current === absent)) x.retryNow(entry)
     else {
       x.noRetry(entry)
-      // Its own offer would have woken what waits for it here.
-      if (entry.children !== null) x.queue(entry, false)
+      // Its own offer would have woken what waits for it here: what is in it, or its folder, which is to leave after it.
+      const isAwaited = entry.children !== null || (entry.parent !== null && x.waiting.has(entry.parent))
+      if (isAwaited) x.queue(entry, false)
     }
   }
 
