@@ -25,7 +25,7 @@ export class FolderOrder {
     if (!this.x.isBelowUntaken(entry)) this.x.waiting.add(entry)
   }
 
-  /** The other end cannot make it: what is in it goes when it can, and nobody is kept waiting for that. */
+  /** The other end cannot make it, or it does not travel: what is in it goes when it does, and nobody is kept waiting. */
   untaken(entry: Entry): void {
     if (entry.children === null) return
     for (const below of this.x.replica.tree.walk(entry)) this.x.waiting.delete(below)

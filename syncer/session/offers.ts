@@ -249,6 +249,7 @@ export class Offers {
       this.transfers.comparisons.release(entry)
       x.noRetry(entry)
       x.untaken.delete(entry)
+      this.order.untaken(entry)
       return
     }
     const before = released ?? entry.key
