@@ -340,7 +340,7 @@ export class NodeDisk implements Disk {
     const codes = pairs.map(({ own, path }): string | undefined => {
       try {
         const { native: source } = this.#places.inOwn(own)
-        const { native: target, dir } = this.#places.inTreeAtOnce(path, entered)
+        const { native: target, dir } = this.#places.inTree(path, entered)
         this.#adoptGroup(source, dir)
         located.push([Buffer.from(source), Buffer.from(target)])
         return 'located'

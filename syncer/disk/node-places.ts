@@ -85,19 +85,15 @@ export class NodePlaces {
     return [source, this.locate(to)]
   }
 
-  inTree(path: Path): Located & { dir: Path } {
+  /**
+   * @param entered of places that are used at once: each folder is entered once, for entering it again may end what the
+   *   first time gave
+   */
+  inTree(path: Path, entered?: Map<Path, string>): Located & { dir: Path } {
     this.#assertNotPrivate(path)
     const dir = parentOf(path)
-    const prefix = this.folders.enter(dir)
-    return { prefix, native: nativePath(prefix + nameOf(path)), dir }
-  }
-
-  /** Places that are used at once: each folder is entered once, for entering it again may end what the first time gave. */
-  inTreeAtOnce(path: Path, entered: Map<Path, string>): Located & { dir: Path } {
-    this.#assertNotPrivate(path)
-    const dir = parentOf(path)
-    const prefix = entered.get(dir) ?? this.folders.enter(dir)
-    entered.set(dir, prefix)
+    const prefix = entered?.get(dir) ?? this.folders.enter(dir)
+    entered?.set(dir, prefix)
     return { prefix, native: nativePath(prefix + nameOf(path)), dir }
   }
 

@@ -7,7 +7,7 @@ import type { Build, Fill, Reuse } from '../wire/sync-message.ts'
 import { assembledBlocksMax, Basis, type BasisPorts, type Sources } from './basis.ts'
 import { Joining } from './joining.ts'
 import { Patching } from './patching.ts'
-import { sliceBlocks } from './sliced-sum.ts'
+import { SliceMemory, sliceBlocks } from './sliced-sum.ts'
 import type { StagedFile } from './stage.ts'
 
 /** Files under comparison or in the making at once; the other end keeps to far fewer. */
@@ -55,10 +55,11 @@ export class Assemblies {
   /** Of those that are compared, in their order. */
   private readonly comparing: Assembly[] = []
   /** For a slice, while there is something under comparison or in the making. */
-  private memory: Buffer | undefined
+  private readonly memory: SliceMemory
 
   constructor(ports: BasisPorts, finish: Finish) {
     this.ports = ports
+    this.memory = new SliceMemory(ports.grain)
     this.finish = finish
   }
 
@@ -86,7 +87,7 @@ export class Assemblies {
     const assembly = this.comparing[0]
     if (assembly === undefined) return undefined
     const { id, basis } = assembly
-    const isDone = this.trying(assembly, () => basis.read(this.slice())) ?? true
+    const isDone = this.trying(assembly, () => basis.read(this.memory.get())) ?? true
     if (!isDone && basis.untold < toldBlocks) return undefined
     if (isDone) {
       this.comparing.shift()
@@ -143,7 +144,7 @@ export class Assemblies {
     if (!isThere || build.at + end - from > build.message.size) throw new ProtocolError('blocks that are not there')
     const step = () => {
       for (let at = from; at < end; ) {
-        const bytes = file.read(at, Math.min(sliceBlocks * blockBytes, end - at), this.slice())
+        const bytes = file.read(at, Math.min(sliceBlocks * blockBytes, end - at), this.memory.get())
         // Nobody else writes to it: then the disk has lost something.
         if (bytes.length === 0) return this.damaged(assembly)
         build.fill(build.at, bytes)
@@ -181,11 +182,6 @@ export class Assemblies {
       if (build?.kind === 'joining') yield build.name
     }
     for (const { staged } of this.ready.values()) yield staged.name
-  }
-
-  private slice(): Buffer {
-    this.memory ??= Buffer.allocUnsafeSlow(sliceBlocks * this.ports.grain.blockBytes)
-    return this.memory
   }
 
   private end(assembly: Assembly, build: Patching | Joining): AssemblyResult {
@@ -239,7 +235,7 @@ export class Assemblies {
     this.byId.delete(assembly.id)
     const at = this.comparing.indexOf(assembly)
     if (at >= 0) this.comparing.splice(at, 1)
-    if (this.byId.size === 0) this.memory = undefined
+    if (this.byId.size === 0) this.memory.giveBack()
   }
 
   /** Keeps what is of most use. */

@@ -16,7 +16,7 @@ import { contentHash, type Grain, grainOfFiles } from '../core/content-sum.ts'
 import type { Path } from '../core/path.ts'
 import { type Disk, inTree, type Stat } from '../disk/disk.ts'
 import { KnownBlocks } from './known-blocks.ts'
-import { type FileBlocks, SlicedSum, sliceBlocks } from './sliced-sum.ts'
+import { type FileBlocks, SlicedSum, SliceMemory } from './sliced-sum.ts'
 import { sameKey } from './stat-columns.ts'
 import type { Entry } from './tree.ts'
 
@@ -54,7 +54,7 @@ export class Looker {
   private readonly large = new Set<Entry>()
 
   /** For a slice of a large file, while one is read. */
-  private memory: Buffer | undefined
+  private readonly memory: SliceMemory
   /** What blocks of large files are told by to the other end. */
   readonly measure: BlockMarks | undefined
 
@@ -68,6 +68,7 @@ export class Looker {
   ) {
     this.disk = disk
     this.grain = grain
+    this.memory = new SliceMemory(grain)
     this.measure = measure
     this.clock = clock
     this.sawFolder = sawFolder
@@ -192,14 +193,14 @@ export class Looker {
     const job = this.jobs.get(entry)
     if (job === undefined) return
     this.jobs.delete(entry)
-    if (this.jobs.size === 0) this.memory = undefined
+    if (this.jobs.size === 0) this.memory.giveBack()
     job.sum.close()
   }
 
   close(): void {
     for (const { sum } of this.jobs.values()) sum.close()
     this.jobs.clear()
-    this.memory = undefined
+    this.memory.giveBack()
   }
 
   /** Was the change so recent that another could follow with the same time stamps? */
@@ -264,8 +265,7 @@ export class Looker {
     }
     const { sum } = job
     const before = sum.readBytes
-    this.memory ??= Buffer.allocUnsafeSlow(sliceBlocks * this.grain.blockBytes)
-    const result = sum.step(this.memory)
+    const result = sum.step(this.memory.get())
     this.hashedBytes += sum.readBytes - before
     if (result === 'more') return { state: 'busy', isReading: true }
     this.forget(entry)

@@ -6,6 +6,25 @@ import { sameKey } from './stat-columns.ts'
 /** Blocks of one step: about a millisecond. */
 export const sliceBlocks = 8
 
+/** Memory for one slice: made when it is wanted, and used again until it is given back. */
+export class SliceMemory {
+  private readonly bytes: number
+  private memory: Buffer | undefined
+
+  constructor({ blockBytes }: Grain) {
+    this.bytes = sliceBlocks * blockBytes
+  }
+
+  get(): Buffer {
+    this.memory ??= Buffer.allocUnsafeSlow(this.bytes)
+    return this.memory
+  }
+
+  giveBack(): void {
+    this.memory = undefined
+  }
+}
+
 /** What a large file's blocks are told by. */
 export interface FileBlocks {
   hashes: Buffer

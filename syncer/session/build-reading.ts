@@ -4,7 +4,7 @@ import type { Grain } from '../core/content-sum.ts'
 import { MovedBlocks } from '../core/moved-blocks.ts'
 import type { OpenFile } from '../disk/disk.ts'
 import { systemError } from '../disk/system-error.ts'
-import { sliceBlocks } from '../endpoint/sliced-sum.ts'
+import { SliceMemory, sliceBlocks } from '../endpoint/sliced-sum.ts'
 import { sameKey } from '../endpoint/stat-columns.ts'
 import type { Compared } from './comparisons.ts'
 import type { Exchange } from './exchange.ts'
@@ -41,7 +41,7 @@ export class BuildReading implements Reading {
   private readonly size: number
   private readonly blank: Uint8Array
   /** For what is read and not sent. */
-  private memory: Buffer | undefined
+  private readonly memory: SliceMemory
   /** Where blocks have moved: they are found with it. */
   private moved: MovedBlocks | undefined
   /** The block of the other end's that may come next. */
@@ -58,6 +58,7 @@ export class BuildReading implements Reading {
     this.compared = compared
     this.measure = compared.measure
     this.grain = exchange.replica.grain
+    this.memory = new SliceMemory(this.grain)
     this.size = file.opened.size
     const known = exchange.replica.looker.blocksOf(transfer.token)
     this.own = compared.measure === sha256OfBlocks ? known?.hashes : compared.marks?.values
@@ -118,7 +119,7 @@ export class BuildReading implements Reading {
     if (!(measure instanceof BlockMarks) || compared.size === 0 || runs.length === 0) return undefined
     const moved = new MovedBlocks(compared.values, compared.size, measure, this.grain)
     const isMoved = (block: number) =>
-      moved.find(this.read(block * blockBytes, 2 * blockBytes, this.slice()), blockBytes) !== undefined
+      moved.find(this.read(block * blockBytes, 2 * blockBytes, this.memory.get()), blockBytes) !== undefined
     const probes = runs.flatMap(({ first, count }) => probedParts.map(part => first + Math.floor(count * part)))
     return probes.some(isMoved) ? moved : undefined
   }
@@ -212,7 +213,7 @@ export class BuildReading implements Reading {
     const { blockBytes } = this.grain
     // Where they stood they are known.
     const stays = own !== undefined && offset === first * blockBytes
-    const bytes = stays ? undefined : this.read(offset, sliceBlocks * blockBytes, this.slice())
+    const bytes = stays ? undefined : this.read(offset, sliceBlocks * blockBytes, this.memory.get())
     let count = 0
     for (; count < sliceBlocks; count++) {
       const theirs = this.valueAt(compared.values, first + count)
@@ -243,11 +244,6 @@ export class BuildReading implements Reading {
     const bytes = this.file.read(offset, wanted, into)
     if (bytes.length < wanted) throw systemError('ENODATA', 'the file became shorter')
     return bytes
-  }
-
-  private slice(): Buffer {
-    this.memory ??= Buffer.allocUnsafeSlow(sliceBlocks * this.grain.blockBytes)
-    return this.memory
   }
 
   /** Empty where there is no such block. */

@@ -217,28 +217,28 @@ export class Hints {
 
   /** @param stat what the disk showed last; null where that is not known, or nothing stands there */
   private touched(entry: Entry, stat: Stat | null): void {
-    if (stat?.kind === 'file' && isFile(entry.current) && !isMuted(this.x.policy, this.x.role)) {
+    const { x } = this
+    if (stat?.kind === 'file' && isFile(entry.current) && !isMuted(x.policy, x.role)) {
       // It is read once: when it is offered, and its content goes along.
-      this.x.released.set(entry, stat)
-      this.x.queue(entry, true)
+      x.released.set(entry, stat)
+      x.queue(entry, true)
       return
     }
     const key = entry.key
     const before = entry.current === folder ? key : null
-    const look = this.x.replica.looker.look(entry, entry.path)
+    const look = x.replica.looker.look(entry, entry.path)
     // It may have been emptied to be written anew, with no word of it yet.
-    const { x } = this
     if (look.state === 'known' && key !== null && x.holds.found(entry, key, this.nowMs(), x.clock.now())) return
     if (look.state === 'known') {
       // Another folder under this name: not every watcher tells of what came along in it.
       const isNew = look.token === folder && before?.ino !== entry.key?.ino
       if (isNew) this.scanner.adopt(entry)
       // Once more after the clock's granule: a later write could carry the same time stamps.
-      if (this.x.replica.looker.isUnsure(entry)) this.readSoon(entry.parent ?? entry)
+      if (x.replica.looker.isUnsure(entry)) this.readSoon(entry.parent ?? entry)
       if (look.token === folder) this.scanner.add(entry, isNew || entry.children === null)
       if (look.token === absent && entry.children !== null) this.scanner.add(entry, false)
     }
-    this.x.queue(entry, true)
+    x.queue(entry, true)
   }
 
   /** What stands there is what we know, most often because we put it there ourselves. */

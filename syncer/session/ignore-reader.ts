@@ -93,6 +93,7 @@ export class IgnoreReader {
   /** Names changed somewhere, or may have. */
   forgetNames(): void {
     this.listed.clear()
+    this.passedBy = undefined
   }
 
   /** Reads the files again. */

@@ -113,8 +113,8 @@ export function loadIndex(file: string, replica: Replica, otherBoot: boolean): v
  * @param presentNs a change of now may bear the time stamps from here on: the clock may have been set back since
  */
 export function unpackIndex(data: Buffer, tree: Tree, otherBoot: boolean, presentNs: bigint): void {
-  const body = data.subarray(4)
-  if (data.length < 5 || data.readUInt32BE(0) !== crc32(body)) return
+  const body = data.subarray(headBytes)
+  if (data.length <= headBytes || data.readUInt32BE(0) !== crc32(body)) return
   const from = new ByteReader(body)
   try {
     if (from.u8() !== version) return

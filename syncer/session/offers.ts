@@ -20,9 +20,10 @@ const openPutsMax = 8_192
 const urgentGraftMinDefault = 64
 /** How soon a refused change is offered again unless the other end's own change comes first (sync-findings C). */
 const refusedWaitMs = 200
-/** How soon what cannot be read is tried again. */
+/** How soon what the other end could not write is offered again. */
 const untakenWaitMs = 1_000
 const untakenWaitMsMax = 30_000
+/** How soon what cannot be read is tried again. */
 const barredWaitMs = 1_000
 const barredWaitMsMax = 30_000
 /** How long a change waits that the other end has undone again and again. */

@@ -4,7 +4,7 @@ import { contentHash } from '../../../syncer/core/content-sum.ts'
 import { inOwn } from '../../../syncer/disk/disk.ts'
 import { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
 import { Litter } from '../../../syncer/endpoint/litter.ts'
-import { Trash } from '../../../syncer/endpoint/trash.ts'
+import { Trash, type TrashLimits } from '../../../syncer/endpoint/trash.ts'
 import { ManualClock } from '../session/pair.ts'
 
 /** Files of 1,000 bytes are large ones. */
@@ -12,15 +12,18 @@ const grain = { smallBytesMax: 500, blockBytes: 100 }
 const bytes = Buffer.alloc(1_000, 'x')
 const token = fileToken(contentHash(bytes, grain), false)
 
-test('a large file that is saved again and again takes no more room than the trash may have, and 15 s of it', () => {
+function trashWith(limits: TrashLimits): { clock: ManualClock; disk: MemoryDisk; trash: Trash } {
   const clock = new ManualClock()
   const disk = new MemoryDisk({ clock })
   let ids = 0
-  const litter = new Litter(disk, clock)
-  const limits = { keepMs: 600_000, bytesMax: 10_000 }
-  const trash = new Trash(disk, clock, litter, 'owner', () => `${ids++}`, limits, grain)
+  const trash = new Trash(disk, clock, new Litter(disk, clock), 'owner', () => `${ids++}`, limits, grain)
   trash.recover(() => false)
   trash.prune()
+  return { clock, disk, trash }
+}
+
+test('a large file that is saved again and again takes no more room than the trash may have, and 15 s of it', () => {
+  const { clock, disk, trash } = trashWith({ keepMs: 600_000, bytesMax: 10_000 })
   const taken = () => disk.listOwn().filter(name => disk.stat(inOwn(name))!.size === bytes.length).length
   let most = 0
   for (let saves = 0; saves < 200; saves++) {
@@ -41,14 +44,7 @@ test('a large file that is saved again and again takes no more room than the tra
 })
 
 test('what was written to since the last look is rescued, however full the trash is', () => {
-  const clock = new ManualClock()
-  const disk = new MemoryDisk({ clock })
-  let ids = 0
-  const litter = new Litter(disk, clock)
-  const limits = { keepMs: 600_000, bytesMax: 1_500 }
-  const trash = new Trash(disk, clock, litter, 'owner', () => `${ids++}`, limits, grain)
-  trash.recover(() => false)
-  trash.prune()
+  const { clock, disk, trash } = trashWith({ keepMs: 600_000, bytesMax: 1_500 })
   const trashed = (path: string) => {
     const name = trash.nameFor(path, token)
     const file = disk.create(name)
@@ -79,14 +75,7 @@ test('what was written to since the last look is rescued, however full the trash
 })
 
 test('what is small stays for a minute, however full the trash is: a program may still write to it', () => {
-  const clock = new ManualClock()
-  const disk = new MemoryDisk({ clock })
-  let ids = 0
-  const litter = new Litter(disk, clock)
-  const limits = { keepMs: 60_000, bytesMax: 100 }
-  const trash = new Trash(disk, clock, litter, 'owner', () => `${ids++}`, limits, grain)
-  trash.recover(() => false)
-  trash.prune()
+  const { clock, disk, trash } = trashWith({ keepMs: 60_000, bytesMax: 100 })
   const small = Buffer.alloc(400, 'y')
   const name = trash.nameFor('page', fileToken(contentHash(small, grain), false))
   const file = disk.create(name)
