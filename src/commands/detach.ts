@@ -23,12 +23,13 @@ import type { Workplace } from './workplace.ts'
  */
 const nodeFlags = ['--initial-old-space-size=64', '--v8-pool-size=2', '--max-semi-space-size=8']
 /**
- * glibc's own beginning, held to: otherwise it takes it from the first large block that is freed that such blocks are to be
- * kept, and what a first sync had in passing stays for the whole session.
+ * glibc held to a beginning: otherwise it takes it from the first large block that is freed that such blocks are to be
+ * kept, and what a first sync had in passing stays for the whole session. Its own is 131072 for both; what is read from a
+ * socket comes in blocks of 65536, which leave holes in the heap that glibc never gives back.
  */
 const memoryEnvironment = {
   MALLOC_ARENA_MAX: '1',
-  MALLOC_MMAP_THRESHOLD_: '131072',
+  MALLOC_MMAP_THRESHOLD_: '65536',
   MALLOC_TRIM_THRESHOLD_: '131072',
 }
 const LISTENING_TIMEOUT_MS = 30_000
