@@ -52,6 +52,8 @@ export interface CrowdOptions {
   bigBytes: number
   /** What they do, where not gentle. */
   deeds?: Deeds
+  /** Told of each path where something was tried, done or not. */
+  onTried: (path: Path) => void
 }
 
 /** Deeds after which everything that somebody wrote is still where they wrote it, or overwritten by them. */
@@ -82,6 +84,7 @@ export class Crowd {
   readonly #nowMs: () => number
   readonly #deeds: Deeds
   readonly #bigBytes: number
+  readonly #onTried: (path: Path) => void
 
   constructor(options: CrowdOptions) {
     this.#disk = options.disk
@@ -90,6 +93,7 @@ export class Crowd {
     this.#paths = options.paths
     this.#nowMs = options.nowMs
     this.#bigBytes = options.bigBytes
+    this.#onTried = options.onTried
     this.#deeds = options.gentle ? harmless : (options.deeds ?? usualDeeds)
   }
 
@@ -101,6 +105,7 @@ export class Crowd {
   act(namesStay = false): string {
     const deed = this.#random.weighted(namesStay ? writes : this.#deeds)
     const path = this.#random.pick(this.#paths)
+    this.#onTried(path)
     try {
       if (namesStay && deed !== 'continueWriting' && this.#disk.people.find(path)?.kind !== 'file') return 'nothing'
       return this.#do(deed, path)
@@ -176,6 +181,7 @@ export class Crowd {
       }
       case 'move': {
         const to = this.#random.pick(this.#paths)
+        this.#onTried(to)
         this.#makeParent(to)
         const moved = people.find(path)
         people.rename(path, to)
@@ -189,6 +195,7 @@ export class Crowd {
         const to = this.#random.pick(folderNames)
         if (people.find(from)?.kind !== 'dir' || people.find(to) !== undefined) return 'nothing'
         people.rename(from, to)
+        for (const each of [from, to]) this.#onTried(each)
         this.#touched.push(from, to)
         return `${deed} ${from} → ${to}`
       }

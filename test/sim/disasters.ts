@@ -27,6 +27,8 @@ export class Disasters<M> {
     journal.cutPower(choose)
     if (weather.habits.indexKept) this.#world.kept.cutPower(choose)
     this.#world.boots += 1
+    // What was not yet on the disk comes back from the trash.
+    this.#world.touches('laptop', '')
     this.#excuseGone(weather.gentle ? checker.writtenAt('laptop', before) : before)
   }
 
@@ -40,6 +42,7 @@ export class Disasters<M> {
     this.#world.kill(this.#world.laptop)
     if (this.#backup !== undefined) this.#world.journal.restore(this.#backup)
     this.#backup = undefined
+    this.#world.touchesAll()
   }
 
   /** The pod is deleted; its successor has the files of an image that was built of some of the laptop's. */
@@ -72,6 +75,7 @@ export class Disasters<M> {
   #podIsOld(before: Set<string>): void {
     const { checker, laptop, pod } = this.#world
     this.#world.podUntouched = true
+    this.#world.touchesAll()
     this.#excuseGone(before)
     const kept = tokensOn(laptop.disk.volume, true)
     checker.excuse([...tokensOn(pod.disk.volume)].filter(token => !kept.has(token)))
@@ -93,6 +97,7 @@ export class Disasters<M> {
       if (parentOf(path) !== '') pod.disk.people.mkdir(parentOf(path))
       checker.given(bytes)
       pod.disk.people.save(path, bytes)
+      this.#world.touches('pod', path)
     } catch (error) {
       // Another file of the image may be in the way.
       if (errnoOf(error) === undefined) throw error

@@ -1,6 +1,7 @@
 import { errnoOf } from '../../syncer/base/errors.ts'
 import { markKeyBytes } from '../../syncer/core/block-marks.ts'
 import { type Path, parentOf } from '../../syncer/core/path.ts'
+import type { SyncPolicy } from '../../syncer/core/sync-policy.ts'
 import { MarkerFile } from '../../syncer/endpoint/marker-file.ts'
 import { Replica } from '../../syncer/endpoint/replica.ts'
 import { type EngineOptions, SyncEngine } from '../../syncer/session/engine.ts'
@@ -13,10 +14,9 @@ import type { SyncMessage } from '../../syncer/wire/sync-message.ts'
 import { keptMessage } from '../syncer/session/kept-message.ts'
 import type { Keepsake } from './keepsake.ts'
 import type { EndPorts, LaptopPorts, SimulatedPeer, Subject } from './subject.ts'
-import { isAmong } from './world.ts'
+import { isAmong, type Rules } from './world.ts'
 
 const checkpointMs = 30_000
-const trashKeptMs = 60_000
 /** Ticks of an end from one `Tree.fold` to the next. */
 const foldedEvery = 8
 
@@ -121,6 +121,7 @@ class Laptop extends End {
   #checkpointAtMs: number
   #changed = false
   readonly #awaited: Set<string>
+  readonly #told: Map<string, { side: 'laptop' | 'pod'; path: Path }>
   #flushes = 0
 
   constructor(ports: LaptopPorts<SyncMessage>) {
@@ -129,13 +130,20 @@ class Laptop extends End {
     const index = ports.habits.indexKept ? ports.kept.read() : undefined
     if (index !== undefined) unpackIndex(index, replica.tree, log.otherBoot, replica.looker.presentNs())
     const awaited = new Set<string>()
+    const problems: Map<string, { side: 'laptop' | 'pod'; path: Path }> = new Map()
     const on = (event: EngineEvent) => {
       if (event.type === 'changed') this.#changed = true
+      if (event.type === 'problem') {
+        const { side, path, code } = event
+        if (code === '') problems.delete(`${side} ${path}`)
+        else problems.set(`${side} ${path}`, { side, path })
+      }
       if (event.type === 'flushed') awaited.delete(`${event.side} ${event.id}`)
     }
     const rulesText = ports.rulesText
     super(makeEngine(ports, replica, { role: 'laptop', initial: ports.initial, journal: log, rulesText, on }), ports)
     this.#awaited = awaited
+    this.#told = problems
     this.#log = log
     this.#replica = replica
     this.#kept = ports.kept
@@ -166,6 +174,10 @@ class Laptop extends End {
     for (const side of ['laptop', 'pod']) this.#awaited.add(`${side} ${id}`)
     this.engine.flush(id)
     this.engine.askFlush(id)
+  }
+
+  problems(): { side: 'laptop' | 'pod'; path: Path }[] {
+    return [...this.#told.values()]
   }
 
   flushed(): boolean {
@@ -243,8 +255,7 @@ function newIdOf(ports: EndPorts<SyncMessage>): () => string {
 }
 
 function makeReplica(ports: EndPorts<SyncMessage>): Replica {
-  const { disk, clock, grain } = ports
-  const trash = { keepMs: trashKeptMs, bytesMax: ports.trashBytesMax }
+  const { disk, clock, grain, trash } = ports
   const markKey = Buffer.alloc(markKeyBytes, 'by chance')
   return new Replica({ disk, clock, newId: newIdOf(ports), owner: 'sim', trash, markKey, ...(grain && { grain }) })
 }
@@ -273,10 +284,11 @@ function makeEngine(ports: EndPorts<SyncMessage>, replica: Replica, role: Role):
   })
 }
 
-/** @param text JSON of the paths that do not travel */
-function rulesOf(text: string): { ignored(path: Path): boolean } {
-  const paths = new Set<Path>(JSON.parse(text))
-  return { ignored: path => isAmong(path, paths) }
+/** @param text JSON of {@link Rules} */
+function rulesOf(text: string): { ignored(path: Path): boolean; policy: SyncPolicy } {
+  const { ignored, policy }: Rules = JSON.parse(text)
+  const paths = new Set<Path>(ignored)
+  return { ignored: path => isAmong(path, paths), policy }
 }
 
 function tell(message: SyncMessage): string {

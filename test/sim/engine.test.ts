@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { engine } from './engine-subject.ts'
 import { blocks, undoing } from './planted/bugs.ts'
 import { isGood, simulate, type Verdict } from './simulation.ts'
-import { bare, free, type Weather } from './weather.ts'
+import { bare, free, policyMixes, type Weather } from './weather.ts'
 
 /** People who often give a folder another name, and write into files of it meanwhile. */
 const renamers: Partial<Weather> = {
@@ -32,6 +32,11 @@ const cases: { name: string; runs: number; focus: Partial<Weather> }[] = [
     runs: 400,
     focus: { ...busyProgram, ruleChange: 0.03, cleanEnd: 0.02, paths: ['f', 'd/f', 'd/g', 'd/e/f'] },
   },
+  ...policyMixes.map(policies => ({
+    name: `changes travel as ${policies.map(({ mode, prefer }) => [mode, prefer].filter(Boolean).join(' preferring ')).join(', then ')}`,
+    runs: 300,
+    focus: { policies, cleanEnd: 0.02 },
+  })),
   { name: 'renamed folders', runs: 500, focus: renamers },
   { name: 'renamed folders with ignored files in them', runs: 200, focus: { ...renamers, ignored: 'd/ignored' } },
 ]

@@ -20,7 +20,13 @@ export interface EndPorts<M> {
   /** See `ReplicaOptions`. */
   grain?: Grain | undefined
   habits: Habits
-  trashBytesMax: number
+  trash: TrashLimits
+}
+
+/** How long what is in the trash stays, and how large it may become. */
+export interface TrashLimits {
+  keepMs: number
+  bytesMax: number
 }
 
 /** What the programs around the peers do beside what they must. */
@@ -55,6 +61,8 @@ export interface SimulatedPeer<M> extends Peer<M> {
   stop?(): void
   /** Laptop: somebody waits until all that differs now is in step. */
   flush?(): void
+  /** Laptop: what is told as a problem, and where. */
+  problems?(): { side: 'laptop' | 'pod'; path: Path }[]
   /** Nobody waits any more. */
   flushed?(): boolean
 }

@@ -1,5 +1,6 @@
 import type { Grain } from '../../syncer/core/content-sum.ts'
 import type { Path } from '../../syncer/core/path.ts'
+import type { SyncPolicy } from '../../syncer/core/sync-policy.ts'
 import { type Deeds, usualDeeds } from './crowd.ts'
 import { Random } from './random.ts'
 import type { Habits } from './subject.ts'
@@ -51,6 +52,8 @@ export interface Weather {
   cleanEnd: number
   /** Other paths are ignored from now on. */
   ruleChange: number
+  /** Whose changes travel: one of these from each start of the laptop's program on; two-way when there is none. */
+  policies: readonly SyncPolicy[]
   obstacles: Obstacles
   /** What comes next, by weight: a message that arrives, somebody who acts, an end's own time, a hint of its watcher. */
   pace: Pace
@@ -79,7 +82,7 @@ export const noObstacles: Obstacles = {
 }
 
 /** Nothing is in the way. */
-export const free = { obstacles: noObstacles } satisfies Partial<Weather>
+export const free = { obstacles: noObstacles, policies: [] } satisfies Partial<Weather>
 
 export type Pace = Record<'act' | 'deliver' | 'tick' | 'hint', number>
 
@@ -133,6 +136,15 @@ const besideIgnored: Path[] = ['f', 'd/ignored', 'd/ignored', 'd/f', 'd/e/f']
 /** None takes the place of a folder that holds what does not travel. */
 const ruledPaths: Path[] = ['f', 'd/f', 'd/g', 'd/e/f']
 
+/** What the manifest says, from one start to the next. */
+export const policyMixes: readonly (readonly SyncPolicy[])[] = [
+  [{ mode: 'two-way', prefer: 'local' }],
+  [{ mode: 'two-way', prefer: 'remote' }],
+  [{ mode: 'push' }],
+  [{ mode: 'pull' }],
+  [{ mode: 'two-way' }, { mode: 'push' }, { mode: 'pull' }],
+]
+
 /** @param apart a seed of its own: what is drawn of it changes nothing of what the others draw */
 export function drawWeather(random: Random, apart: number, steps: number, focus: Partial<Weather> = {}): Weather {
   const any = drawAny(random, steps)
@@ -163,7 +175,7 @@ function drawObstacles(random: Random): Partial<Weather> {
     otherGroup: random.pick([undefined, '', 'd']),
     trashBytesMax: random.pick([40, 1024 ** 3]),
   }
-  if (random.chance(0.3)) return { obstacles }
+  if (random.chance(0.3)) return { obstacles, policies: [] }
   const deeds = {
     ...usualDeeds,
     moveFolder: random.pick([0, 2]),
@@ -171,7 +183,7 @@ function drawObstacles(random: Random): Partial<Weather> {
     special: random.pick([0, 1]),
     mount: random.pick([0, 1]),
   }
-  return { obstacles, deeds }
+  return { obstacles, deeds, policies: random.chance(0.2) ? random.pick(policyMixes) : [] }
 }
 
 function drawAny(random: Random, steps: number): Weather {

@@ -1,14 +1,15 @@
 import type { Clock } from '../../syncer/base/clock.ts'
 import { isWithin, type Path, parentOf } from '../../syncer/core/path.ts'
+import { isMuted, type SyncPolicy, twoWay } from '../../syncer/core/sync-policy.ts'
 import type { Place } from '../../syncer/disk/disk.ts'
 import { type DiskOperation, MemoryDisk } from '../../syncer/disk/memory-disk.ts'
-import { Checker, tokensOn } from './checker.ts'
+import { Checker, picture, tokensOn } from './checker.ts'
 import { Connection, type EndName } from './connection.ts'
 import { Crowd } from './crowd.ts'
 import { MemoryJournal } from './journal.ts'
 import { Keepsake } from './keepsake.ts'
 import type { Random } from './random.ts'
-import type { EndPorts, SimulatedPeer, Subject } from './subject.ts'
+import type { EndPorts, SimulatedPeer, Subject, TrashLimits } from './subject.ts'
 import type { Weather } from './weather.ts'
 
 /** The process of a peer dies here. */
@@ -30,6 +31,13 @@ export interface End<M> {
   hints: Path[]
   /** A folder where no name may come or go. */
   locked: Path | undefined
+}
+
+/** What the laptop's manifest and ignore files say. */
+export interface Rules {
+  /** What does not travel. */
+  ignored: Path[]
+  policy: SyncPolicy
 }
 
 /** Two ends, a network, and everything that may go wrong between and in them. */
@@ -78,6 +86,10 @@ export class World<M> {
   /** With all that is below. */
   readonly ignored = (path: Path): boolean => isAmong(path, this.#ignored)
   readonly #ignored = new Set<Path>()
+  /** Whose changes travel, of this run of the laptop's program. */
+  policy: SyncPolicy = twoWay
+  /** Where people did something. */
+  readonly #touched = { laptop: new Set<Path>(), pod: new Set<Path>() }
 
   /** The laptop's people write other ignore files; in words only where they change at all. */
   changeRules(): void {
@@ -90,7 +102,43 @@ export class World<M> {
   }
 
   #rulesText(): string {
-    return this.weather.ruleChange > 0 ? JSON.stringify([...this.#ignored].sort()) : ''
+    if (this.weather.ruleChange === 0 && this.weather.policies.length === 0) return ''
+    return JSON.stringify({ ignored: [...this.#ignored].sort(), policy: this.policy } satisfies Rules)
+  }
+
+  /** From the next start of the laptop's program on. */
+  #drawPolicy(): void {
+    const { policies } = this.weather
+    if (policies.length > 0) this.policy = this.random.pick(policies)
+  }
+
+  /** For ever where one end's version may have to give way to the other's: then it is there and nowhere else. */
+  #trash(): TrashLimits {
+    const { policies, obstacles } = this.weather
+    if (policies.length > 0) return { keepMs: Number.POSITIVE_INFINITY, bytesMax: Number.POSITIVE_INFINITY }
+    return { keepMs: 60_000, bytesMax: obstacles.trashBytesMax }
+  }
+
+  /** Something was done there. */
+  touches(end: EndName, path: Path): void {
+    if (this.weather.policies.length > 0) this.#touched[end].add(path)
+  }
+
+  /** What is at either end now is from before a fault, as if somebody had made it there. */
+  touchesAll(): void {
+    if (this.weather.policies.length === 0) return
+    for (const end of [this.laptop, this.pod])
+      for (const line of picture(end.disk, () => false)) this.touches(end.name, line.slice(0, line.indexOf(' ')))
+  }
+
+  /** What somebody did where changes stay may differ for ever: the path, what is in it and what it is in. */
+  mayDiffer(path: Path): boolean {
+    for (const end of ['laptop', 'pod'] as const) {
+      if (!isMuted(this.policy, end)) continue
+      if (/\.conflict-/.test(path)) return true
+      for (const own of this.#touched[end]) if (isWithin(path, own) || isWithin(own, path)) return true
+    }
+    return false
   }
 
   /** Something gets in the way of an end, or out of it. */
@@ -114,6 +162,20 @@ export class World<M> {
     for (const end of [this.laptop, this.pod]) {
       end.locked = undefined
       end.crowd.clearAway()
+    }
+  }
+
+  /** People at an end whose changes stay there make room for what the laptop says cannot be written there. */
+  makeRoom(): void {
+    const told = this.laptop.peer?.problems?.() ?? []
+    const here = told.filter(({ side }) => isMuted(this.policy, side))
+    for (const { side, path } of here) {
+      const end = side === 'laptop' ? this.laptop : this.pod
+      this.tell(() => `  ${side}'s people make room at ${path}`)
+      let at = path
+      for (let up = parentOf(path); up !== ''; up = parentOf(up)) if (end.disk.people.find(up)?.kind !== 'dir') at = up
+      if (end.disk.people.find(at) !== undefined) end.disk.people.removeAll(at)
+      this.run(end, peer => peer.hint(at))
     }
   }
 
@@ -168,7 +230,7 @@ export class World<M> {
       grain: this.weather.grain,
       ignored: this.ignored,
       habits: this.weather.habits,
-      trashBytesMax: this.weather.obstacles.trashBytesMax,
+      trash: this.#trash(),
       send: (lane, message) => {
         this.tell(() => `${end.name} sends ${lane === 'bulk' ? 'in bulk ' : ''}${this.#subject.tell(message)}`)
         if (this.dies?.(end.name)) this.#die(end)
@@ -177,7 +239,10 @@ export class World<M> {
     }
     this.tell(() => `${end.name} starts`)
     // It does not start without.
-    if (end === this.laptop) this.journal.isFull = false
+    if (end === this.laptop) {
+      this.journal.isFull = false
+      this.#drawPolicy()
+    }
     try {
       end.peer =
         end === this.laptop
@@ -199,6 +264,8 @@ export class World<M> {
   }
 
   kill(end: End<M>): void {
+    // What both had agreed on last may be forgotten.
+    this.touchesAll()
     end.peer = undefined
     end.disk.crash()
     this.cut()
@@ -256,7 +323,8 @@ export class World<M> {
     const { checker, random } = this
     const gentle = this.weather.gentle && name === 'laptop'
     const nowMs = () => this.#nowMs
-    const crowd = new Crowd({ disk, checker, random, paths, nowMs, gentle, bigBytes, deeds })
+    const onTried = (path: Path) => this.touches(name, path)
+    const crowd = new Crowd({ disk, checker, random, paths, nowMs, gentle, bigBytes, deeds, onTried })
     this.checker.watch(disk, name)
     const end: End<M> = { name, disk, crowd, clock, peer: undefined, hints: [], locked: undefined }
     disk.before = (operation, at, to) => this.#before(name === 'laptop' ? this.laptop : this.pod, operation, at, to)

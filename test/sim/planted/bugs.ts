@@ -422,6 +422,11 @@ export const bugs: Bug[] = [
     },
   },
   {
+    name: 'with push the pod refuses what it has changed itself',
+    edits: [{ file: reconcile, text: "current === put.base || mode === 'push' ?", bug: 'current === put.base ?' }],
+    focus: { ...undisturbed, policies: [{ mode: 'push' }] },
+  },
+  {
     // The loss that is accepted where names cannot be exchanged (docs/decisions/0012-accepted-loss.md).
     accepted: true,
     name: 'a save by rename between look and rename',
