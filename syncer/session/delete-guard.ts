@@ -25,12 +25,18 @@ const haltedForMs = 12_000
  * in the pod must never empty the laptop's. (The laptop's own removals need no guard: the pod is the replica.)
  */
 export class DeleteGuard {
+  private readonly fewEnough: number
   private held = new Map<Path, Put>()
   private untilMs = Number.POSITIVE_INFINITY
   private isLastLook = false
   private lateLooks = 0
   private haltedUntilMs = Number.NEGATIVE_INFINITY
   private letThrough = { count: 0, atMs: Number.NEGATIVE_INFINITY }
+
+  /** @param fewEnough so many at once are let through, whatever share of all they are */
+  constructor(fewEnough = deletesMax) {
+    this.fewEnough = fewEnough
+  }
 
   get size(): number {
     return this.held.size
@@ -78,7 +84,7 @@ export class DeleteGuard {
     this.reset()
     const before = nowMs - this.letThrough.atMs < togetherMs ? this.letThrough.count : 0
     const together = before + puts.length
-    const allowed = together <= Math.max(deletesMax, (entries + before) * deletesShareMax)
+    const allowed = together <= Math.max(this.fewEnough, (entries + before) * deletesShareMax)
     if (allowed) this.letThrough = { count: together, atMs: nowMs }
     else this.haltedUntilMs = nowMs + haltedForMs
     return { puts, allowed }

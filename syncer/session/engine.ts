@@ -12,6 +12,7 @@ import { Ahead } from './ahead.ts'
 import { Arrivals, isArrival } from './arrivals.ts'
 import { Barriers } from './barriers.ts'
 import { Exchange, type ExchangeOptions } from './exchange.ts'
+import type { NewFolders } from './graft-intake.ts'
 import { Handshake, type HandshakeOptions, isContact } from './handshake.ts'
 import { echoMs, Hints } from './hints.ts'
 import { Housekeeping } from './housekeeping.ts'
@@ -50,6 +51,8 @@ export interface EngineOptions
   watchAhead?(path: Path, own: string): void
   /** Laptop only. */
   journal?: Journal
+  /** Laptop only: so many of the pod's removals at once are let through, whatever share of all they are; 50 when absent. */
+  deletesMax?: number
   /** Steps of one kind of work in one turn, where its time is not up before. */
   stepsMax?: number
 }
@@ -98,14 +101,15 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.hints = new Hints(this.exchange, this.scanner)
     const reread = (entry: Entry) => this.hints.readAgain(entry)
     this.offers = new Offers(this.exchange, this.transfers, reread, options)
-    this.intake = new Intake(this.exchange, this.scanner, {
+    const newFolders: NewFolders = {
       made: entry => {
         options.watch(entry.path)
         this.hints.readSoon(entry, echoMs)
       },
       ahead: (path, own) => options.watchAhead?.(path, own),
       failed: path => options.unwatch(path),
-    })
+    }
+    this.intake = new Intake(this.exchange, this.scanner, newFolders, options.deletesMax)
     this.ahead = new Ahead(this.exchange, this.scanner, this.offers)
     this.handshake = new Handshake(this.exchange, {
       ...options,

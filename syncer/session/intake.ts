@@ -22,7 +22,7 @@ const begunMax = 64
 
 /** Applies the other end's changes: the incoming half of the state table. */
 export class Intake {
-  readonly guard = new DeleteGuard()
+  readonly guard: DeleteGuard
   readonly copies: CopiesBeside
   private readonly x: Exchange
   private readonly scanner: Scanner
@@ -34,8 +34,10 @@ export class Intake {
   /** What only takes a file's place, in the order of its PUTs: everything but the change of places is done. */
   private readonly begun = new Map<Entry, { put: Put; replacement: Replacement }>()
 
-  constructor(exchange: Exchange, scanner: Scanner, folders: NewFolders) {
+  /** @param deletesMax see {@link DeleteGuard} */
+  constructor(exchange: Exchange, scanner: Scanner, folders: NewFolders, deletesMax?: number) {
     this.folders = folders
+    this.guard = new DeleteGuard(deletesMax)
     this.x = exchange
     this.copies = new CopiesBeside(exchange)
     this.scanner = scanner

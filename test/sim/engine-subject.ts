@@ -120,6 +120,7 @@ class Laptop extends End {
   readonly #kept: Keepsake
   #checkpointAtMs: number
   #changed = false
+  #halted = false
   readonly #awaited: Set<string>
   readonly #told: Map<string, { side: 'laptop' | 'pod'; path: Path }>
   #flushes = 0
@@ -132,6 +133,7 @@ class Laptop extends End {
     const awaited = new Set<string>()
     const problems: Map<string, { side: 'laptop' | 'pod'; path: Path }> = new Map()
     const on = (event: EngineEvent) => {
+      if (event.type === 'halted' || event.type === 'resumed') this.#halted = event.type === 'halted'
       if (event.type === 'changed') this.#changed = true
       if (event.type === 'problem') {
         const { side, path, code } = event
@@ -140,8 +142,9 @@ class Laptop extends End {
       }
       if (event.type === 'flushed') awaited.delete(`${event.side} ${event.id}`)
     }
-    const rulesText = ports.rulesText
-    super(makeEngine(ports, replica, { role: 'laptop', initial: ports.initial, journal: log, rulesText, on }), ports)
+    const { rulesText, initial, deletesMax } = ports
+    const role: Role = { role: 'laptop', initial, journal: log, rulesText, on }
+    super(makeEngine(ports, replica, deletesMax === undefined ? role : { ...role, deletesMax }), ports)
     this.#awaited = awaited
     this.#told = problems
     this.#log = log
@@ -178,6 +181,10 @@ class Laptop extends End {
 
   problems(): { side: 'laptop' | 'pod'; path: Path }[] {
     return [...this.#told.values()]
+  }
+
+  halted(): boolean {
+    return this.#halted
   }
 
   flushed(): boolean {
@@ -245,7 +252,7 @@ class Log implements EngineJournal {
   }
 }
 
-type Role = Pick<EngineOptions, 'role' | 'initial' | 'marker' | 'journal'> & {
+type Role = Pick<EngineOptions, 'role' | 'initial' | 'marker' | 'journal' | 'deletesMax'> & {
   rulesText?: string
   on?: (event: EngineEvent) => void
 }
@@ -279,6 +286,7 @@ function makeEngine(ports: EndPorts<SyncMessage>, replica: Replica, role: Role):
     newMarkerId: newIdOf(ports),
     urgentGraftMin: 2,
     stepsMax: ports.stepsMax,
+    ...(role.deletesMax !== undefined && { deletesMax: role.deletesMax }),
     ...(role.marker && { marker: role.marker }),
     ...(role.journal && { journal: role.journal }),
   })

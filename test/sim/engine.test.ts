@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { engine } from './engine-subject.ts'
 import { blocks, undoing } from './planted/bugs.ts'
 import { isGood, simulate, type Verdict } from './simulation.ts'
-import { bare, free, policyMixes, type Weather } from './weather.ts'
+import { bare, free, noObstacles, policyMixes, type Weather } from './weather.ts'
 
 /** People who often give a folder another name, and write into files of it meanwhile. */
 const renamers: Partial<Weather> = {
@@ -37,6 +37,15 @@ const cases: { name: string; runs: number; focus: Partial<Weather> }[] = [
     runs: 300,
     focus: { policies, cleanEnd: 0.02 },
   })),
+  {
+    name: 'much that vanishes in the pod at once',
+    runs: 400,
+    focus: {
+      obstacles: { ...noObstacles, deletesMax: 1 },
+      paths: ['f', 'g', 'd/f', 'd/g', 'd/h', 'd/e/f', 'd/e/g'],
+      deeds: { save: 8, removeAll: 4, moveFolder: 2, edit: 2 },
+    },
+  },
   { name: 'renamed folders', runs: 500, focus: renamers },
   { name: 'renamed folders with ignored files in them', runs: 200, focus: { ...renamers, ignored: 'd/ignored' } },
 ]

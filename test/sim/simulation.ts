@@ -3,7 +3,7 @@ import { Disasters } from './disasters.ts'
 import { Random } from './random.ts'
 import type { Subject } from './subject.ts'
 import { drawWeather, free, type Weather } from './weather.ts'
-import { type End, Misbehaviour, World } from './world.ts'
+import { type End, Misbehaviour, pathOf, World } from './world.ts'
 
 export interface Verdict {
   seed: number
@@ -55,8 +55,7 @@ export function simulate<M>(subject: Subject<M>, seed: number, options: Simulati
   verdict.copies = laptop.filter(line => /\.(pod|late|conflict)-/.test(line)).length
   // With ignored files below, an empty folder at one end may be one that is left standing at the other.
   const isRuled = weather.ignored !== undefined || weather.ruleChange > 0
-  const counts = (line: string) =>
-    (!isRuled || !line.endsWith(' dir')) && !world.mayDiffer(line.slice(0, line.indexOf(' ')))
+  const counts = (line: string) => (!isRuled || !line.endsWith(' dir')) && !world.mayDiffer(pathOf(line))
   verdict.differing = [
     ...laptop.filter(line => counts(line) && !pod.includes(line)).map(line => `laptop: ${line}`),
     ...pod.filter(line => counts(line) && !laptop.includes(line)).map(line => `pod: ${line}`),
@@ -165,7 +164,7 @@ export function settle<M>(world: World<M>): void {
   // Who waits for both to be in step asks every 2 ms, and what was refused is tried again after up to 30 s.
   const stepsMax = world.weather.obstacles.awaited > 0 ? 50_000 : 5_000
   for (let i = 0; i < stepsMax; i++) {
-    if (world.calm && i % 1_000 === 999) world.makeRoom()
+    if (world.calm && i % 1_000 === 999) world.helpOut()
     if (isDown(world)) return
     if (world.deliver()) continue
     const due = ends.filter(end => end.peer!.due() <= world.nowMs)

@@ -47,6 +47,8 @@ export interface LaptopPorts<M> extends EndPorts<M> {
   initial: 'mirror' | 'keep'
   /** What does not travel, in words of the peer's; empty: as {@link EndPorts.ignored} says. */
   rulesText: string
+  /** See `Obstacles`. */
+  deletesMax?: number
   /** What it keeps beside the journal. */
   kept: Keepsake
 }
@@ -63,6 +65,8 @@ export interface SimulatedPeer<M> extends Peer<M> {
   flush?(): void
   /** Laptop: what is told as a problem, and where. */
   problems?(): { side: 'laptop' | 'pod'; path: Path }[]
+  /** Laptop: too much vanished in the pod at once, and somebody has to say whether that is meant. */
+  halted?(): boolean
   /** Nobody waits any more. */
   flushed?(): boolean
 }

@@ -69,6 +69,8 @@ export interface Obstacles {
   awaited: number
   /** What is made in this folder gets another group than private files have. */
   otherGroup: Path | undefined
+  /** How many of the pod's removals at once the laptop lets through, at least; as the product when absent. */
+  deletesMax?: number
   /** How large the trash may become. */
   trashBytesMax: number
 }
@@ -174,6 +176,7 @@ function drawObstacles(random: Random): Partial<Weather> {
     awaited: random.pick([0, 0.05]),
     otherGroup: random.pick([undefined, '', 'd']),
     trashBytesMax: random.pick([40, 1024 ** 3]),
+    ...(random.chance(0.3) && { deletesMax: 1 }),
   }
   if (random.chance(0.3)) return { obstacles, policies: [] }
   const deeds = {

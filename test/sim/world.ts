@@ -128,7 +128,7 @@ export class World<M> {
   touchesAll(): void {
     if (this.weather.policies.length === 0) return
     for (const end of [this.laptop, this.pod])
-      for (const line of picture(end.disk, () => false)) this.touches(end.name, line.slice(0, line.indexOf(' ')))
+      for (const line of picture(end.disk, () => false)) this.touches(end.name, pathOf(line))
   }
 
   /** What somebody did where changes stay may differ for ever: the path, what is in it and what it is in. */
@@ -165,8 +165,14 @@ export class World<M> {
     }
   }
 
+  /** People do what the laptop asks them to. */
+  helpOut(): void {
+    this.#makeRoom()
+    this.#confirmRemovals()
+  }
+
   /** People at an end whose changes stay there make room for what the laptop says cannot be written there. */
-  makeRoom(): void {
+  #makeRoom(): void {
     const told = this.laptop.peer?.problems?.() ?? []
     const here = told.filter(({ side }) => isMuted(this.policy, side))
     for (const { side, path } of here) {
@@ -176,6 +182,18 @@ export class World<M> {
       for (let up = parentOf(path); up !== ''; up = parentOf(up)) if (end.disk.people.find(up)?.kind !== 'dir') at = up
       if (end.disk.people.find(at) !== undefined) end.disk.people.removeAll(at)
       this.run(end, peer => peer.hint(at))
+    }
+  }
+
+  /** Asked whether they mean it, the laptop's people remove what has vanished in the pod. */
+  #confirmRemovals(): void {
+    if (this.laptop.peer?.halted?.() !== true) return
+    const inPod = new Set(picture(this.pod.disk, () => false).map(pathOf))
+    for (const path of picture(this.laptop.disk, () => false).map(pathOf)) {
+      if (inPod.has(path) || this.laptop.disk.people.find(path) === undefined) continue
+      this.tell(() => `  laptop's people remove ${path}, too`)
+      this.laptop.disk.people.removeAll(path)
+      this.run(this.laptop, peer => peer.hint(path))
     }
   }
 
@@ -238,6 +256,7 @@ export class World<M> {
       },
     }
     this.tell(() => `${end.name} starts`)
+    const { deletesMax } = this.weather.obstacles
     // It does not start without.
     if (end === this.laptop) {
       this.journal.isFull = false
@@ -253,6 +272,7 @@ export class World<M> {
               initial: this.weather.initial,
               rulesText: this.#rulesText(),
               kept: this.kept,
+              ...(deletesMax !== undefined && { deletesMax }),
             })
           : this.#subject.pod(ports)
     } catch (error) {
@@ -394,6 +414,11 @@ export function isAmong(path: Path, paths: ReadonlySet<Path>): boolean {
   if (paths.size === 0) return false
   for (let at = path; at !== ''; at = parentOf(at)) if (paths.has(at)) return true
   return false
+}
+
+/** Of a line of `picture`. */
+export function pathOf(line: string): Path {
+  return line.slice(0, line.indexOf(' '))
 }
 
 function place(at: Place | undefined): string {
