@@ -1,4 +1,4 @@
-import { setFlagsFromString } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 /**
@@ -13,4 +13,10 @@ export function compactHeap(): void {
   const collect: unknown = runInNewContext('typeof gc === "function" ? gc : undefined')
   if (typeof collect === 'function') collect()
   setFlagsFromString('--no-optimize-for-size')
+}
+
+/** What V8's heap takes of the machine's memory, and the buffers that belong to it. */
+export function heapHeldBytes(): number {
+  const { total_physical_size, external_memory } = getHeapStatistics()
+  return total_physical_size + external_memory
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { type Clock, systemClock } from '../base/clock.ts'
-import { compactHeap } from '../base/compact-heap.ts'
+import { compactHeap, heapHeldBytes } from '../base/compact-heap.ts'
 import { UserError } from '../base/errors.ts'
 import { absent } from '../core/content.ts'
 import { joinPath, type Path } from '../core/path.ts'
@@ -60,6 +60,7 @@ export class LaptopSession implements SyncSession {
   private readonly heap = new HeapAtRest(() => this.engine.idle(), {
     fold: () => this.folder.replica.tree.fold(),
     compact: compactHeap,
+    heldBytes: heapHeldBytes,
   })
   private readonly timers: NodeJS.Timeout[] = []
   private lastChangeAtMs: number | undefined
@@ -279,9 +280,6 @@ export class LaptopSession implements SyncSession {
 
   private on(event: EngineEvent): void {
     switch (event.type) {
-      case 'swept':
-        this.heap.swept()
-        break
       case 'conflict':
         this.problems.conflict({ path: event.path, copy: event.copy, atMs: this.clock.now() })
         break
@@ -310,6 +308,7 @@ export class LaptopSession implements SyncSession {
         break
       case 'changed':
         this.lastChangeAtMs = this.clock.now()
+        this.heap.changed()
         if (this.progress.firstSyncSeconds !== undefined) this.changes.add(event.path, event.direction)
         break
       case 'live':

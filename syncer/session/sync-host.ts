@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { systemClock } from '../base/clock.ts'
-import { compactHeap } from '../base/compact-heap.ts'
+import { compactHeap, heapHeldBytes } from '../base/compact-heap.ts'
 import { errnoOf, UserError } from '../base/errors.ts'
 import { markKeyBytes } from '../core/block-marks.ts'
 import { joinPath } from '../core/path.ts'
@@ -129,7 +129,11 @@ class PodFolder {
         },
       },
     })
-    this.heap = new HeapAtRest(() => this.engine.idle(), { fold: () => replica.tree.fold(), compact: compactHeap })
+    this.heap = new HeapAtRest(() => this.engine.idle(), {
+      fold: () => replica.tree.fold(),
+      compact: compactHeap,
+      heldBytes: heapHeldBytes,
+    })
     this.loop = new SyncLoop(systemClock, {
       failed: reason => log(`sync of ${path}: connection over: ${reason.message}`),
       turned: () => {},
@@ -143,7 +147,7 @@ class PodFolder {
       send: (lane, message) => this.loop.send(lane, message),
       writable: lane => this.loop.writable(lane),
       on: event => {
-        if (event.type === 'swept') this.heap.swept()
+        if (event.type === 'changed') this.heap.changed()
         if (event.type === 'flush-asked') void this.flush(event.id)
         if (event.type === 'live') {
           this.heap.begin()
