@@ -11,7 +11,7 @@ import { type Reverted, revertSwap } from '../swap/revert.ts'
 import type { SwapEvent } from '../swap/swap-event.ts'
 import { findSwapped, type Swapped, swappedTitle } from '../swap/swapped.ts'
 import type { Undoer } from '../swap/undo-guard.ts'
-import { fetchFromPods } from './fetch-from-pods.ts'
+import { fetchBeforeDown } from './fetch-before-down.ts'
 import type { Invocation } from './io.ts'
 import { type DeletingClaims, deleteClaims } from './kept-claims.ts'
 import { holdersHere, isHolderOf, isSwapOf, several } from './targets.ts'
@@ -31,6 +31,8 @@ interface Scope {
 export interface DownOptions {
   all?: boolean
   volumes?: boolean
+  /** What cannot be fetched from the pods is given up. */
+  force?: boolean
 }
 
 /** Puts workloads back; needs neither the manifest nor the laptop that swapped them. */
@@ -56,24 +58,32 @@ export async function putBack(workplace: Workplace, invocation: Invocation<DownO
   const holders = holdersHere(workplace).filter(record => scope.holds(record))
   if (scope.one) refuseSeveral(before, holders, cluster)
   const isSeen = (record: HolderRecord) => isOfAny(home, record, before)
-  await fetchFromPods(workplace, holders.filter(isSeen), { silence, signal })
-  const { stuck, leaving } = await stopAll(workplace, holders, { isSeen, silence, signal })
+  const { volumes = false, force = false } = invocation.options
+  const fetching = { io: invocation.io, holders: holders.filter(isSeen), swapped: before, force, volumes }
+  const unfetched = await fetchBeforeDown(workplace, { ...fetching, silence, signal })
+  const isKept = (record: HolderRecord) => unfetched.some(each => each.record === record)
+  const toStop = holders.filter(record => !isKept(record))
+  const { stuck, leaving } = await stopAll(workplace, toStop, { isSeen, silence, signal })
   const now = holders.every(isSeen) ? before : await find()
-  const isHeld = (swapped: Swapped) => stuck.some(({ record }) => isHeldBy(home, record, swapped))
+  const stays = unfetched.map(each => swappedTitle(each.swapped))
+  const isHeld = (swapped: Swapped) =>
+    stays.includes(swappedTitle(swapped)) || stuck.some(({ record }) => isHeldBy(home, record, swapped))
   const swapped = now.filter(each => !isHeld(each))
   const by = {
     owner: `${invocation.io.user}@${invocation.io.host}`,
     session: undoSession(randomBytes(4).toString('hex')),
   }
-  const { volumes = false } = invocation.options
-  const isOneOfSeveral = swapped.length + stuck.length > 1
+  const isOneOfSeveral = swapped.length + stuck.length + unfetched.length > 1
   const failures = await revertAll(workplace, swapped, { by, signal, volumes, isOneOfSeveral, leaving, silence })
   await Promise.allSettled(leaving.map(({ ended }) => ended))
   const { owner } = by
   const { has, one } = scope
   const titles = failures.map(failure => swappedTitle(failure.swapped))
   const hasFailed = (swapped: Swapped) => isHeld(swapped) || titles.includes(swappedTitle(swapped))
-  const [first] = [...stuck, ...failures]
+  for (const { error } of isOneOfSeveral ? unfetched : []) {
+    reporter.report({ type: 'warning', message: error.message, hint: error.hint })
+  }
+  const [first] = [...stuck, ...failures, ...unfetched]
   const deleting = { owner, has, one, hasFailed, signal }
   const deleted = volumes ? await deleteVolumes(workplace, deleting, first !== undefined) : 0
   if (first) throw first.error

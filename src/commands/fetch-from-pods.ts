@@ -1,52 +1,70 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { systemTimers } from '../../syncer/base/clock.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { HolderRecord } from '../home/holder-record.ts'
+import { awaitStall, type Coming } from '../session/await-stall.ts'
 import { askHolder } from '../session/control-client.ts'
 import type { DevStatus } from '../session/status-report.ts'
 import type { SilenceTeller } from './tell-silence.ts'
-import type { Workplace } from './workplace.ts'
 
-/** How often it is looked whether something comes. */
-const LOOK_MS = 5_000
-/** So often nothing may come: the pod may be reading a file of many gigabytes before it sends any of it. */
-const LOOKS_IN_VAIN = 12
-/** More than signs of life take between two looks. */
-const IDLE_BYTES = 4 * 1024
 /** Beyond that a process that answers at all has answered. */
 const STATUS_MS = 6_000
 /** Beyond that nobody waits, whatever comes. */
 const FETCH_MS_MAX = 60 * 60_000
+/** What may mend by itself, a connection or a disk that was full, is tried so often, a pause apart. */
+const TRIES = 4
+const PAUSE_MS = 3_000
 
-/**
- * What was written in pods comes to this laptop before they go, for as long as something comes. What does not is told: it
- * goes with its pod.
- */
-export async function fetchFromPods(
-  { reporter }: Pick<Workplace, 'reporter'>,
-  holders: HolderRecord[],
-  options: { silence: Pick<SilenceTeller, 'at'>; signal: AbortSignal; lookMs?: number },
-): Promise<void> {
-  const { silence, signal, lookMs = LOOK_MS } = options
-  if (holders.length === 0) return
-  silence.at(`waiting for what was written in ${holders.length === 1 ? 'the dev pod' : 'the dev pods'}`)
-  await Promise.all(
-    holders.map(async record => {
-      const error = await fetchOne(record, signal, lookMs)
-      if (error === null) return
-      const message = `what was written last in the dev pod of ${record.dev} may not all be here, and goes with the pod: ${error.message}`
-      reporter.report({ type: 'warning', message })
-    }),
-  )
+const goneText = 'the connection to it is gone'
+
+export interface Fetching {
+  silence: Pick<SilenceTeller, 'at'>
+  signal: AbortSignal
+  /** How often it is looked whether something comes. */
+  lookMs?: number | undefined
+}
+
+/** A session whose pod holds what is not here. */
+export interface Unfetched {
+  record: HolderRecord
+  error: UserError
 }
 
 /**
- * Asked once: what is written while it waits, which may be for ever, is not waited for.
- * @returns why not all came; null also where there is nobody to ask, or no sync yet
+ * What was written in pods comes to this laptop before they go, for as long as something comes.
+ * @returns the sessions of which not all came, and why
  */
-async function fetchOne(record: HolderRecord, signal: AbortSignal, lookMs: number): Promise<UserError | null> {
+export async function fetchFromPods(holders: HolderRecord[], options: Fetching): Promise<Unfetched[]> {
+  const { silence } = options
+  if (holders.length === 0) return []
+  silence.at(`waiting for what was written in ${holders.length === 1 ? 'the dev pod' : 'the dev pods'}`)
+  const all = await Promise.all(holders.map(async record => ({ record, error: await fetchOne(record, options) })))
+  return all.flatMap(({ record, error }) => (error === null ? [] : [{ record, error }]))
+}
+
+/** @returns why not all came; null also where there is nobody to ask, or no sync yet */
+async function fetchOne(record: HolderRecord, { signal, lookMs }: Fetching): Promise<UserError | null> {
+  for (let tries = 1; ; tries++) {
+    const error = await askToFetch(record, signal, lookMs)
+    const isCut = error?.code === 'sync-halted' && (await comingOf(record, signal))?.isCut === true
+    // what was refused for want of room is on its way again where there is some by now
+    if (error === null || !(isCut || error.code === 'state')) return error
+    if (tries === TRIES) return isCut ? new UserError('timeout', goneText) : error
+    await pause(lookMs ?? PAUSE_MS, undefined, { signal })
+  }
+}
+
+/** Once: what is written while it waits, which may be for ever, is not waited for. */
+async function askToFetch(
+  record: HolderRecord,
+  signal: AbortSignal,
+  lookMs: number | undefined,
+): Promise<UserError | null> {
   const stalled = new AbortController()
   const done = new AbortController()
-  const watching = awaitStall(record, AbortSignal.any([signal, done.signal]), lookMs).then(isStalled => {
+  const ending = AbortSignal.any([signal, done.signal])
+  const look = () => comingOf(record, ending)
+  const watching = awaitStall({ look, timers: systemTimers, lookMs, signal: ending }).then(isStalled => {
     if (isStalled) stalled.abort()
   })
   try {
@@ -56,7 +74,7 @@ async function fetchOne(record: HolderRecord, signal: AbortSignal, lookMs: numbe
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof UserError)) throw error
-    if (stalled.signal.aborted) return new UserError('timeout', 'nothing more came')
+    if (stalled.signal.aborted) return await stallError(record, signal)
     // A process that hangs or goes is the matter of who asks it to end.
     return error.code === 'not-found' || error.code === 'interrupted' ? null : error
   } finally {
@@ -65,26 +83,16 @@ async function fetchOne(record: HolderRecord, signal: AbortSignal, lookMs: numbe
   }
 }
 
-/** Resolves with true when nothing comes from the pod any more, with false when `signal` says so. */
-async function awaitStall(record: HolderRecord, signal: AbortSignal, lookMs: number): Promise<boolean> {
-  let received = 0
-  for (let vain = 0; vain < LOOKS_IN_VAIN; ) {
-    await pause(lookMs, undefined, { signal }).catch(() => {})
-    if (signal.aborted) return false
-    const sync = await syncOf(record, signal)
-    // The connection is gone, and may not come back.
-    if (sync === null || sync.state === 'paused') break
-    const now = sync.bytes_received ?? 0
-    vain = now - received > IDLE_BYTES ? 0 : vain + 1
-    received = now
-  }
-  return !signal.aborted
+async function stallError(record: HolderRecord, signal: AbortSignal): Promise<UserError> {
+  const isCut = (await comingOf(record, signal))?.isCut === true
+  return isCut ? new UserError('sync-halted', goneText) : new UserError('timeout', 'nothing more came')
 }
 
-async function syncOf(record: HolderRecord, signal: AbortSignal): Promise<DevStatus['sync'] | null> {
+async function comingOf(record: HolderRecord, signal: AbortSignal): Promise<Coming | null> {
   try {
     const inTime = AbortSignal.any([signal, AbortSignal.timeout(STATUS_MS)])
-    return ((await askHolder(record, { method: 'status' }, { signal: inTime })) as DevStatus).sync
+    const { sync } = (await askHolder(record, { method: 'status' }, { signal: inTime })) as DevStatus
+    return { bytes: sync.bytes_received ?? 0, isCut: sync.state === 'paused' }
   } catch (error) {
     if (error instanceof UserError) return null
     throw error

@@ -91,6 +91,7 @@ export function buildProgram(io: Io, rest: string[] | null, call: Call): Command
     .argument('[dev...]', 'a dev of the manifest, or the name of a workload')
     .option('--all', 'everything that is swapped in the namespace')
     .option('--volumes', 'delete the volumes that `persistentVolume` keeps, too, with what is in them')
+    .option('--force', 'put it back although not all that was written in the pod has come: that is lost')
     .action(calls(async () => (await import('./down.ts')).down))
 
   add('status', 'say how sync, forwards and the dev command are, from probes made now', STATUS_EXAMPLES)

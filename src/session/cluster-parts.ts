@@ -138,7 +138,7 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
         rules: { policy: { mode, ...(prefer && { prefer }) }, ...(include && { include }) },
         initial,
         sessionKey,
-        stateFolder: join(options.home.sync, sessionKey),
+        stateFolder: syncStateFolder(options, swap, folder),
         onEvent,
       })
     },
@@ -188,9 +188,22 @@ export function planOptions(options: Omit<ClusterPartsOptions, 'cluster' | 'home
   }
 }
 
+/** Where the laptop remembers what a folder and its workload's agreed on. */
+export function syncStateFolder(
+  { cluster, home }: Pick<ClusterPartsOptions, 'cluster' | 'home'>,
+  swap: Pick<AppliedSwap, 'workload'>,
+  folder: { local: string; remote: string },
+): string {
+  return join(home.sync, syncKey(cluster, swap, folder))
+}
+
 /** Names the pairing of a laptop's folder with a workload's: the ancestor of one must never be taken for another's. */
-function syncKey(cluster: Cluster, swap: AppliedSwap, folder: { local: string; remote: string }): string {
-  const text = JSON.stringify([cluster.server, cluster.namespace, swap.workload, folder.local, folder.remote])
+function syncKey(
+  cluster: Cluster,
+  { workload }: Pick<AppliedSwap, 'workload'>,
+  folder: { local: string; remote: string },
+): string {
+  const text = JSON.stringify([cluster.server, cluster.namespace, workload, folder.local, folder.remote])
   return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }
 

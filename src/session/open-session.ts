@@ -1,10 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import { readAgentFiles } from '../agent/bundle.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { HolderRecord } from '../home/holder-record.ts'
 import type { Home } from '../home/home.ts'
-import { processStart } from '../home/process-identity.ts'
-import { socketPlace } from '../home/socket-path.ts'
 import { SyncHistory } from '../home/sync-history.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import type { UiEvent } from '../ui/events.ts'
@@ -14,6 +11,7 @@ import { clusterParts } from './cluster-parts.ts'
 import { EventLog } from './event-log.ts'
 import { findHolder, sessionId, stopHolder, swapSessionId } from './find-holder.ts'
 import { HeldSession } from './hold-session.ts'
+import { newHolderRecord } from './new-holder.ts'
 import { Session, type SessionConfig } from './run.ts'
 
 export interface OpenSessionOptions {
@@ -45,7 +43,7 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenedSe
   const agent = await readAgentFiles()
   const there = takeOver ? findHolder(home, id) : null
   if (there) await stopHolder(home, there, options.signal)
-  const { record, folder } = newRecord(id, options)
+  const { record, folder } = newHolderRecord({ ...options, dev, manifest: options.manifest.file })
   const log = new EventLog()
   const parts = clusterParts({
     cluster,
@@ -66,31 +64,4 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenedSe
   })
   const held = await HeldSession.open({ home, record, socketFolder: folder, log, session, now: parts.clock.now })
   return { session, record, close: () => held.close() }
-}
-
-function newRecord(id: string, options: OpenSessionOptions): { record: HolderRecord; folder?: string } {
-  const { cluster, home, manifest, who, system } = options
-  const token = randomBytes(16).toString('hex')
-  // A name of its own: what a dead process left can be removed while a new one already listens.
-  const name = `${id}-${token.slice(0, 8)}`
-  const place = socketPlace(home, name, { platform: system.platform, tmpdir: system.tmpdir, user: who.user })
-  const record: HolderRecord = {
-    version: 1,
-    id,
-    pid: process.pid,
-    processStart: processStart(process.pid) ?? null,
-    startedAtMs: Date.now(),
-    user: who.user,
-    host: who.host,
-    token,
-    socket: place.path,
-    server: cluster.server,
-    context: cluster.context,
-    namespace: cluster.namespace,
-    dev: options.config.dev.name,
-    workload: null,
-    manifest: manifest.file,
-    log: options.log,
-  }
-  return { record, folder: place.folder }
 }

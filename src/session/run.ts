@@ -6,8 +6,8 @@ import type { UiEvent } from '../ui/events.ts'
 import { asUserError } from './as-user-error.ts'
 import { jittered } from './backoff.ts'
 import { Connection } from './connection.ts'
-import { deadline } from './deadline.ts'
 import type { DevCommandOptions } from './dev-command.ts'
+import { fetchWhileComing } from './fetch-while-coming.ts'
 import type { Link } from './link.ts'
 import { initialState, step } from './machine.ts'
 import type { AppliedSwap, BoundForwards, SessionParts } from './parts.ts'
@@ -17,9 +17,6 @@ import type { Effect, Outcome, PodRef, SessionEvent, SessionState } from './sess
 import type { FolderSource } from './status-report.ts'
 import { SwapWork } from './swap-work.ts'
 import { onWake } from './wake.ts'
-
-/** How long an end that takes the pod away waits for what was written there. */
-const FETCH_TIMEOUT_MS = 30_000
 
 export interface SessionConfig {
   dev: Dev
@@ -147,8 +144,8 @@ export class Session {
 
   async #fetchAll(): Promise<void> {
     try {
-      using late = deadline(this.#parts.timers, FETCH_TIMEOUT_MS, this.#over.signal)
-      await this.#pod.fetch(late.signal)
+      const isCut = () => this.#connection.link === null
+      await fetchWhileComing(this.#pod, { timers: this.#parts.timers, isCut, signal: this.#over.signal })
     } catch (error) {
       const why = asUserError(error).message
       const message = `what was written last in the dev pod may not all be here, and goes with the pod: ${why}`

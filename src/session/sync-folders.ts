@@ -78,6 +78,22 @@ export class SyncFolders {
   async fetch(signal: AbortSignal): Promise<void> {
     const open = this.#open.filter(({ session }) => session.status().firstSyncSeconds !== undefined)
     await Promise.all(open.map(({ session }) => session.fetch(signal)))
+    this.#refuseNotTakenIn()
+  }
+
+  /** As {@link fetch}, where the connection is fresh and nothing was compared yet. Throws `sync-halted`, too. */
+  async fetchLast(signal: AbortSignal): Promise<void> {
+    await Promise.all(
+      this.#open.map(async ({ folder, session }) => {
+        await this.#live(folder, session, signal)
+        await session.fetch(signal)
+      }),
+    )
+    this.#refuseNotTakenIn()
+  }
+
+  /** Content of the pod that the laptop cannot take in. */
+  #refuseNotTakenIn(): void {
     const left = this.#notTakenIn().filter(({ side }) => side === 'pod')
     if (left.length > 0) throw notInStep(left)
   }

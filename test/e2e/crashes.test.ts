@@ -112,9 +112,11 @@ describe('a session survives', () => {
     expect(both).toHaveProperty(['only-there.txt'])
   })
 
-  it('SIGKILL of up: down puts everything back', async () => {
+  it('SIGKILL of up: down brings what the pod wrote since, and puts everything back', async () => {
     await up.kill('SIGKILL')
+    await inPod.write('/app/of-the-last-hour.txt', 'written while no up ran')
     await session.down()
+    expect(await session.onLaptop.read(`${session.folder}/of-the-last-hour.txt`)).toBe('written while no up ran')
     await expectRestored(session.namespace.admin, session.was)
     await eventually(() => expectLaptopClean(session.laptop, [], [session.folder]))
   })

@@ -233,42 +233,59 @@ describe('down --all', () => {
     expect(order).toEqual(['web {"replicas":2}', 'ended', 'web-podswap {"replicas":0}'])
   })
 
-  test.each<[string, (() => UserError) | null, string[]]>([
-    ['what was written in the pod comes first', null, []],
+  const mayBeMissing = 'what was written last in the dev pod of web may not all be here, and'
+  const full = 'big could not be written on the laptop (ENOSPC)'
+
+  test.each<[string, DownOptions, boolean, string[]]>([
+    ['what was written in the pod comes first', {}, true, []],
     [
-      'what cannot come is said',
-      () => new UserError('state', 'not all is in step: big could not be written on the laptop (ENOSPC)'),
-      [
-        'what was written last in the dev pod of web may not all be here, and goes with the pod: not all is in step: big ' +
-          'could not be written on the laptop (ENOSPC)',
-      ],
+      'what cannot come and stays in a volume is said',
+      {},
+      false,
+      [`${mayBeMissing} stays in the volume VOLUME: ${full}`],
     ],
-  ])('%s', async (_name, failure, warnings) => {
+    ['what is given up is said', { volumes: true, force: true }, false, [`${mayBeMissing} goes with the pod: ${full}`]],
+  ])('%s', async (_name, options, comes, warnings) => {
+    const asked = await downOf('web', options, comes)
+    expect(asked).toEqual(['fetch', 'stop'])
+    const lines = said.filter(line => line.startsWith('what was written'))
+    expect(lines.map(line => line.replace(/web-\S+/, 'VOLUME').replace(/VOLUME(?=[^:])/, 'VOLUME:'))).toEqual(warnings)
+  })
+
+  test('a pod that holds what cannot come is not taken away', async () => {
+    const error = await downOf('web', { volumes: true }, false).catch(error => error)
+    expect(error).toMatchObject({ code: 'state', message: `${mayBeMissing} would go with the pod: ${full}` })
+    expect(error.hint).toContain('podswap down web --force')
+    expect(cluster.peek('Deployment', 'web-podswap')?.spec.replicas).toBe(1)
+    expect(claims()).toHaveLength(1)
+  })
+
+  /** What the session was asked, whose fetch succeeds or not. */
+  async function downOf(name: string, options: DownOptions, comes: boolean): Promise<string[]> {
     const home = openHome(join(path, 'mine'))
-    await up('mine', 'web')
-    const record = recordOf({ name: 'web' })
+    await up('mine', name)
+    const record = recordOf({ name })
     expect(claimHolder(home, record)).toEqual({ claimed: true })
     // the process has others, so it is not waited for
     expect(claimHolder(home, recordOf({ name: 'other' }, { namespace: 'another' }))).toEqual({ claimed: true })
     const asked: string[] = []
-    const server = await ControlServer.listen(record.socket, record.token, async (request, emit) => {
-      asked.push(request.method)
-      if (request.method === 'fetch') {
-        if (failure) throw failure()
-        return null
+    const server = await ControlServer.listen(record.socket, record.token, async ({ method }, emit) => {
+      if (method === 'status') return { sync: { state: 'ready', bytes_received: 0 } }
+      asked.push(method)
+      if (method === 'fetch' && !comes) throw new UserError('timeout', full)
+      if (method === 'stop') {
+        emit({ type: 'stopping' })
+        releaseHolder(home, record)
       }
-      emit({ type: 'stopping' })
-      releaseHolder(home, record)
       return null
     })
     try {
-      expect(await putBack(workplace('mine'), call({}, ['web']))).toBe(0)
+      expect(await putBack(workplace('mine'), call(options, [name]))).toBe(0)
+      return asked
     } finally {
       await server.close()
     }
-    expect(asked).toEqual(['fetch', 'stop'])
-    expect(said.filter(line => line.startsWith('what was written'))).toEqual(warnings)
-  })
+  }
 
   test('asks all sessions at once, and names the one that does not answer', async () => {
     const home = openHome(join(path, 'mine'))

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { fetchFromPods } from '../../../src/commands/fetch-from-pods.ts'
 import type { HolderRecord } from '../../../src/home/holder-record.ts'
 import { ControlServer } from '../../../src/session/control-server.ts'
+import { UserError } from '../../../syncer/base/errors.ts'
 
 const silence = { at: () => {} }
 let folder: string
@@ -20,7 +21,6 @@ afterEach(() => {
 /** A session whose pod is never done; `look` is how its sync is, each time it is asked. */
 async function waitedFor(look: (count: number, end: () => void) => { state: string; bytes_received: number }) {
   const record = { dev: 'web', socket: join(folder, 's'), token: 'token' } as HolderRecord
-  const warnings: string[] = []
   let asked = 0
   let looks = 0
   let end = () => {}
@@ -32,31 +32,46 @@ async function waitedFor(look: (count: number, end: () => void) => { state: stri
     })
     return null
   })
-  const reporter = { report: (event: { type: string }) => warnings.push(JSON.stringify(event)) }
   try {
     const signal = AbortSignal.timeout(60_000)
-    await fetchFromPods({ reporter } as never, [record], { silence, signal, lookMs: 5 })
+    const unfetched = await fetchFromPods([record], { silence, signal, lookMs: 5 })
+    return { asked, reasons: unfetched.map(({ error }) => error.message) }
   } finally {
     end()
     await server.close()
   }
-  return { asked, looks, warnings }
 }
 
 test('it asks once, and waits for as long as something comes', async () => {
-  const { asked, warnings } = await waitedFor((count, end) => {
+  const { asked, reasons } = await waitedFor((count, end) => {
     if (count === 15) end()
     return { state: 'syncing', bytes_received: count * 100_000 }
   })
-  expect([asked, warnings]).toEqual([1, []])
+  expect([asked, reasons]).toEqual([1, []])
 })
 
 test('signs of life are nothing that comes: it ends, and says so', async () => {
-  const { warnings } = await waitedFor(count => ({ state: 'syncing', bytes_received: 1_000_000 + count * 200 }))
-  expect(warnings).toEqual([expect.stringContaining('may not all be here, and goes with the pod: nothing more came')])
+  const { reasons } = await waitedFor(count => ({ state: 'syncing', bytes_received: 1_000_000 + count * 200 }))
+  expect(reasons).toEqual(['nothing more came'])
 })
 
-test('where the connection is gone it does not wait for the next one', async () => {
-  const { looks, warnings } = await waitedFor(() => ({ state: 'paused', bytes_received: 0 }))
-  expect([looks, warnings.length]).toEqual([1, 1])
+test('where the connection stays gone it ends, and says so', async () => {
+  const { reasons } = await waitedFor(() => ({ state: 'paused', bytes_received: 0 }))
+  expect(reasons).toEqual(['the connection to it is gone'])
+})
+
+test('what was refused for want of room is asked for again', async () => {
+  const record = { dev: 'web', socket: join(folder, 's'), token: 'token' } as HolderRecord
+  let asked = 0
+  const server = await ControlServer.listen(record.socket, record.token, async ({ method }) => {
+    if (method === 'fetch' && ++asked < 3) throw new UserError('state', 'big could not be written (ENOSPC)')
+    return { sync: { state: 'ready', bytes_received: 0 } }
+  })
+  try {
+    const signal = AbortSignal.timeout(60_000)
+    expect(await fetchFromPods([record], { silence, signal, lookMs: 5 })).toEqual([])
+  } finally {
+    await server.close()
+  }
+  expect(asked).toBe(3)
 })

@@ -695,6 +695,26 @@ describe('what others ask of it', () => {
     await expectClosed(hasty)
   })
 
+  test('--down-on-exit waits for as long as something comes, and no longer', async () => {
+    const begun = begin({ downOnExit: true })
+    await toReady(begun)
+    const receive = (bytesReceived: number) => {
+      begun.sync().current = { ...begun.sync().current, state: 'syncing', firstSyncSeconds: 1, bytesReceived }
+    }
+    receive(0)
+    begun.session.commandExited({ code: 0 })
+    for (let seconds = 0; seconds < 300; seconds += 5) {
+      receive(seconds * 100_000)
+      await begun.parts.clock.advance(5_000)
+    }
+    expect(begun.phase()).toBe('ready')
+    await begun.parts.clock.advance(70_000)
+    expect(await begun.session.done).toMatchObject({ cluster: 'reverted' })
+    const message = 'what was written last in the dev pod may not all be here, and goes with the pod: nothing more came'
+    expect(begun.events).toContainEqual({ type: 'warning', message })
+    await expectClosed(begun)
+  })
+
   test('--down-on-exit says what may not have come from the pod', async () => {
     const begun = begin({ downOnExit: true })
     await toReady(begun)
