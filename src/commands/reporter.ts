@@ -1,6 +1,8 @@
+import { systemClock, systemTimers } from '../../syncer/base/clock.ts'
 import type { Reporter } from '../ui/events.ts'
 import { createJsonReporter } from '../ui/json-reporter.ts'
 import { createLineReporter } from '../ui/line-reporter.ts'
+import { digestProblems } from '../ui/problem-digest.ts'
 import { createScreenReporter } from '../ui/screen-reporter.ts'
 import { paintFor, wantsColour } from '../ui/style.ts'
 import type { GlobalOptions, Io } from './io.ts'
@@ -11,10 +13,15 @@ import type { GlobalOptions, Io } from './io.ts'
  */
 export function createReporter(io: Io, globals: GlobalOptions, label?: string): Reporter {
   if (globals.json) return createJsonReporter({ out: io.stdout, now: Date.now, dev: label })
+  return digestProblems(forPeople(io, globals, label), systemTimers)
+}
+
+function forPeople(io: Io, globals: GlobalOptions, label: string | undefined): Reporter {
   const paint = paintFor(wantsColour(io.stdout, io.env, globals))
-  if (label !== undefined) return createLineReporter({ out: io.stdout, err: io.stderr, paint, label })
+  const plain = { out: io.stdout, err: io.stderr, paint, now: systemClock.monotonic }
+  if (label !== undefined) return createLineReporter({ ...plain, label })
   // Without colours we write no escapes at all, and a screen is made of them.
-  if (!wantsColour(io.stdout, io.env, globals)) return createLineReporter({ out: io.stdout, err: io.stderr, paint })
+  if (!wantsColour(io.stdout, io.env, globals)) return createLineReporter(plain)
   const every = (ms: number, tick: () => void) => {
     const timer = setInterval(tick, ms)
     return () => clearInterval(timer)

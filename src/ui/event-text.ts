@@ -4,14 +4,10 @@ import type { Outcome } from '../session/session-state.ts'
 import type { Scaler } from '../swap/field-owners.ts'
 import type { SwapEvent } from '../swap/swap-event.ts'
 import type { ForwardLine, Transfer, UiEvent } from './events.ts'
+import type { Line } from './line.ts'
+import { countedProblemLines } from './problem-lines.ts'
 import { problemAndCure, problemText } from './problem-text.ts'
 import { formatBytes, formatCount, formatDuration, plural } from './quantity.ts'
-
-/** A line for a person. `busy` is what goes on now, until the next line. */
-export interface Line {
-  tone: 'good' | 'note' | 'warn' | 'bad' | 'busy'
-  text: string
-}
 
 /** The lines that an event is worth; none for those that only programs read. */
 export function eventLines(event: UiEvent): Line[] {
@@ -34,6 +30,8 @@ export function eventLines(event: UiEvent): Line[] {
       return [{ tone: 'busy', text: `cannot attach: ${event.message}; again in ${formatDuration(event.waitMs)}` }]
     case 'sync':
       return syncLines(event.folder, event.event)
+    case 'problems-counted':
+      return countedProblemLines(event)
     case 'transfer':
       return [{ tone: 'busy', text: transferText(event.transfer) }]
     case 'command-started':

@@ -40,6 +40,15 @@ export type UiEvent =
   /** An attempt to attach failed; the next one comes after `waitMs`. */
   | { type: 'attach-failed'; message: string; waitMs: number }
   | { type: 'sync'; folder: string; event: SyncEvent }
+  /** For people, who are told of the first ones alone: `more` came, `over` went, `open` are there now. */
+  | {
+      type: 'problems-counted'
+      folder: string
+      more: number
+      over: number
+      open: number
+      kinds: { code: string; count: number }[]
+    }
   /** Shown while it lasts, not kept. */
   | { type: 'transfer'; transfer: Transfer }
   /** `replaced`: another command ran, and was ended for this one. `anew`: it ran in a container that is gone. */

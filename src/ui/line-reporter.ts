@@ -1,5 +1,6 @@
-import { eventLines, type Line, printable } from './event-text.ts'
+import { eventLines, printable } from './event-text.ts'
 import type { Reporter, UiEvent } from './events.ts'
+import type { Line } from './line.ts'
 import type { Paint } from './style.ts'
 
 export interface TextStream {
@@ -12,17 +13,29 @@ interface LineReporterOptions {
   paint: Paint
   /** Stands before each line, where several print here. */
   label?: string
+  /** Monotonic, in milliseconds. */
+  now: () => number
 }
 
-/** Plain lines, one after the other: for files, pipes and CI. What goes on is said when it changes, not as it moves. */
-export function createLineReporter({ out, err, paint, label }: LineReporterOptions): Reporter {
+/** A transfer is told of when it has lasted for so long, then at each so many more: a log is to be read later. */
+const progressFirstMs = 2_000
+const progressMs = 5_000
+/** When it has lasted for so long, less often. */
+const progressLongMs = 60_000
+const progressSeldomMs = 30_000
+/** Events of one transfer come more often than that. */
+const progressGapMs = 2_000
+
+/** Plain lines, one after the other: for files, pipes and CI. What goes on is said when it changes, and now and then. */
+export function createLineReporter({ out, err, paint, label, now }: LineReporterOptions): Reporter {
   const prefix = label === undefined ? '' : `${paint('cyan', label)} | `
   const output = { stdout: new LabelledText(out, prefix), stderr: new LabelledText(err, prefix) }
+  const pace = new ProgressPace(now)
   let lastBusy = ''
   return {
     report(event: UiEvent) {
       if (event.type === 'output') output[event.stream].write(event.text)
-      if (event.type === 'output' || event.type === 'transfer') return
+      if (event.type === 'output' || (event.type === 'transfer' && !pace.isDue())) return
       for (const line of eventLines(event)) {
         if (line.tone === 'busy' && line.text === lastBusy) continue
         if (line.tone === 'busy') lastBusy = line.text
@@ -33,6 +46,31 @@ export function createLineReporter({ out, err, paint, label }: LineReporterOptio
     close() {
       for (const each of Object.values(output)) each.end()
     },
+  }
+}
+
+/** When the progress of a transfer is worth a line. */
+class ProgressPace {
+  readonly #now: () => number
+  #begunMs = 0
+  #seenMs = Number.NEGATIVE_INFINITY
+  #dueMs = 0
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  /** To be asked at each event of a transfer. */
+  isDue(): boolean {
+    const now = this.#now()
+    if (now - this.#seenMs > progressGapMs) {
+      this.#begunMs = now
+      this.#dueMs = now + progressFirstMs
+    }
+    this.#seenMs = now
+    if (now < this.#dueMs) return false
+    this.#dueMs = now + (now - this.#begunMs < progressLongMs ? progressMs : progressSeldomMs)
+    return true
   }
 }
 

@@ -20,6 +20,12 @@ export function problemAndCure(problem: Problem): string {
   return cure === undefined ? problemText(problem) : `${problemText(problem)}; ${cure}`
 }
 
+/** Why, in a few words: of a system error its meaning and name, else our own code's words. */
+export function reasonOf(code: string): string {
+  const known = cures[code]?.reason
+  return known === undefined ? code.replaceAll('-', ' ') : `${known} (${code})`
+}
+
 function errnoOf(code: string, message: string): string | undefined {
   return /^E[A-Z0-9]+$/.test(code) ? code : /\((E[A-Z0-9]+)\)$/.exec(message)?.[1]
 }

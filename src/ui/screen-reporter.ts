@@ -1,5 +1,6 @@
-import { eventLines, type Line, printable } from './event-text.ts'
+import { eventLines, printable } from './event-text.ts'
 import type { Reporter, UiEvent } from './events.ts'
+import type { Line } from './line.ts'
 import type { TextStream } from './line-reporter.ts'
 import type { Paint } from './style.ts'
 

@@ -172,7 +172,7 @@ describe('plain lines', () => {
   test('say what goes on once, and pass output through', () => {
     const out = new Screen()
     const err = new Screen()
-    const reporter = createLineReporter({ out, err, paint: plain })
+    const reporter = createLineReporter({ out, err, paint: plain, now: () => 0 })
     const pending: UiEvent = { type: 'pod', state: 'pending', pod: 'p', message: 'Pulling' }
     reporter.report(pending)
     reporter.report(pending)
@@ -182,6 +182,24 @@ describe('plain lines', () => {
     expect(out.text).toBe('waiting for p: Pulling …\nhello\npod p runs\n')
     expect(err.text).toBe('oops\n')
   })
+})
+
+test('plain lines say how far a transfer is now and then, and of a short one nothing', () => {
+  const out = new Screen()
+  let ms = 0
+  const reporter = createLineReporter({ out, err: out, paint: plain, now: () => ms })
+  const transferFor = (seconds: number) => {
+    for (const endMs = ms + seconds * 1_000; ms < endMs; ms += 200) {
+      const counts = { doneBytes: 0, totalBytes: 1_000_000, totalFiles: 9_999, bytesPerSecond: 1 }
+      reporter.report({ type: 'transfer', transfer: { ...counts, doneFiles: Math.floor(ms / 1_000) } })
+    }
+  }
+  transferFor(1)
+  expect(out.text).toBe('')
+  ms = 100_000
+  transferFor(180)
+  const done = [...out.text.matchAll(/syncing (\d+) of/g)].map(([, seconds]) => Number(seconds) - 100)
+  expect(done).toEqual([2, 7, 12, 17, 22, 27, 32, 37, 42, 47, 52, 57, 62, 92, 122, 152])
 })
 
 describe('the screen', () => {
@@ -270,8 +288,8 @@ describe('a workload that somebody scales up', () => {
 test('of several that print here, each line bears its name, a program’s too', () => {
   let text = ''
   const out = { write: (more: string) => (text += more) }
-  const web = createLineReporter({ out, err: out, paint: plain, label: 'web' })
-  const api = createLineReporter({ out, err: out, paint: plain, label: 'api' })
+  const web = createLineReporter({ out, err: out, paint: plain, label: 'web', now: () => 0 })
+  const api = createLineReporter({ out, err: out, paint: plain, label: 'api', now: () => 0 })
   web.report({ type: 'output', stream: 'stdout', text: 'one\ntw' })
   api.report({ type: 'warning', message: 'careful' })
   web.report({ type: 'output', stream: 'stdout', text: 'o\nthree' })
