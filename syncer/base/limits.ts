@@ -37,4 +37,8 @@ export const limits = {
   linkTargetBytesMax: 4_096,
   /** Content up to this size travels inside the decision; larger content goes ahead on the bulk lane. */
   inlineBytesMax: 128 * 1024,
+  /** Content up to this size may go before it is decided whether it is wanted. */
+  earlyBytesMax: 32 * 1024,
+  /** So many of these wait at the receiver; the oldest ones go first. */
+  earlyMax: 8,
 } as const

@@ -53,6 +53,11 @@ export class Holds {
     return this.timers.nextDue()
   }
 
+  /** When it is looked at again; `Infinity` where it is not held. */
+  dueOf(entry: Entry): number {
+    return this.holds.get(entry)?.untilMs ?? Number.POSITIVE_INFINITY
+  }
+
   /** {@link nextDue}, where what is due is a file that was written; else `Infinity`. */
   nextSaveDue(): number {
     const entry = this.timers.first()

@@ -116,6 +116,18 @@ export class Looker {
     }
   }
 
+  /** Reads a small file that may be written to yet, and learns nothing of it: what it holds if it stays as `stat` tells. */
+  peek(entry: Entry, path: Path, stat: Stat): { token: Token; bytes: Buffer } | undefined {
+    try {
+      const { bytes, stat: after } = this.disk.read(inTree(path), stat.size)
+      if (!sameKey(stat, after) || bytes.length !== stat.size) return undefined
+      return { token: fileToken(contentHash(bytes, this.grain), this.isExecutable(entry, after)), bytes }
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      return undefined
+    }
+  }
+
   /** Takes note of a file without reading it: {@link unreadFile}. */
   note(entry: Entry, stat: Stat): void {
     this.learn(entry, unreadFile, stat)

@@ -8,6 +8,7 @@ import type { Disk } from '../disk/disk.ts'
 import { Applier } from './apply.ts'
 import { Assemblies } from './assemblies.ts'
 import { ClockSteps } from './clock-steps.ts'
+import { EarlyFiles } from './early-files.ts'
 import { withExecutable } from './file-stat.ts'
 import { Grafts } from './grafts.ts'
 import { Litter } from './litter.ts'
@@ -51,6 +52,7 @@ export class Replica {
   readonly looker: Looker
   readonly renamed: RenamedFolders
   readonly stage: Stage
+  readonly early: EarlyFiles
   readonly grafts: Grafts
   readonly trash: Trash
   readonly applier: Applier
@@ -75,6 +77,7 @@ export class Replica {
     this.looker = new Looker(disk, clock, entry => this.renamed.note(entry), grain, marks)
     const stamp: FileStamp = { time: (mtimeMs, live) => this.stampTime(mtimeMs, live) }
     this.stage = new Stage(disk, this.litter, stamp, owner, newId, grain)
+    this.early = new EarlyFiles(this.stage, (path, token) => this.modeFor(path, token))
     this.grafts = new Grafts(disk, this.litter, this.stage)
     this.trash = new Trash(disk, clock, this.litter, owner, newId, options.trash, grain)
     this.applier = new Applier(disk, clock, this.litter, this.stage, this.trash)
@@ -121,18 +124,19 @@ export class Replica {
   /** Drops what is on its way in: the other end numbers its transfers anew with each connection. */
   clearStaged(): void {
     this.stage.clear()
+    this.early.clear()
     this.grafts.clear()
     this.assemblies.clear()
   }
 
   /** The content of a transfer that is finished; the caller owns it from now on. */
   takeStaged(id: number): StagedFile | undefined {
-    return this.stage.take(id) ?? this.assemblies.take(id)
+    return this.stage.take(id) ?? this.early.take(id) ?? this.assemblies.take(id)
   }
 
   /** After the first scan: what an earlier process was writing. */
   removeLeftOver(): void {
-    this.stage.removeLeftOver(this.grafts.names())
+    this.stage.removeLeftOver([...this.grafts.names(), ...this.early.names()])
     this.partials.load(this.assemblies.names())
   }
 

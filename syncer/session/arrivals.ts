@@ -1,6 +1,6 @@
 import { ProtocolError } from '../base/errors.ts'
 import type { AssemblyResult } from '../endpoint/assemblies.ts'
-import type { Build, Content, Fill, GraftEnd, GraftMember, Reuse, SyncMessage } from '../wire/sync-message.ts'
+import type { Build, Content, Early, Fill, GraftEnd, GraftMember, Reuse, SyncMessage } from '../wire/sync-message.ts'
 import type { Exchange } from './exchange.ts'
 
 /** Content for a PUT that follows it. */
@@ -40,6 +40,13 @@ export class Arrivals {
       default:
         this.onBuild(message)
     }
+  }
+
+  /** On the lane of the PUT that may take it: neither waits for an answer. What does not travel is not kept. */
+  takeEarly(message: Early): void {
+    const { x } = this
+    if (!x.live) throw new ProtocolError('content before the agreements')
+    if (!x.isDeaf && !x.rules.ignored(message.path, false)) x.replica.early.add(message)
   }
 
   /** Reads what the other end asks about, while it takes what is told of it. */

@@ -11,6 +11,7 @@ import type { SyncMessage, Unstaged } from '../wire/sync-message.ts'
 import { Ahead } from './ahead.ts'
 import { Arrivals, isArrival } from './arrivals.ts'
 import { Barriers } from './barriers.ts'
+import { EarlyContent, type EarlyOptions } from './early-content.ts'
 import { Exchange, type ExchangeOptions } from './exchange.ts'
 import type { NewFolders } from './graft-intake.ts'
 import { Handshake, type HandshakeOptions, isContact } from './handshake.ts'
@@ -34,7 +35,8 @@ const sweepMsPerPath = 0.008
 export interface EngineOptions
   extends Omit<ExchangeOptions, 'record'>,
     Omit<HandshakeOptions, 'sweep' | 'ahead'>,
-    OffersOptions {
+    OffersOptions,
+    EarlyOptions {
   /** Folders to watch as they are found. */
   watch(path: Path): void
   /** What a folder is known to hold since it is watched, where the rules are these; see {@link ScanEvents.known}. */
@@ -67,6 +69,7 @@ export class SyncEngine implements Peer<SyncMessage> {
   private readonly options: EngineOptions
   private readonly scanner: Scanner
   private readonly hints: Hints
+  private readonly early: EarlyContent
   private readonly offers: Offers
   private readonly intake: Intake
   private readonly ahead: Ahead
@@ -79,6 +82,8 @@ export class SyncEngine implements Peer<SyncMessage> {
   /** When the last one ended; -Infinity where another one is wanted. */
   private sweptAtMs = Number.NEGATIVE_INFINITY
   private scanSpentMs = 0
+  /** The last turn was cut short for saves. */
+  private owesTurn = false
 
   constructor(options: EngineOptions) {
     this.options = options
@@ -98,9 +103,11 @@ export class SyncEngine implements Peer<SyncMessage> {
     // A first sync reads each file once, when it is sent.
     const readsLater = () => this.handshake.isNew
     this.scanner = new Scanner(replica, () => this.exchange.rules, scanEvents, readsLater)
-    this.hints = new Hints(this.exchange, this.scanner)
+    const early = new EarlyContent(this.exchange, this.transfers, options)
+    this.early = early
+    this.hints = new Hints(this.exchange, this.scanner, early)
     const reread = (entry: Entry) => this.hints.readAgain(entry)
-    this.offers = new Offers(this.exchange, this.transfers, reread, options)
+    this.offers = new Offers(this.exchange, { transfers: this.transfers, early }, reread, options)
     const newFolders: NewFolders = {
       made: entry => {
         options.watch(entry.path)
@@ -119,7 +126,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.barriers = new Barriers(this.exchange, this.transfers)
     this.arrivals = new Arrivals(this.exchange)
     this.housekeeping = new Housekeeping(replica, rescue => this.intake.copies.rescue(rescue))
-    for (const part of [this.transfers, this.scanner, this.hints, this.ahead])
+    for (const part of [this.transfers, this.scanner, this.hints, this.ahead, early])
       this.exchange.keepWhile(entry => part.has(entry))
     if (journal !== undefined) loadJournal(journal, this.exchange, this.handshake)
     if (options.role === 'laptop') this.sweep()
@@ -191,7 +198,8 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.handshake.tick(nowMs, this.scanned)
     this.exchange.takeRetries(nowMs)
     if (nowMs >= this.sweepDueMs) this.sweepOrWait(nowMs)
-    this.saves(nowMs, isOver)
+    if (this.saves(nowMs, isOver)) return
+    this.early.step(nowMs)
     this.hints.takeWaiting(isOver)
     this.scan(isOver)
     if (this.readsUnasked) this.options.replica.looker.readOn(isOver)
@@ -217,11 +225,12 @@ export class SyncEngine implements Peer<SyncMessage> {
       this.transfers.hasWork ||
       (this.live && this.ahead.held > 0)
     const isReading = (this.readsUnasked || (!x.live && !this.scanned)) && x.replica.looker.isReading
-    if (!this.scanner.idle || isReading || hasWork) return 0
+    if (!this.scanner.idle || isReading || hasWork || this.owesTurn) return 0
     const guard = Math.min(intake.guard.due(), intake.guard.haltDue())
     const soon = this.barriers.size > 0 ? this.nowMs() + 2 : Number.POSITIVE_INFINITY
     return Math.min(
       this.hints.due(),
+      this.early.due(),
       this.handshake.due(),
       x.retryDue(),
       soon,
@@ -313,14 +322,23 @@ export class SyncEngine implements Peer<SyncMessage> {
     return live && isMuted(policy, role)
   }
 
-  /** What was saved and came to rest goes out before anything else is read. */
-  private saves(nowMs: number, isOver: () => boolean): void {
+  /**
+   * What was saved and came to rest goes out before anything else is done.
+   * @returns whether some of it leaves now, and all else waits for the next turn
+   */
+  private saves(nowMs: number, isOver: () => boolean): boolean {
+    const { exchange: x } = this
+    const { lastSeq } = x
     const mayGo = this.ahead.held === 0
     for (let hasMore = true; hasMore; ) {
       hasMore = this.hints.takeHolds(nowMs, isOver)
       if (mayGo) this.offers.stepReleased(isOver)
       hasMore &&= !isOver()
     }
+    // Every other turn is a whole one, however many there are.
+    this.owesTurn = !this.owesTurn && x.lastSeq > lastSeq
+    if (this.owesTurn) x.commit()
+    return this.owesTurn
   }
 
   private slice(): () => boolean {
@@ -376,6 +394,9 @@ export class SyncEngine implements Peer<SyncMessage> {
         break
       case 'forget':
         this.intake.dropStaged(message.id)
+        break
+      case 'early':
+        this.arrivals.takeEarly(message)
         break
       case 'flush':
         x.emit({ type: 'flush-asked', id: message.id })

@@ -26,6 +26,8 @@ export interface Flight {
   stale: boolean
   /** The path changed, or may have, since it was sent: look again when the answer is there. */
   touched: boolean
+  /** When it went, where its answer tells how far away the other end is. */
+  sentMs?: number
   /** Of a subtree's PUT, or a folder's new name: what else its answer is about, each with a flight of its own. */
   members?: Entry[]
   /** It is of a folder's new name. */

@@ -8,6 +8,7 @@ import { granuleMs, inTree, type Stat } from '../disk/disk.ts'
 import type { HintKind } from '../endpoint/holds.ts'
 import type { Scanner } from '../endpoint/scanner.ts'
 import type { Entry } from '../endpoint/tree.ts'
+import type { EarlyContent } from './early-content.ts'
 import type { Exchange } from './exchange.ts'
 
 /**
@@ -19,6 +20,11 @@ const rereadMs = 100
 export const echoMs = 500
 /** … and later in a folder of many names, so that reading stays a tenth of the time. */
 const rereadMsPerName = 0.04
+/**
+ * A file is held from its event on. Where we were held up between the event and the look at it, from the look on, less
+ * this, in ms: what the two looks of a hold compare must be as far apart as the hold is long.
+ */
+const lookMsMax = 0.3
 /** More names than this of one folder in one turn: reading the folder is cheaper than looking at each. */
 const namesMax = 32
 
@@ -37,6 +43,7 @@ const waitingMax = 50_000
 export class Hints {
   private readonly x: Exchange
   private readonly scanner: Scanner
+  private readonly early: EarlyContent
   /** Folders that are read again, and when; {@link rereadTimes} may hold later times of theirs too. */
   private readonly rereads = new Map<Entry, number>()
   private readonly rereadTimes = new TimerQueue<Entry>()
@@ -51,9 +58,10 @@ export class Hints {
   private readonly waiting = new Map<Path, HintKind>()
   private atOnceLeft = atOnceMax
 
-  constructor(exchange: Exchange, scanner: Scanner) {
+  constructor(exchange: Exchange, scanner: Scanner, early: EarlyContent) {
     this.x = exchange
     this.scanner = scanner
+    this.early = early
   }
 
   get idle(): boolean {
@@ -77,13 +85,14 @@ export class Hints {
   }
 
   hint(path: Path, kind: HintKind): void {
+    const nowMs = this.nowMs()
     if (path === '') {
       this.scanner.add(this.x.replica.tree.root, true)
       return
     }
     if (this.waiting.size === 0 && this.atOnceLeft > 0) {
       this.atOnceLeft -= 1
-      this.look(path, kind)
+      this.look(path, kind, nowMs)
     } else if (this.waiting.size < waitingMax || this.waiting.has(path)) this.waiting.set(path, kind)
     else this.hintFolder(parentOf(path))
   }
@@ -93,13 +102,14 @@ export class Hints {
     let left = portion
     for (const [path, kind] of this.waiting) {
       this.waiting.delete(path)
-      this.look(path, kind)
+      this.look(path, kind, this.nowMs())
       left -= 1
       if (left === 0 || isOver()) return
     }
   }
 
-  private look(path: Path, kind: HintKind): void {
+  /** @param toldMs when the event came */
+  private look(path: Path, kind: HintKind, toldMs: number): void {
     const { x } = this
     const parent = x.replica.tree.find(parentOf(path))
     if (parent === undefined || (parent.parent !== null && parent.current !== folder)) {
@@ -131,7 +141,9 @@ export class Hints {
     )
       return
     const entry = x.replica.tree.ensure(path)
-    if (x.holds.hint(entry, stat, kind, this.nowMs())) this.touched(entry, stat)
+    const seenMs = Math.max(toldMs, this.nowMs() - lookMsMax)
+    if (x.holds.hint(entry, stat, kind, seenMs)) this.touched(entry, stat)
+    else if (stat !== null) this.early.note(entry, stat, seenMs)
   }
 
   /** Something in the folder changed, it is not known what. */

@@ -7,6 +7,7 @@ import { inTree, type Stat } from '../disk/disk.ts'
 import type { Look } from '../endpoint/look.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { Ack, Put, Rej } from '../wire/sync-message.ts'
+import type { EarlyContent } from './early-content.ts'
 import type { Exchange, Flight } from './exchange.ts'
 import { FolderOrder } from './folder-order.ts'
 import { InlineWindow } from './inline-window.ts'
@@ -41,6 +42,7 @@ export interface OffersOptions {
 export class Offers {
   private readonly x: Exchange
   private readonly transfers: Transfers
+  private readonly early: EarlyContent
   private readonly order: FolderOrder
   private readonly reread: (entry: Entry) => void
   private readonly urgentGraftMin: number
@@ -55,16 +57,23 @@ export class Offers {
   private readonly unmoved = new Set<Entry>()
 
   /** @param reread wants a file read again soon */
-  constructor(exchange: Exchange, transfers: Transfers, reread: (entry: Entry) => void, options: OffersOptions = {}) {
+  constructor(
+    exchange: Exchange,
+    { transfers, early }: { transfers: Transfers; early: EarlyContent },
+    reread: (entry: Entry) => void,
+    options: OffersOptions = {},
+  ) {
     this.x = exchange
     this.reread = reread
     this.transfers = transfers
+    this.early = early
     this.order = new FolderOrder(exchange)
     this.urgentGraftMin = options.urgentGraftMin ?? urgentGraftMinDefault
   }
 
   reset(): void {
     this.inline.reset()
+    this.early.reset()
     this.overtaken.clear()
     this.order.reset()
     this.openPuts = 0
@@ -222,7 +231,9 @@ export class Offers {
     this.x.flights.delete(entry)
     this.transfers.placed(entry)
     this.openPuts -= 1
-    this.inline.answered(entry, this.x.clock.monotonic())
+    const nowMs = this.x.clock.monotonic()
+    this.inline.answered(entry, nowMs)
+    if (flight.sentMs !== undefined) this.early.answered(nowMs - flight.sentMs)
     return { entry, flight }
   }
 
@@ -417,6 +428,11 @@ export class Offers {
       this.put(entry, path, token, { live: urgent })
       return
     }
+    const early = this.early.take(entry, token, this.x.clock.monotonic())
+    if (early !== undefined) {
+      this.put(entry, path, token, { live: urgent, staged: early })
+      return
+    }
     const calm = urgent || this.x.backlog.size < 64
     const fits = isSmall && size <= limits.inlineBytesMax && this.inline.hasRoom(size)
     const inline = calm && fits ? (bytes ?? this.read(path, token, size)) : undefined
@@ -460,7 +476,8 @@ export class Offers {
     const seq = x.nextSeq()
     this.openPuts += 1
     this.transfers.comparisons.release(entry)
-    this.fly(entry, { seq, data, stale: false, touched: how.touched ?? false })
+    const sentMs = x.clock.monotonic()
+    this.fly(entry, { seq, data, stale: false, touched: how.touched ?? false, sentMs })
     const mtimeMs = entry.key === null ? 0 : Number(entry.key.mtimeNs / 1_000_000n)
     const message: Put = { type: 'put', seq, path, base: entry.agreed, data, mtimeMs, live: how.live }
     if (how.bytes !== undefined) message.bytes = how.bytes

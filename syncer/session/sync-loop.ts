@@ -207,13 +207,19 @@ export class SyncLoop {
   /**
    * A save's time is kept closer than a timer does. Node's are whole milliseconds from a clock that it reads once in a
    * turn: they come up to one early, and rounded up the next one comes as much late. The rest is watched go by, with
-   * events between.
+   * events between: one at least, for what was written a moment ago may wait to be told.
    */
   private turnSharpAt(dueMs: number): void {
     const leftMs = dueMs - this.clock.monotonic()
-    if (leftMs <= 0) this.turn()
-    else if (leftMs >= 1) this.timer = setTimeout(() => this.turnSharpAt(dueMs), Math.floor(leftMs))
-    else this.approach = setImmediate(() => this.turnSharpAt(dueMs))
+    if (leftMs >= 1) this.timer = setTimeout(() => this.turnSharpAt(dueMs), Math.floor(leftMs))
+    else this.approachTo(dueMs)
+  }
+
+  private approachTo(dueMs: number): void {
+    this.approach = setImmediate(() => {
+      if (this.clock.monotonic() >= dueMs) this.turn()
+      else this.approachTo(dueMs)
+    })
   }
 
   private clearTimers(): void {

@@ -134,7 +134,8 @@ export class Transfers {
     else this.push(transfer)
   }
 
-  private nextId(): number {
+  /** Numbers what travels ahead of its PUT. */
+  nextId(): number {
     this.lastId += 1
     return this.lastId
   }

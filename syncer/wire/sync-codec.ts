@@ -38,6 +38,7 @@ const types = [
   'build',
   'fill',
   'reuse',
+  'early',
 ] as const satisfies SyncMessage['type'][]
 
 const rejReasons: RejReason[] = ['changed', 'need', 'failed', 'halted', 'ignored']
@@ -133,6 +134,13 @@ const writers: { [T in SyncMessage['type']]: (to: ByteWriter, message: Of<T>) =>
     writeToken(to, m.token)
     to.f64(m.offset)
     to.u8(m.last ? 1 : 0)
+    to.f64(m.mtimeMs)
+    to.blob(m.bytes)
+  },
+  early(to, m) {
+    to.f64(m.id)
+    writePath(to, m.path)
+    writeToken(to, m.token)
     to.f64(m.mtimeMs)
     to.blob(m.bytes)
   },
@@ -270,6 +278,14 @@ const readers: { [T in SyncMessage['type']]: (from: ByteReader) => Of<T> } = {
     const last = from.flag()
     return { type: 'content', id, token, offset, last, mtimeMs: from.f64(), bytes: from.blob(limits.messageBytesMax) }
   },
+  early: from => ({
+    type: 'early',
+    id: from.count(),
+    path: readPath(from),
+    token: readFileToken(from),
+    mtimeMs: from.f64(),
+    bytes: from.blob(limits.earlyBytesMax),
+  }),
   graft(from) {
     const id = from.count()
     const path = readPath(from)

@@ -22,6 +22,7 @@ export type SyncMessage =
   | Ack
   | Rej
   | Content
+  | Early
   | GraftMember
   | GraftEnd
   | Move
@@ -156,6 +157,22 @@ export interface Content {
   token: Token
   offset: number
   last: boolean
+  mtimeMs: number
+  bytes: Uint8Array
+}
+
+/**
+ * Content of a small file that was written a moment ago, and that a PUT is likely to name when it has come to rest: for
+ * staging, under that path's permissions. It decides nothing, is not answered, and may be dropped: a PUT that comes to
+ * nothing for that asks for it. Ended by that PUT, or by {@link Forget}.
+ */
+export interface Early {
+  type: 'early'
+  /** Number of the transfer, chosen by the sender. */
+  id: number
+  path: Path
+  /** File token of the content. */
+  token: Token
   mtimeMs: number
   bytes: Uint8Array
 }

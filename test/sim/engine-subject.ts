@@ -287,6 +287,7 @@ function makeEngine(ports: EndPorts<SyncMessage>, replica: Replica, role: Role):
     urgentGraftMin: 2,
     stepsMax: ports.stepsMax,
     ...(role.deletesMax !== undefined && { deletesMax: role.deletesMax }),
+    ...(ports.early && { earlyAnswerMsMax: Number.POSITIVE_INFINITY }),
     ...(role.marker && { marker: role.marker }),
     ...(role.journal && { journal: role.journal }),
   })

@@ -17,6 +17,8 @@ export interface EndPorts<M> {
   ignored(path: Path): boolean
   /** Of one kind of work in one turn. */
   stepsMax: number
+  /** Content goes ahead of a file's coming to rest. */
+  early: boolean
   /** See `ReplicaOptions`. */
   grain?: Grain | undefined
   habits: Habits

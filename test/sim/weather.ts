@@ -35,6 +35,8 @@ export interface Weather {
   exchangeWorks: boolean
   /** Of one kind of work in one turn: with few, things happen while a folder is being read. */
   stepsMax: number
+  /** Content goes ahead of a file's coming to rest, however long the other end takes to answer. */
+  early: boolean
   /** The laptop's people only write, and its power cuts may take nothing that was written in the pod. */
   gentle: boolean
   /** A path of people's that does not travel. */
@@ -123,6 +125,7 @@ export const calmWeather: Weather = {
   exchangeWorks: true,
   together: 0,
   stepsMax: Number.POSITIVE_INFINITY,
+  early: false,
   gentle: true,
   ignored: undefined,
   windowOpen: false,
@@ -152,7 +155,8 @@ export function drawWeather(random: Random, apart: number, steps: number, focus:
   const any = drawAny(random, steps)
   const program = focus.habits === undefined ? drawProgram(new Random(apart), any) : {}
   const obstacles = focus.obstacles === undefined ? drawObstacles(new Random(apart ^ 0x51ed270b)) : {}
-  const weather = { ...any, ...program, ...obstacles, ...focus }
+  const early = new Random(apart ^ 0x3c6ef372).chance(0.5)
+  const weather = { ...any, ...program, ...obstacles, early, ...focus }
   return weather.gentle ? { ...weather, newPod: 0, volumeRollback: 0, stateRestored: 0 } : weather
 }
 
@@ -224,6 +228,7 @@ function drawAny(random: Random, steps: number): Weather {
     exchangeWorks: paths.length % 2 === 0,
     together: paths.length % 4 === 2 ? 0.5 : 0,
     stepsMax: paths.length % 3 === 0 ? 3 : Number.POSITIVE_INFINITY,
+    early: false,
     gentle: random.chance(0.2),
     ...bare,
     pace: steady,

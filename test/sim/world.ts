@@ -245,6 +245,7 @@ export class World<M> {
       clock: end.clock,
       random: () => this.random.next(),
       stepsMax: this.weather.stepsMax,
+      early: this.weather.early,
       grain: this.weather.grain,
       ignored: this.ignored,
       habits: this.weather.habits,

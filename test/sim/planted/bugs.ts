@@ -168,7 +168,13 @@ export const bugs: Bug[] = [
   {
     name: 'a late answer counts after an undo',
     edits: [{ file: offers, text: 'if (!flight.stale) x.answered', bug: 'x.answered' }],
-    focus: { ...undoing, clockStep: 0, pace: { act: 3, deliver: 2, tick: 4, hint: 8 }, exchangeWorks: true },
+    focus: {
+      ...undoing,
+      clockStep: 0,
+      pace: { act: 3, deliver: 2, tick: 8, hint: 8 },
+      exchangeWorks: true,
+      early: false,
+    },
   },
   {
     name: 'no look is racy',
@@ -425,6 +431,11 @@ export const bugs: Bug[] = [
     name: 'with push the pod refuses what it has changed itself',
     edits: [{ file: reconcile, text: "current === put.base || mode === 'push' ?", bug: 'current === put.base ?' }],
     focus: { ...undisturbed, policies: [{ mode: 'push' }] },
+  },
+  {
+    name: 'content that went ahead is named whatever stands there',
+    edits: [{ file: 'syncer/session/early-content.ts', text: 'sent.token !== token || sent.atMs', bug: 'sent.atMs' }],
+    focus: { ...undisturbed, early: true, paths: ['f', 'g'], ignored: undefined },
   },
   {
     // The loss that is accepted where names cannot be exchanged (docs/decisions/0012-accepted-loss.md).

@@ -84,7 +84,30 @@ describe('a save', () => {
     write(pair.disks.laptop, 'a', 'half of what it is')
     pair.laptop.hint('a', 'change')
     pair.settle()
-    expect(of(pair, 'put').map(({ bytes }) => Buffer.from(bytes ?? []).toString())).toEqual(['half of what it is'])
+    expect(of(pair, 'put')).toHaveLength(1)
+    expect(pair.disks.pod.people.read('a').toString()).toBe('half of what it is')
+  })
+
+  test('is held from its event on; from the look at it where that comes late', () => {
+    const pair = pairWith({ a: 'old' })
+    const { laptop, disks, clock } = pair
+    const heldAfter = (lookMs: number) => {
+      write(disks.laptop, 'a', `look after ${lookMs}`)
+      const toldMs = clock.ms
+      disks.laptop.before = operation => {
+        if (operation === 'stat') clock.ms += lookMs
+        return undefined
+      }
+      laptop.hint('a', 'change')
+      disks.laptop.before = undefined
+      const heldMs = laptop.saveDue() - toldMs
+      pair.settle()
+      clock.ms += 5_000
+      pair.settle()
+      return heldMs
+    }
+    expect(heldAfter(0.25)).toBe(5)
+    expect(heldAfter(30)).toBeCloseTo(34.7)
   })
 
   test('is waited for; a removal is not', () => {

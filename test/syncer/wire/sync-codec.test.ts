@@ -64,6 +64,7 @@ const message: fc.Arbitrary<SyncMessage> = fc.oneof(
       type: 'put' as const,
       ...put,
     })),
+  fc.record({ type: fc.constant('early' as const), id: count, path, token: file, mtimeMs: count, bytes }),
   fc.record({ type: fc.constant('ack' as const), seq: count, path }),
   fc.record({
     type: fc.constant('rej' as const),
