@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { errnoOf, UserError } from '../../syncer/base/errors.ts'
+import { packageFolder } from './native-init.ts'
 
 /** What the build made for the pod. */
 export interface AgentFiles {
@@ -17,19 +18,13 @@ export interface AgentFiles {
  * Reads the agent from the folder of the built files.
  * @throws UserError `agent` where a file is missing
  */
-export async function readAgentFiles(folder: string = builtFolder()): Promise<AgentFiles> {
+export async function readAgentFiles(folder: string = join(packageFolder(), 'dist')): Promise<AgentFiles> {
   const [bundle, startScript] = await Promise.all([read(join(folder, 'agent.cjs')), read(join(folder, 'start.cjs'))])
   return {
     bundle,
     sha256: createHash('sha256').update(bundle).digest('hex'),
     startScript: startScript.toString('utf8'),
   }
-}
-
-/** `dist`, where the bundled CLI lies too; the sources find it from their own place. */
-function builtFolder(): string {
-  const here = import.meta.dirname
-  return basename(here) === 'dist' ? here : join(here, '../../dist')
 }
 
 async function read(path: string): Promise<Buffer> {

@@ -34,6 +34,8 @@ export interface ClusterPartsOptions {
   home: Home
   dev: Dev
   agent: AgentFiles
+  /** The native program for this machine; null where there is none. */
+  init?: string | null
   sessionId: string
   /** `user@host` */
   owner: string
@@ -140,6 +142,7 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
         sessionKey,
         stateFolder: syncStateFolder(options, swap, folder),
         onEvent,
+        ...(options.init && { init: options.init }),
       })
     },
   }

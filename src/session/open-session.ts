@@ -1,4 +1,5 @@
 import { readAgentFiles } from '../agent/bundle.ts'
+import { findNativeInit } from '../agent/native-init.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { HolderRecord } from '../home/holder-record.ts'
 import type { Home } from '../home/home.ts'
@@ -50,6 +51,7 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenedSe
     home,
     dev,
     agent,
+    init: findNativeInit(),
     sessionId: swapSessionId(home, id),
     owner: `${record.user}@${record.host}`,
     takeOver,

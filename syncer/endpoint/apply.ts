@@ -18,7 +18,7 @@ import type { Entry } from './tree.ts'
  * there goes to the trash by link before it is replaced, a delete grabs first and looks at what it grabbed, and nothing
  * that is new ever replaces something that exists.
  *
- * Where names can be exchanged (in pods), what is replaced is looked at after it came away, so no save is lost. Elsewhere
+ * Where names can be exchanged (on Linux), what is replaced is looked at after it came away, so no save is lost. Elsewhere
  * one loss is accepted (sync-findings A.3): a program that renames its own file over the target between our last look
  * and our rename loses that file's name to ours. The window is some microseconds; in-place writes in it are saved by
  * the trash link.

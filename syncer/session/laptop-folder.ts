@@ -5,7 +5,8 @@ import path from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { markKeyBytes } from '../core/block-marks.ts'
 import { exactDisk } from '../disk/exact-disk.ts'
-import { createNodeDisk, type NodeDisk } from '../disk/node-disk.ts'
+import { NameExchange } from '../disk/name-exchange.ts'
+import { createNodeDisk, type NamePair, type NodeDisk } from '../disk/node-disk.ts'
 import { createNodeWatcher } from '../disk/node-watcher.ts'
 import { checkPrivateFolder } from '../disk/private-folder.ts'
 import type { WatchEvents, Watcher } from '../disk/watcher.ts'
@@ -32,6 +33,8 @@ export interface LaptopFolderOptions {
   rules?: IgnoreReaderOptions
   clock: Clock
   events: WatchEvents
+  /** The native program that exchanges names (decision 0012), for this machine; absent where there is none. */
+  init?: string
 }
 
 const privateFolder = 'in-git'
@@ -49,14 +52,24 @@ export class LaptopFolder {
   /** What both ends agreed on. */
   readonly log: AncestorLog
   private readonly disk: NodeDisk
+  private readonly names: NameExchange | undefined
   private readonly indexFile: string
   private readonly index: IndexKeeper
   private readonly saveIndex: () => boolean
 
   /** @throws UserError `not-found`, `state` */
-  constructor({ local, stateFolder, sessionKey, rules, clock, events }: LaptopFolderOptions) {
+  constructor({ local, stateFolder, sessionKey, rules, clock, events, init }: LaptopFolderOptions) {
     fs.mkdirSync(stateFolder, { recursive: true, mode: 0o700 })
-    this.disk = createNodeDisk({ root: local, privateFolder })
+    // Where it cannot run, names are not exchanged, and each change is made the other way.
+    const names = init === undefined ? undefined : new NameExchange({ init, clock, log: () => {} })
+    this.names = names
+    const exchange = names && { exchange: (pairs: readonly NamePair[]) => names.exchange(pairs) }
+    try {
+      this.disk = createNodeDisk({ root: local, privateFolder, ...exchange })
+    } catch (error) {
+      names?.close()
+      throw error
+    }
     const disk = exactDisk(this.disk)
     const owner = ownerOf(sessionKey)
     this.replica = new Replica({ disk, clock, newId: newIdMaker(), owner, trash, markKey: randomBytes(markKeyBytes) })
@@ -80,6 +93,7 @@ export class LaptopFolder {
     this.log.close()
     this.disk.removeEmptyPrivateFolder()
     this.disk.close()
+    this.names?.close()
   }
 }
 

@@ -40,6 +40,8 @@ export interface LaptopSessionOptions {
   stateFolder: string
   onEvent: (event: SyncEvent) => void
   clock?: Clock
+  /** See `LaptopFolderOptions`. */
+  init?: string
 }
 
 /** The laptop's end of a synced folder: the folder, the engine, and what a person is told of both. */

@@ -1,8 +1,9 @@
-import { accessSync, constants, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { errnoOf, UserError } from '../../../syncer/base/errors.ts'
+import { findNativeInit, packageFolder } from '../../agent/native-init.ts'
 
 /** What the build made for the runtime. */
 export interface RuntimePrograms {
@@ -20,8 +21,6 @@ export interface RuntimePrograms {
   postgres: string | null
 }
 
-const archs: Partial<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
-
 /**
  * Reads the programs from the package's folder.
  * @throws UserError `agent` where one is missing
@@ -36,27 +35,9 @@ export async function readRuntimePrograms(folder: string = packageFolder()): Pro
     preload,
     watchdog,
     portableInit,
-    init: findInit(folder),
+    init: findNativeInit(folder),
     pty: findModule(folder, '@lydell/node-pty'),
     postgres: findPostgres(folder),
-  }
-}
-
-/** The bundles lie in `dist`, the sources in `src/sandbox/runtime`. */
-function packageFolder(): string {
-  const here = import.meta.dirname
-  return basename(here) === 'dist' ? join(here, '..') : join(here, '../../..')
-}
-
-function findInit(folder: string): string | null {
-  const arch = process.platform === 'linux' ? archs[process.arch] : undefined
-  if (arch === undefined) return null
-  const path = join(folder, `native/built/init-${arch}`)
-  try {
-    accessSync(path, constants.X_OK)
-    return path
-  } catch {
-    return null
   }
 }
 

@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import type { LaptopSessionOptions } from '../../../syncer/session/laptop-session.ts'
 import { PodSyncHost } from '../../../syncer/session/sync-host.ts'
 import type { SyncEvent, SyncSession } from '../../../syncer/session/sync-port.ts'
 import { openSyncSession } from '../../../syncer/session/sync-session.ts'
@@ -21,13 +22,14 @@ export class RealPair {
     fs.mkdirSync(this.podFolder)
   }
 
-  open(initial: 'mirror' | 'keep' = 'mirror'): void {
+  open(initial: 'mirror' | 'keep' = 'mirror', more: Pick<LaptopSessionOptions, 'init' | 'rules'> = {}): void {
     this.session = openSyncSession({
       local: this.laptopFolder,
       initial,
       sessionKey: 'test',
       stateFolder: path.join(this.base, 'state'),
       onEvent: event => this.events.push(event),
+      ...more,
     })
   }
 

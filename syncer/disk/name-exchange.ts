@@ -3,7 +3,7 @@ import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
 import { constants as os } from 'node:os'
 import type { Clock } from '../base/clock.ts'
 import { errnoOf } from '../base/errors.ts'
-import type { NamePair } from '../disk/node-disk.ts'
+import type { NamePair } from './node-disk.ts'
 
 export interface NameExchangeOptions {
   /** The native program. */
