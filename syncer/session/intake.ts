@@ -66,7 +66,7 @@ export class Intake {
     const mayWait = isFile(put.base) && isFile(put.data) && !this.begun.has(entry)
     if (!mayWait || this.begun.size >= begunMax) this.finish()
     if (put.data === folder && put.staged !== undefined) this.judgeGraft(entry, put, put.staged)
-    else if (this.isRemoval(put) && x.role === 'laptop') this.guard.add(put, x.clock.monotonic())
+    else if (x.role === 'laptop' && this.isRemoval(entry, put)) this.guard.add(put, x.clock.monotonic())
     else this.judge(entry, put)
   }
 
@@ -216,8 +216,12 @@ export class Intake {
   }
 
   /** Something goes; a folder that becomes a file goes after what was in it, so it must not overtake that. */
-  private isRemoval(put: Put): boolean {
-    return put.data === absent || (put.base === folder && put.data !== folder)
+  /** Whether it takes away what is still here, as far as is known. */
+  private isRemoval({ current, parent }: Entry, put: Put): boolean {
+    if (put.data === absent ? current === absent : put.base !== folder || put.data === folder || current !== folder)
+      return false
+    for (let at = parent; at !== null && at.parent !== null; at = at.parent) if (at.current !== folder) return false
+    return true
   }
 
   private look(entry: Entry, put: Put): Look {

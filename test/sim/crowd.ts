@@ -54,6 +54,8 @@ export interface CrowdOptions {
   deeds?: Deeds
   /** Told of each path where something was tried, done or not. */
   onTried: (path: Path) => void
+  /** Told of each folder that has another name now. */
+  onMoved: (from: Path, to: Path) => void
 }
 
 /** Deeds after which everything that somebody wrote is still where they wrote it, or overwritten by them. */
@@ -85,6 +87,7 @@ export class Crowd {
   readonly #deeds: Deeds
   readonly #bigBytes: number
   readonly #onTried: (path: Path) => void
+  readonly #onMoved: (from: Path, to: Path) => void
 
   constructor(options: CrowdOptions) {
     this.#disk = options.disk
@@ -94,6 +97,7 @@ export class Crowd {
     this.#nowMs = options.nowMs
     this.#bigBytes = options.bigBytes
     this.#onTried = options.onTried
+    this.#onMoved = options.onMoved
     this.#deeds = options.gentle ? harmless : (options.deeds ?? usualDeeds)
   }
 
@@ -195,7 +199,7 @@ export class Crowd {
         const to = this.#random.pick(folderNames)
         if (people.find(from)?.kind !== 'dir' || people.find(to) !== undefined) return 'nothing'
         people.rename(from, to)
-        for (const each of [from, to]) this.#onTried(each)
+        this.#onMoved(from, to)
         this.#touched.push(from, to)
         return `${deed} ${from} → ${to}`
       }
@@ -226,6 +230,7 @@ export class Crowd {
         return done('')
       case 'removeAll': {
         const from = this.#random.chance(0.5) ? path : parentOf(path) || path
+        this.#onTried(from)
         people.removeAll(from)
         this.#touched.push(from)
         return `${deed} ${from}`

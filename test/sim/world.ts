@@ -109,7 +109,11 @@ export class World<M> {
   /** From the next start of the laptop's program on. */
   #drawPolicy(): void {
     const { policies } = this.weather
-    if (policies.length > 0) this.policy = this.random.pick(policies)
+    if (policies.length === 0) return
+    const before = this.policy
+    this.policy = this.random.pick(policies)
+    // What was on its way, and now stays.
+    if (before.mode !== this.policy.mode) this.touchesAll()
   }
 
   /** For ever where one end's version may have to give way to the other's: then it is there and nowhere else. */
@@ -127,8 +131,8 @@ export class World<M> {
   /** What is at either end now is from before a fault, as if somebody had made it there. */
   touchesAll(): void {
     if (this.weather.policies.length === 0) return
-    for (const end of [this.laptop, this.pod])
-      for (const line of picture(end.disk, () => false)) this.touches(end.name, pathOf(line))
+    const lines = [this.laptop, this.pod].flatMap(({ disk }) => picture(disk, () => false))
+    for (const end of ['laptop', 'pod'] as const) for (const line of lines) this.touches(end, pathOf(line))
   }
 
   /** What somebody did where changes stay may differ for ever: the path, what is in it and what it is in. */
@@ -174,12 +178,13 @@ export class World<M> {
   /** People at an end whose changes stay there make room for what the laptop says cannot be written there. */
   #makeRoom(): void {
     const told = this.laptop.peer?.problems?.() ?? []
-    const here = told.filter(({ side }) => isMuted(this.policy, side))
+    const here = told.filter(({ side, path }) => path !== '' && isMuted(this.policy, side))
     for (const { side, path } of here) {
       const end = side === 'laptop' ? this.laptop : this.pod
       this.tell(() => `  ${side}'s people make room at ${path}`)
       let at = path
       for (let up = parentOf(path); up !== ''; up = parentOf(up)) if (end.disk.people.find(up)?.kind !== 'dir') at = up
+      end.crowd.clearAway()
       if (end.disk.people.find(at) !== undefined) end.disk.people.removeAll(at)
       this.run(end, peer => peer.hint(at))
     }
@@ -345,7 +350,13 @@ export class World<M> {
     const gentle = this.weather.gentle && name === 'laptop'
     const nowMs = () => this.#nowMs
     const onTried = (path: Path) => this.touches(name, path)
-    const crowd = new Crowd({ disk, checker, random, paths, nowMs, gentle, bigBytes, deeds, onTried })
+    const onMoved = (from: Path, to: Path) => {
+      for (const path of [from, to]) onTried(path)
+      // The other end's folder gets the new name with all that is in it.
+      for (const touched of Object.values(this.#touched))
+        for (const path of [...touched]) if (isWithin(path, from)) touched.add(to + path.slice(from.length))
+    }
+    const crowd = new Crowd({ disk, checker, random, paths, nowMs, gentle, bigBytes, deeds, onTried, onMoved })
     this.checker.watch(disk, name)
     const end: End<M> = { name, disk, crowd, clock, peer: undefined, hints: [], locked: undefined }
     disk.before = (operation, at, to) => this.#before(name === 'laptop' ? this.laptop : this.pod, operation, at, to)

@@ -132,6 +132,24 @@ describe('the engine over memory disks', () => {
     expect(treeOf(pair.disks.pod)).toEqual(before)
   })
 
+  test.each(['two-way', 'pull'] as const)('after a halt it goes on once they are removed here, too: %s', mode => {
+    const pair = new Pair({ mode })
+    for (const { people } of Object.values(pair.disks)) {
+      people.mkdir('d')
+      for (let i = 0; i < 100; i++) people.save(`d/f${i}`, Buffer.from(`${i}`))
+    }
+    pair.connect()
+    pair.settle()
+    expect(Object.keys(treeOf(pair.disks.laptop))).toHaveLength(101)
+    pair.disks.pod.people.removeAll('d')
+    pair.pod.sweep()
+    for (let i = 0; i < 2000 && !pair.events.some(event => event.type === 'halted'); i++) stepOnce(pair)
+    pair.disks.laptop.people.removeAll('d')
+    pair.laptop.sweep()
+    pair.settle()
+    expect(treeOf(pair.disks.laptop)).toEqual({})
+  })
+
   test('cases 56, 59: an emptied pod halts and empties nothing here; it goes on when the files are back', () => {
     const pair = connected(({ disks: { laptop } }) => {
       for (let i = 0; i < 100; i++) laptop.people.save(`f${i}`, Buffer.from(`${i}`))
