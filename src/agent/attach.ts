@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Duplex } from 'node:stream'
+import { systemTimers } from '../../syncer/base/clock.ts'
+import { deadline } from '../../syncer/base/deadline.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import { nodeCommand, podLayout } from '../../syncer/base/pod-layout.ts'
 import type { Cluster, ExecExit, ExecStream } from '../cluster/cluster.ts'
@@ -38,7 +40,10 @@ export async function attachAgent(
   // a stream that fails while nobody waits is told by the next wait
   stream.io.on('error', swallow)
   try {
-    await shakeHands(stream.io, attachment, () => AbortSignal.any([signal, AbortSignal.timeout(stepTimeoutMs)]))
+    await shakeHands(stream.io, attachment, async step => {
+      using limit = deadline(systemTimers, stepTimeoutMs, signal)
+      return await step(limit.signal)
+    })
     return stream
   } catch (cause) {
     const error = signal.aborted ? signal.reason : await explain(stream, where, cause)
@@ -72,17 +77,21 @@ async function openExec(
   }
 }
 
-async function shakeHands(io: Duplex, { bundle, hello, starting }: Attachment, step: () => AbortSignal): Promise<void> {
+async function shakeHands(
+  io: Duplex,
+  { bundle, hello, starting }: Attachment,
+  inTime: <T>(step: (signal: AbortSignal) => Promise<T>) => Promise<T>,
+): Promise<void> {
   const sha256 = createHash('sha256').update(bundle).digest('hex')
   const header = { v: 1, bundle: sha256, size: bundle.length, hello }
-  await write(io, Buffer.from(`${JSON.stringify(header)}\n`), step())
+  await inTime(signal => write(io, Buffer.from(`${JSON.stringify(header)}\n`), signal))
   starting?.()
-  let answer = await readLine(io, lineBytesMax, step())
+  let answer = await inTime(signal => readLine(io, lineBytesMax, signal))
   if (answer === 'NEED') {
     for (let at = 0; at < bundle.length; at += pieceBytes) {
-      await write(io, bundle.subarray(at, at + pieceBytes), step())
+      await inTime(signal => write(io, bundle.subarray(at, at + pieceBytes), signal))
     }
-    answer = await readLine(io, lineBytesMax, step())
+    answer = await inTime(signal => readLine(io, lineBytesMax, signal))
   }
   if (answer.startsWith('ERROR ')) throw new Refusal(answer.slice('ERROR '.length))
   if (answer !== 'READY') throw new Refusal(`unexpected answer ${JSON.stringify(answer.slice(0, 80))}`)
@@ -109,7 +118,7 @@ function write(io: Duplex, bytes: Buffer, signal: AbortSignal): Promise<void> {
 }
 
 async function explain(stream: ExecStream, where: { pod: string; container: string }, cause: unknown) {
-  const timedOut = cause instanceof DOMException && cause.name === 'TimeoutError'
+  const timedOut = cause instanceof UserError && cause.code === 'timeout'
   const ofCluster = cause instanceof UserError
   const exit = cause instanceof Refusal || timedOut || ofCluster ? undefined : await soon(stream.exit)
   const said = [

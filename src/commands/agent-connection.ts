@@ -1,4 +1,5 @@
 import { systemClock, systemTimers } from '../../syncer/base/clock.ts'
+import { deadline } from '../../syncer/base/deadline.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import { AgentClient } from '../../syncer/wire/client.ts'
 import { Mux } from '../../syncer/wire/mux.ts'
@@ -21,10 +22,13 @@ export async function connectAgent(cluster: Cluster, swapped: Swapped, signal: A
     })
   }
   const { bundle } = await readAgentFiles()
-  const late = AbortSignal.timeout(POD_TIMEOUT_MS)
-  const waiting = AbortSignal.any([signal, late])
+  using limit = deadline(systemTimers, POD_TIMEOUT_MS, signal)
   try {
-    const pod = await awaitDevPod(cluster, { workload, kind, name, clone, container, session }, { signal: waiting })
+    const pod = await awaitDevPod(
+      cluster,
+      { workload, kind, name, clone, container, session },
+      { signal: limit.signal },
+    )
     const { io } = await attachAgent(
       cluster,
       { pod: pod.name, container },
@@ -32,7 +36,7 @@ export async function connectAgent(cluster: Cluster, swapped: Swapped, signal: A
     )
     return new AgentConnection(new Mux({ carrier: io, side: 'laptop', clock: systemClock, timers: systemTimers }))
   } catch (error) {
-    if (signal.aborted || !late.aborted) throw error
+    if (signal.aborted || !limit.late.aborted) throw error
     throw new UserError('timeout', `the dev pod of ${workload} does not run`, { hint: 'podswap status shows more' })
   }
 }

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
+import { systemTimers } from '../../syncer/base/clock.ts'
+import { deadline } from '../../syncer/base/deadline.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import { forgetLog, holderLog } from '../home/holder-log.ts'
 import type { HolderRecord } from '../home/holder-record.ts'
@@ -188,7 +190,8 @@ export function endOf(child: ChildProcess, log: string, dev: string): Promise<Us
 
 /** Ctrl-C: a start that is not through is undone by the process that does it, and `follow` ends with that. */
 async function interrupt(holder: Holder): Promise<void> {
-  await askHolder(holder.record, { method: 'interrupt' }, { signal: AbortSignal.timeout(5_000) }).catch(() => {})
+  using limit = deadline(systemTimers, 5_000)
+  await askHolder(holder.record, { method: 'interrupt' }, { signal: limit.signal }).catch(() => {})
 }
 
 function reportReady({ reporter }: Workplace, dev: Dev, status: DevStatus, wasRunning: boolean): void {
@@ -200,7 +203,10 @@ function reportReady({ reporter }: Workplace, dev: Dev, status: DevStatus, wasRu
   const { command } = status
   if (command.state === 'exited' && command.exit_code !== 0) {
     throw new UserError('pod-failed', `the dev command ended with code ${command.exit_code}`, {
-      hint: `podswap attach ${dev.name} shows what it printed; dev mode is on, podswap down ${dev.name} ends it`,
+      hint: [
+        ...(command.exit_code === 127 ? [notFoundHint(dev)] : []),
+        `podswap attach ${dev.name} shows what it printed; dev mode is on, podswap down ${dev.name} ends it`,
+      ].join('\n'),
     })
   }
   const how = wasRunning ? 'runs in the background already' : 'runs in the background'
@@ -208,4 +214,13 @@ function reportReady({ reporter }: Workplace, dev: Dev, status: DevStatus, wasRu
     type: 'done',
     message: `${dev.name} ${how}; podswap attach ${dev.name} takes its terminal, podswap down ${dev.name} ends it`,
   })
+}
+
+/** What shells, and the holder of the terminal, say with code 127. */
+export function notFoundHint({ command, image }: Pick<Dev, 'command' | 'image'>): string {
+  const where = image === undefined ? 'the image' : `the image ${image}`
+  if (command.length === 1 && command[0] === 'sh') {
+    return `the manifest names no other \`command\` than \`sh\`, and ${where} may hold no shell: name a program that it has`
+  }
+  return `127 says that a program was not found: is ${command[0]}, and what it calls, in ${where}?`
 }

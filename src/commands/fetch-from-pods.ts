@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { systemTimers } from '../../syncer/base/clock.ts'
+import { deadline } from '../../syncer/base/deadline.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { HolderRecord } from '../home/holder-record.ts'
 import { awaitStall, type Coming } from '../session/await-stall.ts'
@@ -7,8 +8,7 @@ import { askHolder } from '../session/control-client.ts'
 import type { DevStatus } from '../session/status-report.ts'
 import type { SilenceTeller } from './tell-silence.ts'
 
-/** Beyond that a process that answers at all has answered. */
-const STATUS_MS = 6_000
+const ANSWER_MS = 6_000
 /** Beyond that nobody waits, whatever comes. */
 const FETCH_MS_MAX = 60 * 60_000
 /** What may mend by itself, a connection or a disk that was full, is tried so often, a pause apart. */
@@ -22,6 +22,8 @@ export interface Fetching {
   signal: AbortSignal
   /** How often it is looked whether something comes. */
   lookMs?: number | undefined
+  /** Beyond that a process that answers at all has answered. */
+  answerMs?: number | undefined
 }
 
 /** A session whose pod holds what is not here. */
@@ -43,27 +45,24 @@ export async function fetchFromPods(holders: HolderRecord[], options: Fetching):
 }
 
 /** @returns why not all came; null also where there is nobody to ask, or no sync yet */
-async function fetchOne(record: HolderRecord, { signal, lookMs }: Fetching): Promise<UserError | null> {
+async function fetchOne(record: HolderRecord, how: Fetching): Promise<UserError | null> {
   for (let tries = 1; ; tries++) {
-    const error = await askToFetch(record, signal, lookMs)
-    const isCut = error?.code === 'sync-halted' && (await comingOf(record, signal))?.isCut === true
+    const error = await askToFetch(record, how)
+    const isCut = error?.code === 'sync-halted' && (await comingOf(record, how))?.isCut === true
     // what was refused for want of room is on its way again where there is some by now
     if (error === null || !(isCut || error.code === 'state')) return error
     if (tries === TRIES) return isCut ? new UserError('timeout', goneText) : error
-    await pause(lookMs ?? PAUSE_MS, undefined, { signal })
+    await pause(how.lookMs ?? PAUSE_MS, undefined, { signal: how.signal })
   }
 }
 
 /** Once: what is written while it waits, which may be for ever, is not waited for. */
-async function askToFetch(
-  record: HolderRecord,
-  signal: AbortSignal,
-  lookMs: number | undefined,
-): Promise<UserError | null> {
+async function askToFetch(record: HolderRecord, how: Fetching): Promise<UserError | null> {
+  const { signal, lookMs } = how
   const stalled = new AbortController()
   const done = new AbortController()
   const ending = AbortSignal.any([signal, done.signal])
-  const look = () => comingOf(record, ending)
+  const look = () => comingOf(record, { ...how, signal: ending })
   const watching = awaitStall({ look, timers: systemTimers, lookMs, signal: ending }).then(isStalled => {
     if (isStalled) stalled.abort()
   })
@@ -74,7 +73,7 @@ async function askToFetch(
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof UserError)) throw error
-    if (stalled.signal.aborted) return await stallError(record, signal)
+    if (stalled.signal.aborted) return await stallError(record, how)
     // A process that hangs or goes is the matter of who asks it to end.
     return error.code === 'not-found' || error.code === 'interrupted' ? null : error
   } finally {
@@ -83,15 +82,19 @@ async function askToFetch(
   }
 }
 
-async function stallError(record: HolderRecord, signal: AbortSignal): Promise<UserError> {
-  const isCut = (await comingOf(record, signal))?.isCut === true
-  return isCut ? new UserError('sync-halted', goneText) : new UserError('timeout', 'nothing more came')
+async function stallError(record: HolderRecord, how: Fetching): Promise<UserError> {
+  const now = await comingOf(record, how)
+  if (now?.isCut) return new UserError('sync-halted', goneText)
+  if (now) return new UserError('timeout', 'nothing more came')
+  return new UserError('timeout', `process ${record.pid}, which holds the session, does not answer`, {
+    hint: `it is stopped, or hangs; after kill -9 ${record.pid} podswap down fetches what is there without it`,
+  })
 }
 
-async function comingOf(record: HolderRecord, signal: AbortSignal): Promise<Coming | null> {
+async function comingOf(record: HolderRecord, { signal, answerMs = ANSWER_MS }: Fetching): Promise<Coming | null> {
   try {
-    const inTime = AbortSignal.any([signal, AbortSignal.timeout(STATUS_MS)])
-    const { sync } = (await askHolder(record, { method: 'status' }, { signal: inTime })) as DevStatus
+    using limit = deadline(systemTimers, answerMs, signal)
+    const { sync } = (await askHolder(record, { method: 'status' }, { signal: limit.signal })) as DevStatus
     return { bytes: sync.bytes_received ?? 0, isCut: sync.state === 'paused' }
   } catch (error) {
     if (error instanceof UserError) return null

@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs'
+import { systemTimers } from '../../syncer/base/clock.ts'
+import { deadline } from '../../syncer/base/deadline.ts'
 import { readAgentFiles } from '../agent/bundle.ts'
 import { releaseHolder } from '../home/holder-record.ts'
 import { SyncHistory } from '../home/sync-history.ts'
@@ -97,7 +99,8 @@ function isWorthTelling(event: UiEvent): boolean {
 async function runningPod({ cluster }: Workplace, swapped: Swapped, signal: AbortSignal) {
   const { kind, name, clone = '', container = '', session } = swapped
   const target = { workload: swappedTitle(swapped), kind, name, clone, container, session }
-  return await awaitDevPod(cluster, target, { signal: AbortSignal.any([signal, AbortSignal.timeout(POD_TIMEOUT_MS)]) })
+  using limit = deadline(systemTimers, POD_TIMEOUT_MS, signal)
+  return await awaitDevPod(cluster, target, { signal: limit.signal })
 }
 
 function appliedOf(swapped: Swapped): AppliedSwap {

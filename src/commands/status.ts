@@ -1,4 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { systemTimers } from '../../syncer/base/clock.ts'
+import { deadline } from '../../syncer/base/deadline.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { HolderRecord } from '../home/holder-record.ts'
 import { withServices } from '../manifest/read-services.ts'
@@ -113,10 +115,10 @@ async function findOthers({ cluster }: Workplace, held: DevStatus[], signal: Abo
 
 /** null where the process went away meanwhile. */
 async function askStatus({ home }: Workplace, record: HolderRecord, signal: AbortSignal): Promise<DevStatus | null> {
-  const late = AbortSignal.timeout(ANSWER_TIMEOUT_MS)
-  while (!late.aborted) {
+  using limit = deadline(systemTimers, ANSWER_TIMEOUT_MS, signal)
+  while (!limit.late.aborted) {
     try {
-      const answer = await askHolder(record, { method: 'status' }, { signal: AbortSignal.any([signal, late]) })
+      const answer = await askHolder(record, { method: 'status' }, { signal: limit.signal })
       return answer as DevStatus
     } catch (error) {
       signal.throwIfAborted()

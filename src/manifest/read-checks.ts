@@ -31,6 +31,11 @@ export function readLifecycle(reading: Reading, fields: Fields): Pick<Dev, 'life
   }
   const parts = new Fields(reading, node)
   parts.complainAboutRest({ postStart: 'read', preStop: 'read', postStop: 'read' }, 'lifecycle.')
+  const older = parts.value('postStop')
+  if (older !== undefined && parts.value('preStop') !== undefined) {
+    const message = '`lifecycle.postStop` is left alone: it is an older name of `preStop`, which is there too'
+    reading.complaints.warn(older.at, message, 'write what is to run in `preStop`')
+  }
   const lifecycle: NonNullable<Dev['lifecycle']> = []
   const hooks: NonNullable<Dev['hooks']> = {}
   for (const name of hookNames) {

@@ -1,7 +1,7 @@
+import { deadline } from '../../syncer/base/deadline.ts'
 import type { UserError } from '../../syncer/base/errors.ts'
 import type { Lane } from '../../syncer/session/peer.ts'
 import { asUserError } from './as-user-error.ts'
-import { deadline } from './deadline.ts'
 import { type Link, openLink } from './link.ts'
 import type { SessionParts } from './parts.ts'
 import { PortTrust } from './port-trust.ts'

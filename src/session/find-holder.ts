@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
+import { systemTimers } from '../../syncer/base/clock.ts'
+import { deadline } from '../../syncer/base/deadline.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import { claimHolder, type HolderRecord, listHolders, readHolder, releaseHolder } from '../home/holder-record.ts'
 import type { Home } from '../home/home.ts'
@@ -106,16 +108,16 @@ export async function stopHolder(home: Home, record: HolderRecord, signal: Abort
 }
 
 async function seeEnd(home: Home, record: HolderRecord, signal: AbortSignal, hear: () => void): Promise<void> {
-  const late = AbortSignal.timeout(STOP_TIMEOUT_MS)
+  using limit = deadline(systemTimers, STOP_TIMEOUT_MS, signal)
   try {
     // its only event: it stops
-    await askHolder(record, { method: 'stop' }, { signal: AbortSignal.any([signal, late]), onEvent: hear })
+    await askHolder(record, { method: 'stop' }, { signal: limit.signal, onEvent: hear })
   } catch (error) {
     signal.throwIfAborted()
     // Gone in the middle of the answer is as good as an answer.
     if (!(error instanceof UserError)) throw error
   }
-  if (await ends(home, record, late.aborted ? 0 : 3_000, signal)) return removeDead(home, record)
+  if (await ends(home, record, limit.late.aborted ? 0 : 3_000, signal)) return removeDead(home, record)
   if (record.processStart !== null && processStart(record.pid) === record.processStart) {
     process.kill(record.pid, 'SIGTERM')
     if (await ends(home, record, TERM_TIMEOUT_MS, signal)) return removeDead(home, record)

@@ -1,3 +1,5 @@
+import { systemTimers } from '../../syncer/base/clock.ts'
+import { deadline } from '../../syncer/base/deadline.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import { type HolderRecord, releaseHolder, updateHolder } from '../home/holder-record.ts'
 import { type Home, makePrivate } from '../home/home.ts'
@@ -103,12 +105,12 @@ async function within(
   { session, signal: gone }: Question,
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<null> {
-  const late = AbortSignal.timeout(timeoutMs)
+  using limit = deadline(systemTimers, timeoutMs, gone)
   try {
-    await work(AbortSignal.any([late, gone]))
+    await work(limit.signal)
     return null
   } catch (error) {
-    if (!late.aborted) throw error
+    if (!limit.late.aborted) throw error
     const why = session.snapshot().trouble
     throw new UserError('timeout', `not everything is on the other side after ${timeoutMs / 1000} s`, {
       hint: why ?? 'podswap status shows what is pending',

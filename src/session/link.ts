@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Clock, Timers } from '../../syncer/base/clock.ts'
+import { deadline } from '../../syncer/base/deadline.ts'
 import type { Lane } from '../../syncer/session/peer.ts'
 import { AgentClient } from '../../syncer/wire/client.ts'
 import { Priority } from '../../syncer/wire/frame-payload.ts'
@@ -8,7 +9,6 @@ import type { MuxStream } from '../../syncer/wire/mux-stream.ts'
 import type { SyncRequest } from '../../syncer/wire/services.ts'
 import { openAgentPort } from '../forward/agent-port.ts'
 import { ForwardLane } from '../forward/forward-lane.ts'
-import { deadline } from './deadline.ts'
 import type { PortTrust } from './port-trust.ts'
 
 export interface LinkOptions {

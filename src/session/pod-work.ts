@@ -1,7 +1,7 @@
+import { deadline } from '../../syncer/base/deadline.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { SecretFile, SyncFolder } from '../manifest/manifest.ts'
 import { asUserError } from './as-user-error.ts'
-import { deadline } from './deadline.ts'
 import { DevCommand, type DevCommandOptions } from './dev-command.ts'
 import type { Link } from './link.ts'
 import type { AppliedSwap, Report, SessionParts } from './parts.ts'

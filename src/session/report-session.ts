@@ -1,3 +1,5 @@
+import { systemTimers } from '../../syncer/base/clock.ts'
+import { deadline } from '../../syncer/base/deadline.ts'
 import type { CommandState } from '../../syncer/wire/services.ts'
 import type { HolderRecord } from '../home/holder-record.ts'
 import type { Link } from './link.ts'
@@ -66,7 +68,8 @@ export function composeStatus(found: {
 
 async function askCommand(link: Link): Promise<CommandState | null> {
   try {
-    return await link.agent.call({ method: 'command-state' }, AbortSignal.timeout(PROBE_TIMEOUT_MS))
+    using limit = deadline(systemTimers, PROBE_TIMEOUT_MS)
+    return await link.agent.call({ method: 'command-state' }, limit.signal)
   } catch {
     return null
   }
@@ -79,9 +82,11 @@ async function probeForward(link: Link | null, forward: BoundForwards['lines'][n
   }
   if (!link) return as('reconnecting', null)
   try {
-    const host = resolve ? await resolve(AbortSignal.timeout(PROBE_TIMEOUT_MS)) : forward.host
+    using resolving = deadline(systemTimers, PROBE_TIMEOUT_MS)
+    const host = resolve ? await resolve(resolving.signal) : forward.host
     const probe = { method: 'probe-tcp', host, port, timeoutMs: PROBE_TIMEOUT_MS } as const
-    const result = await link.agent.call(probe, AbortSignal.timeout(PROBE_TIMEOUT_MS + 500))
+    using limit = deadline(systemTimers, PROBE_TIMEOUT_MS + 500)
+    const result = await link.agent.call(probe, limit.signal)
     return result.ok ? as('ready', null) : as('failed', result.error)
   } catch (error) {
     return as('reconnecting', error instanceof Error ? error.message : String(error))

@@ -1,6 +1,6 @@
+import { deadline } from '../../syncer/base/deadline.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { DevPodNews } from '../swap/dev-pod-watcher.ts'
-import { deadline } from './deadline.ts'
 import type { AppliedSwap, ClaimedSwap, Report, SessionParts } from './parts.ts'
 
 const REVERT_TIMEOUT_MS = 90_000

@@ -1,3 +1,5 @@
+import { systemTimers } from '../../syncer/base/clock.ts'
+import { deadline } from '../../syncer/base/deadline.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { clusterErrorOf } from '../cluster/refusal.ts'
@@ -270,7 +272,8 @@ const giveUpMs = 3_000
 
 /** A request that was given up may have been done. */
 async function forget(cluster: Cluster, name: string, session: string): Promise<void> {
-  const signal = AbortSignal.timeout(giveUpMs)
+  using limit = deadline(systemTimers, giveUpMs)
+  const { signal } = limit
   try {
     const found = await cluster.find('Deployment', name, { signal })
     if (found && isMade(found) && readSession(found)?.session === session) {

@@ -1,4 +1,5 @@
 import { systemTimers, type Timers } from '../../syncer/base/clock.ts'
+import { deadline } from '../../syncer/base/deadline.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import type { Dev, Resources } from '../manifest/manifest.ts'
@@ -121,13 +122,15 @@ async function askCommand(
 /** Gives a claim back that came to nothing; a swap that was there before goes on to be this session's. */
 export async function releaseClaim(cluster: Cluster, claim: SwapClaim): Promise<void> {
   const { workload, situation, keeper, request, created } = claim
-  if (!situation.clone) await keeper?.drop(AbortSignal.timeout(releaseTimeoutMs))
+  using limit = deadline(systemTimers, releaseTimeoutMs)
+  if (!situation.clone) await keeper?.drop(limit.signal)
   if (created) await removeCreated(cluster, workload, request)
 }
 
 /** Nothing of it has been of use. */
 async function removeCreated(cluster: Cluster, workload: KubeObject, { on, options }: SwapRequest): Promise<void> {
-  const signal = AbortSignal.timeout(releaseTimeoutMs)
+  using limit = deadline(systemTimers, releaseTimeoutMs)
+  const { signal } = limit
   try {
     const now = await cluster.find('Deployment', workload.metadata.name ?? '', { signal })
     // somebody else has swapped it meanwhile, or taken it up: it is theirs
@@ -176,7 +179,8 @@ async function takeLeaseOf(
 
 /** A request that was given up may have been done. */
 async function dropOwn(cluster: Cluster, workload: KubeObject, session: string): Promise<void> {
-  const signal = AbortSignal.timeout(giveUpMs)
+  using limit = deadline(systemTimers, giveUpMs)
+  const { signal } = limit
   const target = { kind: workloadKind(workload), name: workload.metadata.name ?? '' }
   try {
     await dropLease(cluster, target, session, signal)

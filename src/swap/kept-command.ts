@@ -1,3 +1,5 @@
+import { systemTimers } from '../../syncer/base/clock.ts'
+import { deadline } from '../../syncer/base/deadline.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import type { Dev } from '../manifest/manifest.ts'
@@ -85,8 +87,8 @@ async function commandOfProcess(
   const own = await podsOf(cluster, workload, pods, signal)
   const pod = own.find(each => !each.metadata.deletionTimestamp && containerStatus(each, container)?.state?.running)
   if (!pod) return undefined
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(execTimeoutMs)])
-  const text = await readInPod(cluster, { pod: pod.metadata.name ?? '', container }, limit)
+  using limit = deadline(systemTimers, execTimeoutMs, signal)
+  const text = await readInPod(cluster, { pod: pod.metadata.name ?? '', container }, limit.signal)
   signal.throwIfAborted()
   return text === undefined ? undefined : commandOfProc(text)
 }

@@ -102,6 +102,11 @@ describe('the house', () => {
     expect(enders.filter(path => path.startsWith('src/'))).toEqual(['src/main.ts'])
   })
 
+  it('no limit of time is one that garbage collection can take away', () => {
+    const users = sources.filter(({ text }) => /\bAbortSignal\.timeout\(/.test(text)).map(({ path }) => path)
+    expect(users).toEqual([])
+  })
+
   it('keeps no state in modules', () => {
     const holders = sources.filter(({ text }) => /^(export )?(let|var) /m.test(text)).map(({ path }) => path)
     expect(holders).toEqual([])

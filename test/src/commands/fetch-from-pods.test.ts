@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -74,4 +75,20 @@ test('what was refused for want of room is asked for again', async () => {
     await server.close()
   }
   expect(asked).toBe(3)
+})
+
+test('a process that does not answer any more is named, with what to do', async () => {
+  const record = { pid: 4711, dev: 'web', socket: join(folder, 's'), token: 'token' } as HolderRecord
+  const sockets: Socket[] = []
+  // its process is stopped: the kernel takes connections, and nobody answers
+  const silent = createServer(socket => sockets.push(socket)).listen(record.socket)
+  try {
+    const signal = AbortSignal.timeout(60_000)
+    const [unfetched] = await fetchFromPods([record], { silence, signal, lookMs: 5, answerMs: 200 })
+    expect(unfetched?.error).toMatchObject({ code: 'timeout', message: expect.stringContaining('process 4711') })
+    expect(unfetched?.error.hint).toContain('kill -9 4711')
+  } finally {
+    for (const socket of sockets) socket.destroy()
+    silent.close()
+  }
 })

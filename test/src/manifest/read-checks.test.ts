@@ -55,6 +55,12 @@ describe('lifecycle', () => {
     expect([dev.lifecycle, dev.hooks, dev.warnings]).toEqual([lifecycle, hooks, []])
   })
 
+  it('says which of two names counts', () => {
+    const { lifecycle, warnings } = loadDev('lifecycle: {postStop: true, preStop: false}')
+    expect(lifecycle).toBeUndefined()
+    expect(warnings).toEqual([expect.stringContaining('`lifecycle.postStop` is left alone')])
+  })
+
   it('must be known', () => {
     expect(devErrors('lifecycle: {preStop: {enabled: maybe}}')).toEqual([
       '3:36 `enabled` must be true or false, not "maybe"',
