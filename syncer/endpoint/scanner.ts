@@ -24,6 +24,8 @@ export interface ScanEvents {
   listed(path: Path, listed: ListedStat[]): void
   /** Everything directly in the folder is known. */
   read(entry: Entry): void
+  /** A folder that was known and is not read, in one that was read alone. */
+  passed?(entry: Entry): void
   /** What stands there was learnt anew, or vanished; `before` is what was known of a file. */
   looked(entry: Entry, path: Path, before?: Stat | null): void
   /** It is being written, or a large file is still being hashed: look again soon. */
@@ -57,7 +59,7 @@ export class Scanner {
   /** Of a first read, last to be read first: what is below a folder comes before what is beside it. */
   private readonly first: Entry[] = []
   private reading: Reading | undefined
-  /** Milliseconds spent in reading since the start; the sweep's interval follows from it. */
+  /** Milliseconds spent in reading since the start; how often all is read again follows from it. */
   spentMs = 0
 
   /** @param readsLater whether files of which nothing is known need no reading before they are offered */
@@ -159,7 +161,9 @@ export class Scanner {
     else if (look.state === 'barred') this.events.barred(path, look.code)
     else this.events.looked(entry, path, before)
     if (isDir && !wasFolder) this.adopt(entry)
-    if (isDir && (reading.deep || !wasFolder)) this.add(entry, true)
+    if (!isDir) return
+    if (reading.deep || !wasFolder) this.add(entry, true)
+    else this.events.passed?.(entry)
   }
 
   /** A folder that is new here; it must be read deep afterwards. */

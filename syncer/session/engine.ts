@@ -13,6 +13,7 @@ import { Arrivals, isArrival } from './arrivals.ts'
 import { Barriers } from './barriers.ts'
 import { EarlyContent, type EarlyOptions } from './early-content.ts'
 import { Exchange, type ExchangeOptions } from './exchange.ts'
+import { GradualSweep } from './gradual-sweep.ts'
 import type { NewFolders } from './graft-intake.ts'
 import { Handshake, type HandshakeOptions, isContact } from './handshake.ts'
 import { echoMs, Hints } from './hints.ts'
@@ -26,11 +27,6 @@ import { Transfers } from './transfers.ts'
 
 /** One step of work ends after this long, so that a ping or a keystroke never waits longer, in ms. */
 const sliceMs = 5
-/** A whole sweep at most this often, and never more than a 300th of the time (sync-findings A.16), in ms. */
-const sweepMsMin = 60_000
-const sweepCostFactor = 300
-/** What a path costs a sweep, about: of a folder that was nearly empty when it was read the reading tells nothing. */
-const sweepMsPerPath = 0.008
 
 export interface EngineOptions
   extends Omit<ExchangeOptions, 'record'>,
@@ -79,9 +75,7 @@ export class SyncEngine implements Peer<SyncMessage> {
   private readonly housekeeping: Housekeeping
   private scanned = false
   private sweepDueMs = Number.POSITIVE_INFINITY
-  /** When the last one ended; -Infinity where another one is wanted. */
-  private sweptAtMs = Number.NEGATIVE_INFINITY
-  private scanSpentMs = 0
+  private readonly gradual: GradualSweep
   /** The last turn was cut short for saves. */
   private owesTurn = false
 
@@ -96,6 +90,7 @@ export class SyncEngine implements Peer<SyncMessage> {
       known: path => options.known?.(path, this.exchange.rules),
       listed: (path, listed) => options.listed?.(path, namesOf(listed)),
       read: entry => this.ahead.read(entry),
+      passed: entry => this.gradual.passed(entry),
       looked: (entry, _path, before) => this.looked(entry, before),
       busy: entry => this.exchange.holds.later(entry, this.nowMs(), 5),
       barred: (path, code) => this.barred(path, code),
@@ -103,6 +98,11 @@ export class SyncEngine implements Peer<SyncMessage> {
     // A first sync reads each file once, when it is sent.
     const readsLater = () => this.handshake.isNew
     this.scanner = new Scanner(replica, () => this.exchange.rules, scanEvents, readsLater)
+    this.gradual = new GradualSweep({
+      replica,
+      scanner: this.scanner,
+      ended: () => this.exchange.emit({ type: 'swept' }),
+    })
     const early = new EarlyContent(this.exchange, this.transfers, options)
     this.early = early
     this.hints = new Hints(this.exchange, this.scanner, early)
@@ -197,11 +197,13 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.hints.tick(nowMs)
     this.handshake.tick(nowMs, this.scanned)
     this.exchange.takeRetries(nowMs)
-    if (nowMs >= this.sweepDueMs) this.sweepOrWait(nowMs)
+    if (nowMs >= this.sweepDueMs) this.sweep()
     if (this.saves(nowMs, isOver)) return
     this.early.step(nowMs)
     this.hints.takeWaiting(isOver)
+    this.gradual.tick()
     this.scan(isOver)
+    this.gradual.settle()
     if (this.readsUnasked) this.options.replica.looker.readOn(isOver)
     this.housekeeping.tick(nowMs, this.scanned)
     this.intake.tick(nowMs)
@@ -235,6 +237,7 @@ export class SyncEngine implements Peer<SyncMessage> {
       x.retryDue(),
       soon,
       this.sweepDueMs,
+      this.gradual.due(),
       guard,
       this.housekeeping.due(this.scanned),
     )
@@ -251,27 +254,17 @@ export class SyncEngine implements Peer<SyncMessage> {
     return this.exchange.live && quiet && this.exchange.retrying === 0
   }
 
-  /** Reads the whole folder again: events were lost, the machine slept, or it is time. */
+  /** Reads the whole folder again, at once: events were lost, or may have been. */
   sweep(): void {
     this.scanner.add(this.options.replica.tree.root, true)
     this.scanned = false
     this.sweepDueMs = Number.POSITIVE_INFINITY
+    this.gradual.stop()
   }
 
   private sweepWithin(ms: number | undefined): void {
-    if (ms === undefined) {
-      this.sweep()
-      return
-    }
-    this.sweptAtMs = Number.NEGATIVE_INFINITY
-    this.sweepDueMs = Math.min(this.sweepDueMs, this.nowMs() + ms)
-  }
-
-  /** Not yet where so much came since the last one that this one costs far more. */
-  private sweepOrWait(nowMs: number): void {
-    const costMs = this.options.replica.tree.size * sweepMsPerPath
-    this.sweepDueMs = Math.max(this.sweepDueMs, this.sweptAtMs + costMs * sweepCostFactor)
-    if (nowMs >= this.sweepDueMs) this.sweep()
+    if (ms === undefined) this.sweep()
+    else this.sweepDueMs = Math.min(this.sweepDueMs, this.nowMs() + ms)
   }
 
   /** Laptop: the ignore files changed. */
@@ -445,10 +438,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     if (!this.exchange.live && !this.options.replica.looker.readOn(isOver)) return
     this.scanned = true
     this.ahead.grown()
-    const cost = this.scanner.spentMs - this.scanSpentMs
-    this.scanSpentMs = this.scanner.spentMs
-    this.sweptAtMs = this.nowMs()
-    this.sweepDueMs = this.sweptAtMs + Math.max(sweepMsMin, cost * sweepCostFactor)
+    this.gradual.begin()
     this.exchange.emit({ type: 'swept' })
     this.handshake.advance(this.scanned)
   }
