@@ -418,7 +418,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     const transfer = this.transfers.staged(id)
     if (transfer === undefined) return
     if (!this.exchange.live || (this.ahead.held > 0 && transfer.members !== undefined)) this.ahead.hold(transfer)
-    else if (transfer.members === undefined) this.offers.staged(transfer.entry, transfer.token, id, transfer.urgent)
+    else if (transfer.members === undefined) this.offers.staged(transfer)
     else this.offers.graftStaged(transfer, transfer.members)
   }
 

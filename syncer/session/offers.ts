@@ -115,16 +115,20 @@ export class Offers {
     return this.x.live && this.openPuts < openPutsMax && this.x.writable('control')
   }
 
-  /** The content of a transfer is at the other end: the PUT follows, if it is still what stands here. */
-  staged(entry: Entry, token: Token, id: number, live: boolean): void {
-    const touched = this.overtaken.delete(entry)
-    const wanted = entry.current === token && token !== entry.agreed && !this.x.flights.has(entry)
-    if (!wanted || !this.order.parentReady(entry)) {
+  /**
+   * The content of a transfer is at the other end: the PUT follows, if it still stands here. So it does where a newer one
+   * stands here, which goes next: what is replaced more often than it can be sent would never arrive.
+   */
+  staged({ entry, token, base, id, urgent }: Transfer): void {
+    const isOvertaken = this.overtaken.delete(entry)
+    const isNewer = entry.agreed === base && isFile(entry.current) && entry.current !== base
+    const stands = entry.current === token || isNewer
+    if (!stands || token === entry.agreed || this.x.flights.has(entry) || !this.order.parentReady(entry)) {
       this.x.send('control', { type: 'forget', id })
       this.x.queue(entry, false)
       return
     }
-    this.put(entry, entry.path, token, { live, staged: id, touched })
+    this.put(entry, entry.path, token, { live: urgent, staged: id, touched: isOvertaken || entry.current !== token })
   }
 
   /**

@@ -12,6 +12,8 @@ export interface Transfer {
   id: number
   entry: Entry
   token: Token
+  /** What both ends agreed on when it was put together. */
+  base: Token
   size: number
   urgent: boolean
   /** Of a subtree: `entry` and what goes along. */

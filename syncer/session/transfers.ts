@@ -121,10 +121,11 @@ export class Transfers {
     this.enqueue({ entry, token, size: bytes, urgent, members })
   }
 
-  private enqueue(wanted: Omit<Transfer, 'id' | 'rulesVersion' | 'membersAtStart'>): void {
+  private enqueue(wanted: Omit<Transfer, 'id' | 'base' | 'rulesVersion' | 'membersAtStart'>): void {
     const membersAtStart = wanted.members?.length ?? 0
     const { rulesVersion } = this.x
-    const transfer: Transfer = { ...wanted, id: this.nextId(), membersAtStart, rulesVersion }
+    const base = wanted.entry.agreed
+    const transfer: Transfer = { ...wanted, id: this.nextId(), base, membersAtStart, rulesVersion }
     this.byEntry.set(transfer.entry, transfer)
     for (const { entry } of transfer.members ?? []) this.byEntry.set(entry, transfer)
     this.pendingBytes += transfer.size
