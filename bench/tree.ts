@@ -8,6 +8,7 @@ export const fullTree = { files: 50_000, folders: 7_609, bytes: 183_000_000 } as
 const seed = 20_261_121
 const corpusBytes = 8 * 1024 * 1024
 const depthMax = 9
+const sizeBytesMin = 200
 
 export interface PlannedFile {
   path: string
@@ -80,11 +81,15 @@ function planSizes(count: number, totalBytes: number, random: () => number): num
   const raw = Array.from({ length: count }, () => Math.exp(1.3 * normal(random)))
   const scale = totalBytes / raw.reduce((sum, size) => sum + size, 0)
   // room for the line that makes a file unlike all others; not more than the corpus holds
-  const sizes = raw.map(size => Math.min(Math.max(Math.floor(size * scale), 200), corpusBytes / 2))
-  const missing = totalBytes - sizes.reduce((sum, size) => sum + size, 0)
-  // a list of 300,000 is too long to be arguments
-  const largest = sizes.indexOf(sizes.reduce((most, size) => Math.max(most, size), 0))
-  sizes[largest] = sizes[largest]! + missing
+  const sizes = raw.map(size => Math.min(Math.max(Math.floor(size * scale), sizeBytesMin), corpusBytes / 2))
+  let missing = totalBytes - sizes.reduce((sum, size) => sum + size, 0)
+  // Of 300,000 the small ones have so much more than their share that the largest cannot make up for it alone.
+  for (const at of sizes.map((_, index) => index).sort((a, b) => sizes[b]! - sizes[a]!)) {
+    const change = Math.max(missing, sizeBytesMin - sizes[at]!)
+    sizes[at] = sizes[at]! + change
+    missing -= change
+    if (missing === 0) break
+  }
   return sizes
 }
 

@@ -287,7 +287,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.exchange.commit()
   }
 
-  /** Laptop: at each checkpoint, see {@link Handshake.raiseEpoch}. */
+  /** Laptop: at each checkpoint and at rest, see {@link Handshake.raiseEpoch}. */
   raiseEpoch(): void {
     this.handshake.raiseEpoch()
     this.exchange.commit()

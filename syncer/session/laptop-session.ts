@@ -60,7 +60,11 @@ export class LaptopSession implements SyncSession {
   private readonly changes = new ChangeLog()
   private readonly ignored: IgnoredWatch
   private readonly heap = new HeapAtRest(() => this.engine.idle(), {
-    fold: () => this.folder.replica.tree.fold(),
+    fold: () => {
+      this.folder.replica.tree.fold()
+      // what was agreed within the epoch is remembered path by path until the next one
+      this.raiseEpoch()
+    },
     compact: compactHeap,
     heldBytes: heapHeldBytes,
   })
@@ -269,8 +273,14 @@ export class LaptopSession implements SyncSession {
 
   private checkpoint(): void {
     this.folder.checkpoint(`${this.lastChangeAtMs} ${this.progress.firstSyncSeconds}`)
-    if (this.lastChangeAtMs !== this.raisedAfterMs) this.engine.raiseEpoch()
+    this.raiseEpoch()
+  }
+
+  private raiseEpoch(): void {
+    if (this.lastChangeAtMs === this.raisedAfterMs) return
+    this.engine.raiseEpoch()
     this.raisedAfterMs = this.lastChangeAtMs
+    this.loop.flush()
   }
 
   private probe(): void {

@@ -24,6 +24,13 @@ describe('the tree of the bench', () => {
     expect(files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)).toBe(3_660_000)
   })
 
+  it('keeps them when it is larger, with no file too small for the line that makes it unlike all others', () => {
+    const { files } = planTree(300_000)
+    expect(files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)).toBe(1_098_000_000)
+    expect(Math.min(...files.slice(0, 100_000).map(({ sizeBytes }) => sizeBytes))).toBe(200)
+    expect(files.filter(({ sizeBytes }) => sizeBytes < 200)).toEqual([])
+  })
+
   it('is the same on every machine', () => {
     const text = corpus()
     const hash = createHash('sha256')
