@@ -63,7 +63,7 @@ async function watch(look: () => Promise<StatusReport>, show: (report: StatusRep
 /** Without what moves by itself: traffic, and when something was last asked. */
 export function lastingText(report: StatusReport): string {
   return JSON.stringify(report, (key, value) =>
-    ['bytes_sent', 'bytes_received', 'last_probe_at', 'last_change_at'].includes(key) ? undefined : value,
+    ['bytes_sent', 'bytes_received', 'last_probe_at', 'last_change_at', 'transfer'].includes(key) ? undefined : value,
   )
 }
 

@@ -1,5 +1,6 @@
 import type { SyncProblem, SyncStatus } from '../../syncer/session/sync-port.ts'
 import type { CommandState } from '../../syncer/wire/services.ts'
+import type { SyncFolder } from '../manifest/manifest.ts'
 import type { Phase } from './session-state.ts'
 
 /** What `podswap status --json` prints. */
@@ -39,6 +40,8 @@ export interface SyncSummary {
   files: number | null
   bytes_sent: number | null
   bytes_received: number | null
+  /** Content that is still to come to the pod, and whose it is just now; null: none. */
+  transfer: { left_bytes: number; path: string | null } | null
   /** ISO 8601 */
   last_change_at: string | null
   first_sync_seconds: number | null
@@ -58,6 +61,8 @@ export interface IgnoredStatus {
 export interface FolderStatus extends SyncSummary {
   local: string
   remote: string
+  /** `push`: what is changed in the pod stays there; `pull`: what is changed here. */
+  mode: SyncFolder['mode']
 }
 
 export interface ForwardStatus {
@@ -73,6 +78,7 @@ export interface ForwardStatus {
 export interface FolderSource {
   local: string
   remote: string
+  mode: SyncFolder['mode']
   status: SyncStatus
 }
 
@@ -127,10 +133,20 @@ export function summarize(folders: FolderSource[]): SyncSummary {
     files: sum(status => status.files),
     bytes_sent: sum(status => status.bytesSent),
     bytes_received: sum(status => status.bytesReceived),
+    transfer: transferOf(statuses),
     last_change_at: iso(latest(statuses.map(status => status.lastChangeAtMs))),
     first_sync_seconds: longest(statuses.map(status => status.firstSyncSeconds)),
     ignored: ignoredOf(statuses),
     last_probe_at: iso(oldest(statuses.map(status => status.lastProbeAtMs))),
+  }
+}
+
+function transferOf(statuses: SyncStatus[]): SyncSummary['transfer'] {
+  const running = statuses.flatMap(({ transfer }) => transfer ?? [])
+  if (running.length === 0) return null
+  return {
+    left_bytes: running.reduce((sum, { doneBytes, totalBytes }) => sum + totalBytes - doneBytes, 0),
+    path: running.find(({ path }) => path !== undefined)?.path ?? null,
   }
 }
 
@@ -161,6 +177,7 @@ export function emptySummary(state: 'unknown' | 'none'): SyncSummary {
     files: figure,
     bytes_sent: figure,
     bytes_received: figure,
+    transfer: null,
     last_change_at: null,
     first_sync_seconds: null,
     ignored: null,
@@ -169,7 +186,7 @@ export function emptySummary(state: 'unknown' | 'none'): SyncSummary {
 }
 
 export function folderStatus(folder: FolderSource): FolderStatus {
-  return { local: folder.local, remote: folder.remote, ...summarize([folder]) }
+  return { local: folder.local, remote: folder.remote, mode: folder.mode, ...summarize([folder]) }
 }
 
 /** What a dev command is, as JSON has it. */

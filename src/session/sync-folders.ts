@@ -126,6 +126,7 @@ export class SyncFolders {
     return this.#open.map(({ folder, session }) => ({
       local: folder.local,
       remote: folder.remote,
+      mode: folder.mode,
       status: session.status(),
     }))
   }

@@ -53,14 +53,17 @@ function holderText(dev: DevStatus, nowMs: number): string {
   return `${dev.holder}${pid}${since}`
 }
 
+const arrows: Record<FolderStatus['mode'], string> = { 'two-way': '↔', push: '→', pull: '←' }
+
 function folderText(folder: FolderStatus, nowMs: number): string {
-  return `${folder.local} ↔ ${folder.remote}: ${summaryText(folder, nowMs)}`
+  return `${folder.local} ${arrows[folder.mode]} ${folder.remote}: ${summaryText(folder, nowMs)}`
 }
 
 function summaryText(sync: SyncSummary, nowMs: number): string {
   const parts: string[] = [sync.state]
   if (sync.files !== null) parts.push(plural(sync.files, 'file'))
   if (sync.pending) parts.push(`${sync.pending} pending`)
+  if (sync.transfer !== null) parts.push(transferText(sync.transfer))
   if (sync.conflicts.length > 0) parts.push(plural(sync.conflicts.length, 'conflict'))
   if (sync.problems.length > 0) parts.push(plural(sync.problems.length, 'problem'))
   if (sync.ignored !== null && sync.ignored.files > 0) parts.push(`${plural(sync.ignored.files, 'file')} left out`)
@@ -71,6 +74,11 @@ function summaryText(sync: SyncSummary, nowMs: number): string {
     parts.push(`last change ${formatDuration(nowMs - Date.parse(sync.last_change_at))} ago`)
   }
   return parts.join(', ')
+}
+
+function transferText(transfer: NonNullable<SyncSummary['transfer']>): string {
+  const path = transfer.path === null ? '' : ` (${transfer.path})`
+  return `${formatBytes(transfer.left_bytes)} on their way${path}`
 }
 
 function commandText(dev: DevStatus, nowMs: number): string {

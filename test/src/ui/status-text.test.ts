@@ -4,6 +4,7 @@ import {
   devState,
   emptySummary,
   type FolderSource,
+  folderStatus,
   summarize,
 } from '../../../src/session/status-report.ts'
 import { statusText } from '../../../src/ui/status-text.ts'
@@ -26,6 +27,7 @@ const status: SyncStatus = {
 const folder = (more: Partial<SyncStatus> = {}): FolderSource => ({
   local: '/src',
   remote: '/app',
+  mode: 'two-way',
   status: { ...status, ...more },
 })
 
@@ -55,6 +57,7 @@ test('folders add up', () => {
   ).toEqual({
     state: 'syncing',
     pending: 3,
+    transfer: null,
     conflicts: [{ path: 'a', copy: 'b', at: '2026-01-01T12:00:00.000Z' }],
     problems: [],
     files: 240,
@@ -84,7 +87,7 @@ const dev: DevStatus = {
   command: { state: 'running', exit_code: null, started_at: '2026-01-01T11:50:00.000Z' },
   holder_pid: 7,
   since: '2026-01-01T11:49:00.000Z',
-  folders: [{ local: '/src', remote: '/app', ...summarize([folder()]) }],
+  folders: [{ local: '/src', remote: '/app', mode: 'two-way', ...summarize([folder()]) }],
   warnings: [],
 }
 
@@ -153,4 +156,13 @@ test('a session that nobody holds as text', () => {
   command   unknown
   note      no podswap process on this machine holds it
 `)
+})
+
+test('which way a folder goes, and what is on its way', () => {
+  const transfer = { doneBytes: 250_000_000, totalBytes: 1_000_000_000, doneFiles: 0, totalFiles: 1, path: 'one.bin' }
+  const push = { ...folderStatus({ ...folder({ state: 'syncing', pending: 1, transfer }), mode: 'push' }) }
+  const pull = folderStatus({ ...folder(), mode: 'pull' })
+  const text = statusText({ devs: [{ ...dev, folders: [push, pull] }] }, { nowMs: NOW, paint: paintFor(false) })
+  expect(text).toContain('/src → /app: syncing, 120 files, 1 pending, 750 MB on their way (one.bin), 5.0 KB sent')
+  expect(text).toContain('/src ← /app: ready, 120 files, 5.0 KB sent')
 })
