@@ -8,8 +8,8 @@ import type { Transfers } from './transfers.ts'
 
 /** Of files that are held for so short a time: what is held longer is most likely written to meanwhile, in ms. */
 const heldMsMax = 5
-/** Only where the other end has answered a change within this: elsewhere it would be on its way still, in ms. */
-const answerMsMax = 5
+/** Only where the other end has answered a change within this: a slow line has no room for what may be dropped, in ms. */
+const answerMsMax = 20
 /** The quickest of the last answers tells how far away the other end is, whatever held up the others. */
 const answersKept = 4
 /** A PUT that comes later than this brings its content along: its file's time is to be that of now, in ms. */

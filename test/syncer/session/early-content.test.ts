@@ -100,7 +100,7 @@ test('what comes to rest late brings its content along: its time is to be that o
 
 test('nothing goes ahead to an end that is far away', () => {
   const pair = pairOf(['a', 'b'])
-  pair.delayMs = () => 4
+  pair.delayMs = () => 11
   for (let save = 0; save < 6; save++) {
     pair.sent = []
     write(pair.disks.laptop, 'a', `save ${save}`)
