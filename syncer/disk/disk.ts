@@ -59,6 +59,11 @@ export interface Disk {
    * now may lead elsewhere, to a file that is another.
    */
   readInto(at: Place, target: Buffer): Stat | undefined
+  /**
+   * What stands at the path by its name alone, where that is quicker than `stat`: a link on the way may lead elsewhere. It
+   * tells of another inode then, so what it says is good for a comparison with what is known, or before a `read`.
+   */
+  glance(path: Path): Stat | null
   /** Target of a symbolic link; `EINVAL` where something else is there. */
   readlink(at: Place): string
 
@@ -109,6 +114,11 @@ export interface Disk {
    *   EXDEV, ENOTSUP where it cannot be done (now, or here); ETIME where it is not known whether it was done
    */
   exchange?(pairs: readonly ExchangePair[]): (string | undefined)[]
+  /**
+   * {@link exchange}, begun: it goes on while other things are done, and each pair may have changed places or not until
+   * what is returned was called. Nothing in the folders of these paths may be moved before.
+   */
+  beginExchange?(pairs: readonly ExchangePair[]): () => (string | undefined)[]
   /**
    * Has whoever watches this very file (its inode, not its name) told that something happened to it, without changing
    * it; nothing for links and folders.

@@ -70,6 +70,10 @@ export class ExactNames implements Disk {
     return this.#disk.listStats(dir, names)
   }
 
+  glance(path: Path): Stat | null {
+    return this.stat(inTree(path))
+  }
+
   stat(at: Place): Stat | null {
     const stat = this.#disk.stat(at)
     return stat === null || this.#isSpelled(at) ? stat : null

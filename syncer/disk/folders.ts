@@ -24,6 +24,8 @@ export interface Folders {
   stands(dir: Path): boolean
   /** To be called after a change that went through `enter`. @throws ESTALE where the folder was swapped meanwhile */
   confirm(dir: Path): void
+  /** Every folder that is open now stays so until what is returned was called: another program uses them. */
+  hold?(): () => void
   /** A folder of ours that nobody else changes. */
   pin(dir: Path): PinnedFolder
   /** Group that new entries of a folder just entered must get, where it has the set-group-id bit. */

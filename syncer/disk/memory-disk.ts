@@ -2,6 +2,7 @@ import { errnoOf } from '../base/errors.ts'
 import type { Path } from '../core/path.ts'
 import {
   type Disk,
+  type ExchangePair,
   inOwn,
   inTree,
   type Listed,
@@ -64,6 +65,7 @@ export class MemoryDisk implements Disk {
   otherGroupIn: Path | undefined
   modesKept: boolean
   exchange: Disk['exchange']
+  beginExchange: Disk['beginExchange']
   readonly #open = new Set<{ close(): void }>()
 
   constructor(options: VolumeOptions, before?: BeforeOperation) {
@@ -93,6 +95,10 @@ export class MemoryDisk implements Disk {
       if (names?.includes(name) !== false) listed.push({ name, ...this.#statOf(entry) })
     }
     return listed
+  }
+
+  glance(path: Path): Stat | null {
+    return this.stat(inTree(path))
   }
 
   stat(at: Place): Stat | null {
@@ -252,7 +258,14 @@ export class MemoryDisk implements Disk {
 
   /** From now on names can be exchanged, as on Linux with the help of a program of ours. */
   exchangeNames(): void {
-    this.exchange = pairs => pairs.map(({ own, path }) => this.#exchange(own, path))
+    const exchange = (pairs: readonly ExchangePair[]) => pairs.map(({ own, path }) => this.#exchange(own, path))
+    this.exchange = exchange
+    // Half of it is done at once, half when it is waited for.
+    this.beginExchange = pairs => {
+      const half = pairs.length >> 1
+      const done = exchange(pairs.slice(0, half))
+      return () => [...done, ...exchange(pairs.slice(half))]
+    }
   }
 
   #exchange(own: string, path: Path): string | undefined {

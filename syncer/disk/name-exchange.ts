@@ -20,6 +20,8 @@ const requestPairsMax = 1024
 const answerBytes = 4
 const answerTimeoutMs = 2_000
 const lineBytesMax = 64
+/** Between two looks for an answer. */
+const napMs = { first: 0.02, longest: 0.3 }
 
 /**
  * Exchanges two names in one step, which Node cannot: `init exchange` does it, asked over two pipes. A call waits for
@@ -31,6 +33,8 @@ export class NameExchange {
   private readonly program: ChildProcess
   /** Undefined until the program has made its pipes, and when it is gone. */
   private pipes: { ask: number; answers: number; takesMany: boolean } | undefined
+  /** Ends what was begun last, and waits for no answer again. */
+  private underWay: (() => (string | undefined)[]) | undefined
 
   constructor(options: NameExchangeOptions) {
     this.options = options
@@ -47,11 +51,12 @@ export class NameExchange {
   }
 
   /**
-   * Exchanges the names of each pair, one pair after the other.
-   * @returns for each, nothing where it was done, else the system's code: ENOSYS where this cannot be had here, ETIME where
-   *   it is not known whether it was done
+   * Exchanges the names of each pair, one pair after the other, which goes on until what is returned was called.
+   * @returns gives for each, nothing where it was done, else the system's code: ENOSYS where this cannot be had here, ETIME
+   *   where it is not known whether it was done
    */
-  exchange(pairs: readonly NamePair[]): (string | undefined)[] {
+  begin(pairs: readonly NamePair[]): () => (string | undefined)[] {
+    this.underWay?.()
     const codes: (string | undefined)[] = []
     let batch: Buffer[] = []
     let bytes = 0
@@ -59,7 +64,7 @@ export class NameExchange {
       const pair = Buffer.concat([one, zero, other, zero])
       const isFull = bytes + pair.length > requestBytesMax || batch.length >= requestPairsMax
       if (batch.length > 0 && (isFull || this.pipes?.takesMany !== true || pair.length > pairBytesMax)) {
-        codes.push(...this.ask(batch))
+        codes.push(...this.ask(batch)())
         batch = []
         bytes = 0
       }
@@ -67,13 +72,21 @@ export class NameExchange {
       else batch.push(pair)
       bytes += pair.length
     }
-    if (batch.length > 0) codes.push(...this.ask(batch))
-    return codes
+    const end = batch.length > 0 ? this.ask(batch) : () => []
+    let ended: (string | undefined)[] | undefined
+    const ending = () => {
+      if (this.underWay === ending) this.underWay = undefined
+      ended ??= [...codes, ...end()]
+      return ended
+    }
+    this.underWay = ending
+    return ending
   }
 
-  private ask(batch: Buffer[]): (string | undefined)[] {
+  private ask(batch: Buffer[]): () => (string | undefined)[] {
     const { pipes } = this
-    if (pipes === undefined) return batch.map(() => 'ENOSYS')
+    const none = batch.map(() => 'ENOSYS')
+    if (pipes === undefined) return () => none
     const request = batch.length === 1 ? batch[0]! : Buffer.concat([zero, ...batch, zero])
     let written = 0
     try {
@@ -81,11 +94,13 @@ export class NameExchange {
     } catch (error) {
       this.options.log(`names are not exchanged any more: ${error}`)
       this.close()
-      return batch.map(() => 'ENOSYS')
+      return () => none
     }
-    const answers = written === request.length ? this.answers(pipes.answers, batch.length) : []
-    if (answers.length < batch.length) this.close()
-    return batch.map((_, at) => (at < answers.length ? codeOf(answers[at]!) : 'ETIME'))
+    return () => {
+      const answers = written === request.length ? this.answers(batch.length) : []
+      if (answers.length < batch.length) this.close()
+      return batch.map((_, at) => (at < answers.length ? codeOf(answers[at]!) : 'ETIME'))
+    }
   }
 
   close(): void {
@@ -110,18 +125,21 @@ export class NameExchange {
   }
 
   /** @returns fewer than wanted where the program does not give more in time */
-  private answers(from: number, wanted: number): Int32Array {
+  private answers(wanted: number): Int32Array {
     const answers = Buffer.alloc(wanted * answerBytes)
     const endMs = this.options.clock.monotonic() + answerTimeoutMs
     let filled = 0
-    while (filled < answers.length) {
+    let waitMs = napMs.first
+    while (this.pipes !== undefined && filled < answers.length) {
       try {
-        const count = readSync(from, answers, filled, answers.length - filled, null)
+        const count = readSync(this.pipes.answers, answers, filled, answers.length - filled, null)
         if (count === 0) break
         filled += count
       } catch (error) {
         if (errnoOf(error) !== 'EAGAIN' || this.options.clock.monotonic() >= endMs) break
-        Atomics.wait(sleeper, 0, 0, 0.02)
+        Atomics.wait(sleeper, 0, 0, waitMs)
+        // Asking takes time from the program that is asked.
+        waitMs = Math.min(waitMs * 2, napMs.longest)
       }
     }
     return Int32Array.from({ length: Math.floor(filled / answerBytes) }, (_, at) =>

@@ -35,8 +35,11 @@ import { explained, leavePrivateFolder, type PrivateFolderChoice } from './priva
 import { systemError } from './system-error.ts'
 import { probeTimestampGranule } from './timestamp-granule.ts'
 
-/** Exchanges names, given as absolute paths. @returns for each pair nothing, or a code, as {@link Disk.exchange} does */
-export type ExchangeNames = (pairs: readonly NamePair[]) => (string | undefined)[]
+/**
+ * Exchanges names, given as absolute paths, which goes on until what is returned was called.
+ * @returns gives for each pair nothing, or a code, as {@link Disk.exchange} does
+ */
+export type ExchangeNames = (pairs: readonly NamePair[]) => () => (string | undefined)[]
 
 /** Two absolute paths, as bytes. */
 export type NamePair = readonly [one: Buffer, other: Buffer]
@@ -91,6 +94,7 @@ export class NodeDisk implements Disk {
   readonly #places: NodePlaces
   readonly #mounts: Mounts
   readonly exchange: Disk['exchange']
+  readonly beginExchange: Disk['beginExchange']
   /** Where the mount table cannot be read: another device below the root is a mount. */
   readonly #rootDevice: bigint | undefined
   /** Private names that hold files of ours, so that moving them needs no look at what they are. */
@@ -102,7 +106,8 @@ export class NodeDisk implements Disk {
     this.rootPath = root
     this.umask = process.umask()
     const { exchange } = options
-    this.exchange = exchange && (pairs => this.#exchange(pairs, exchange))
+    this.beginExchange = exchange && (pairs => this.#beginExchange(pairs, exchange))
+    this.exchange = exchange && (pairs => this.#beginExchange(pairs, exchange)())
     this.#mounts = new Mounts(root, options.clock ?? systemClock, options.readMountinfo)
     this.#folders = (options.openFolders ?? openFolders)(root, platform)
     try {
@@ -208,8 +213,17 @@ export class NodeDisk implements Disk {
   }
 
   stat(at: Place): Stat | null {
+    return this.#statOf(at, () => this.#places.locate(at).native)
+  }
+
+  glance(path: Path): Stat | null {
+    const at = inTree(path)
+    return this.#statOf(at, () => this.#places.glance(at))
+  }
+
+  #statOf(at: Place, native: () => NativePath): Stat | null {
     try {
-      const stat = fs.lstatSync(this.#places.locate(at).native, bigintOrNothing)
+      const stat = fs.lstatSync(native(), bigintOrNothing)
       if (stat === undefined) return null
       this.#mounts.refreshIfOld()
       return toStat(stat, at.area === 'tree' && this.#isMount('', at.path, stat))
@@ -327,14 +341,17 @@ export class NodeDisk implements Disk {
     return isDone
   }
 
-  #exchange(pairs: readonly ExchangePair[], exchange: ExchangeNames): (string | undefined)[] {
+  /** Of more than can be under way at once only the last ones are when it returns. */
+  #beginExchange(pairs: readonly ExchangePair[], exchange: ExchangeNames): () => (string | undefined)[] {
     const codes: (string | undefined)[] = []
-    for (let at = 0; at < pairs.length; at += exchangedAtOnceMax)
-      codes.push(...this.#exchangeAtOnce(pairs.slice(at, at + exchangedAtOnceMax), exchange))
-    return codes
+    let at = 0
+    for (; pairs.length - at > exchangedAtOnceMax; at += exchangedAtOnceMax)
+      codes.push(...this.#beginExchangeAtOnce(pairs.slice(at, at + exchangedAtOnceMax), exchange)())
+    const end = this.#beginExchangeAtOnce(pairs.slice(at), exchange)
+    return () => [...codes, ...end()]
   }
 
-  #exchangeAtOnce(pairs: readonly ExchangePair[], exchange: ExchangeNames): (string | undefined)[] {
+  #beginExchangeAtOnce(pairs: readonly ExchangePair[], exchange: ExchangeNames): () => (string | undefined)[] {
     const entered = new Map<Path, string>()
     const located: NamePair[] = []
     const codes = pairs.map(({ own, path }): string | undefined => {
@@ -350,16 +367,21 @@ export class NodeDisk implements Disk {
         return code
       }
     })
-    const results = exchange(located)
-    let at = 0
-    for (const [i, { own, path }] of pairs.entries()) {
-      if (codes[i] !== 'located') continue
-      codes[i] = results[at++]
-      // What stood there may be anything.
-      this.#ownFiles.delete(own)
-      this.#folders.confirm(parentOf(path))
+    const release = this.#folders.hold?.()
+    const end = exchange(located)
+    return () => {
+      const results = end()
+      release?.()
+      let at = 0
+      for (const [i, { own, path }] of pairs.entries()) {
+        if (codes[i] !== 'located') continue
+        codes[i] = results[at++]
+        // What stood there may be anything.
+        this.#ownFiles.delete(own)
+        this.#folders.confirm(parentOf(path))
+      }
+      return codes
     }
-    return codes
   }
 
   nudge(own: string): void {

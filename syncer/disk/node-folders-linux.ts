@@ -26,6 +26,8 @@ export class LinuxFolders implements Folders {
   readonly #handles = new Map<Path, Handle>()
   #latest: Handle | undefined
   #turn = 0
+  /** Descriptors that are to be closed when nobody else uses them any more; undefined where nobody does. */
+  #closing: number[] | undefined
 
   readonly #kept: KeptOpen
 
@@ -74,6 +76,15 @@ export class LinuxFolders implements Folders {
 
   // The descriptor is the folder, wherever its name went meanwhile: the change took place before that move.
   confirm(): void {}
+
+  hold(): () => void {
+    const closing: number[] = []
+    this.#closing = closing
+    return () => {
+      if (this.#closing === closing) this.#closing = undefined
+      for (const descriptor of closing.splice(0)) fs.closeSync(descriptor)
+    }
+  }
 
   pin(dir: Path): PinnedFolder {
     const handle = this.#open(dir)
@@ -130,7 +141,8 @@ export class LinuxFolders implements Folders {
     if (handle === undefined) return
     this.#handles.delete(dir)
     if (this.#latest === handle) this.#latest = undefined
-    fs.closeSync(handle.descriptor)
+    if (this.#closing === undefined) fs.closeSync(handle.descriptor)
+    else this.#closing.push(handle.descriptor)
   }
 
   #open(dir: Path): Handle {

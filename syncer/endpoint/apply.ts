@@ -13,6 +13,9 @@ import type { Stage, StagedFile } from './stage.ts'
 import type { Trash } from './trash.ts'
 import type { Entry } from './tree.ts'
 
+/** So many files that change places at once are told of it at once. */
+const fewMax = 4
+
 /**
  * Changes paths of one folder so that nothing a person wrote is lost: content is made ready in private first, what was
  * there goes to the trash by link before it is replaced, a delete grabs first and looks at what it grabbed, and nothing
@@ -48,7 +51,7 @@ export class Applier {
    */
   put(entry: Entry, path: Path, expected: Token, data: Token, staged: StagedFile | undefined): Outcome {
     const begun = this.begin(entry, path, expected, data, staged)
-    return 'result' in begun ? begun : this.finish([begun])[0]!
+    return 'result' in begun ? begun : this.finish([begun])()[0]!
   }
 
   /** Like {@link put}, but what takes the place of a file or link waits for {@link finish}, many at once. */
@@ -62,23 +65,34 @@ export class Applier {
     return outcome
   }
 
-  /** @returns how each went; no path may be there twice */
-  finish(replacements: readonly Replacement[]): Outcome[] {
-    const outcomes = this.replacer.replace(replacements)
-    return replacements.map((each, i) => {
-      const outcome = outcomes[i]!
-      if (outcome.result !== 'done') {
-        this.stage.discard(each.from)
-        return outcome
-      }
-      try {
-        this.trust(each.entry, each.path, each.data, each.from)
-        this.trash.tell(each.path)
-        return done
-      } catch (error) {
-        return failure(error)
-      }
-    })
+  /**
+   * Has what was begun change places, which may go on until what is returned was called: until then nothing else may be
+   * done to these paths. No path may be there twice.
+   * @returns ends it, and gives for each how it went
+   */
+  finish(replacements: readonly Replacement[]): () => Outcome[] {
+    const end = this.replacer.begin(replacements)
+    return () => {
+      const outcomes = end()
+      const areMany = replacements.length > fewMax
+      return replacements.map((each, i) => this.finished(each, outcomes[i]!, areMany))
+    }
+  }
+
+  private finished(replacement: Replacement, outcome: Outcome, isOneOfMany: boolean): Outcome {
+    const { entry, path, data, from } = replacement
+    if (outcome.result !== 'done') {
+      this.stage.discard(from)
+      return outcome
+    }
+    try {
+      this.trust(entry, path, data, from)
+      if (isOneOfMany) this.trash.tellLater(path)
+      else this.trash.tell(path)
+      return done
+    } catch (error) {
+      return failure(error)
+    }
   }
 
   private putQuietly(entry: Entry, path: Path, expected: Token, data: Token, staged: StagedFile | undefined): Outcome {

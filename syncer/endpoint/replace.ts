@@ -56,11 +56,16 @@ export class Replacer {
     this.handOut = handOut
   }
 
-  /** @returns for each how it went; no path may be there twice */
-  replace(replacements: readonly Replacement[]): Outcome[] {
+  /**
+   * Has the files change places, which may go on until what is returned was called. No path may be there twice.
+   * @returns ends it, and gives for each how it went
+   */
+  begin(replacements: readonly Replacement[]): () => Outcome[] {
     const { disk } = this
-    if (disk.exchange === undefined)
-      return replacements.map(each => attempt(() => this.keepModeOf(each) ?? this.renameOver(each)))
+    if (disk.beginExchange === undefined) {
+      const outcomes = replacements.map(each => attempt(() => this.keepModeOf(each) ?? this.renameOver(each)))
+      return () => outcomes
+    }
     const ready: Ready[] = []
     const outcomes = replacements.map((replacement, at) =>
       attempt(() => {
@@ -68,9 +73,12 @@ export class Replacer {
         return changed
       }),
     )
-    const codes = disk.exchange(ready.map(({ replacement, kept }) => ({ own: kept, path: replacement.path })))
-    for (const [i, each] of ready.entries()) outcomes[each.at] = attempt(() => this.exchanged(each, codes[i]))
-    return outcomes
+    const end = disk.beginExchange(ready.map(({ replacement, kept }) => ({ own: kept, path: replacement.path })))
+    return () => {
+      const codes = end()
+      for (const [i, each] of ready.entries()) outcomes[each.at] = attempt(() => this.exchanged(each, codes[i]))
+      return outcomes
+    }
   }
 
   /** Whatever comes away is in the trash at once: should we die then, its content tells whether it belongs there. */

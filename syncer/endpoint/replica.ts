@@ -111,8 +111,9 @@ export class Replica {
   }
 
   /** When something in the private folder is to be looked at. */
-  due(): number {
-    return Math.min(this.trash.nextDue(), this.litter.due(), this.partials.due())
+  /** @param secondMs what is trash is not looked at before */
+  due(secondMs: number): number {
+    return Math.min(Math.max(this.trash.nextDue(), secondMs), this.litter.due(), this.partials.due())
   }
 
   close(): void {

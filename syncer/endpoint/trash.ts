@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { errnoOf } from '../base/errors.ts'
+import { QueueSet } from '../base/queue-set.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
 import { absent, fileToken, hashOf, kindOf, linkToken, type Token } from '../core/content.ts'
 import { contentHash, type Grain, grainOfFiles } from '../core/content-sum.ts'
@@ -27,6 +28,9 @@ const pruneSoonShare = 0.25
 const smallTogetherBytesMax = 64 * 1024 * 1024
 /** Replaced files of one path that are told of a change: the oldest, which is what a program found at its start. */
 const toldMax = 100
+/** Paths whose replaced files are told of a change later, and of these at once. */
+const untoldMax = 100_000
+const toldAtOnceMax = 16
 const rescueRetryMs = 1_000
 /** What is here only because a program watches it; above these the oldest go. */
 const awaitedMax = 1_000
@@ -82,6 +86,8 @@ export class Trash {
   private readonly awaited = new Map<string, number>()
   private awaitedBytes = 0
   private readonly grain: Grain
+  /** Something else stands at these paths, and {@link Trash.tell} is to be called for them when there is time. */
+  private readonly untold = new QueueSet<Path>()
   /** A large file that is being read to see whether it is what was trashed. */
   private reading: { kept: Kept; sum: SlicedSum } | undefined
 
@@ -169,6 +175,20 @@ export class Trash {
     }
   }
 
+  /** {@link Trash.tell} later: many changed places at once, and telling would hold up the next ones. */
+  tellLater(path: Path): void {
+    if (this.untold.size < untoldMax) this.untold.add(path)
+    else this.tell(path)
+  }
+
+  private tellWaiting(): void {
+    for (let left = toldAtOnceMax; left > 0; left--) {
+      const path = this.untold.take()
+      if (path === undefined) return
+      this.tell(path)
+    }
+  }
+
   /** A private file that was trashed with this content, whatever it holds by now. */
   find(token: Token): string | undefined {
     if (kindOf(token) !== 'file') return undefined
@@ -202,12 +222,13 @@ export class Trash {
   }
 
   nextDue(): number {
-    if (this.reading !== undefined) return 0
+    if (this.reading !== undefined || this.untold.size > 0) return 0
     return Math.min(this.queue.nextDue(), this.pruneDueMs)
   }
 
   /** Looks at one entry that is due, or at the next part of a large one; a rescue where its content is not what was trashed. */
   tick(nowMs: number): Rescue | undefined {
+    this.tellWaiting()
     const kept = this.reading?.kept ?? this.queue.take(nowMs)
     if (kept === undefined) {
       // After all looks: a process that was stopped for long finds both due at once.

@@ -18,21 +18,25 @@ import type { NewFolders } from './graft-intake.ts'
 import { Handshake, type HandshakeOptions, isContact } from './handshake.ts'
 import { echoMs, Hints } from './hints.ts'
 import { Housekeeping } from './housekeeping.ts'
-import { Intake } from './intake.ts'
+import { Intake, type IntakeOptions } from './intake.ts'
 import type { Journal } from './journal.ts'
 import { loadJournal } from './load-journal.ts'
 import { Offers, type OffersOptions } from './offers.ts'
 import type { Lane, Peer } from './peer.ts'
+import { SecondLooks } from './second-looks.ts'
 import { Transfers } from './transfers.ts'
 
 /** One step of work ends after this long, so that a ping or a keystroke never waits longer, in ms. */
 const sliceMs = 5
+/** So many paths that differ or are under way, or messages since the last turn, are much. */
+const muchMin = 8
 
 export interface EngineOptions
   extends Omit<ExchangeOptions, 'record'>,
     Omit<HandshakeOptions, 'sweep' | 'ahead'>,
     OffersOptions,
-    EarlyOptions {
+    EarlyOptions,
+    IntakeOptions {
   /** Folders to watch as they are found. */
   watch(path: Path): void
   /** What a folder is known to hold since it is watched, where the rules are these; see {@link ScanEvents.known}. */
@@ -49,8 +53,6 @@ export interface EngineOptions
   watchAhead?(path: Path, own: string): void
   /** Laptop only. */
   journal?: Journal
-  /** Laptop only: so many of the pod's removals at once are let through, whatever share of all they are; 50 when absent. */
-  deletesMax?: number
   /** Steps of one kind of work in one turn, where its time is not up before. */
   stepsMax?: number
 }
@@ -73,11 +75,14 @@ export class SyncEngine implements Peer<SyncMessage> {
   private readonly barriers: Barriers
   private readonly arrivals: Arrivals
   private readonly housekeeping: Housekeeping
+  private readonly secondLooks = new SecondLooks()
   private scanned = false
   private sweepDueMs = Number.POSITIVE_INFINITY
   private readonly gradual: GradualSweep
   /** The last turn was cut short for saves. */
   private owesTurn = false
+  /** Messages since the last turn that was not. */
+  private received = 0
 
   constructor(options: EngineOptions) {
     this.options = options
@@ -116,7 +121,7 @@ export class SyncEngine implements Peer<SyncMessage> {
       ahead: (path, own) => options.watchAhead?.(path, own),
       failed: path => options.unwatch(path),
     }
-    this.intake = new Intake(this.exchange, this.scanner, newFolders, options.deletesMax)
+    this.intake = new Intake(this.exchange, this.scanner, newFolders, options)
     this.ahead = new Ahead(this.exchange, this.scanner, this.offers)
     this.handshake = new Handshake(this.exchange, {
       ...options,
@@ -172,7 +177,10 @@ export class SyncEngine implements Peer<SyncMessage> {
   receiveAll(lane: Lane, messages: Iterable<SyncMessage>): void {
     this.options.replica.newTurn()
     try {
-      for (const message of messages) this.dispatch(lane, message)
+      for (const message of messages) {
+        this.received += 1
+        this.dispatch(lane, message)
+      }
     } finally {
       this.intake.finish()
       this.exchange.commit()
@@ -205,7 +213,11 @@ export class SyncEngine implements Peer<SyncMessage> {
     this.scan(isOver)
     this.gradual.settle()
     if (this.readsUnasked) this.options.replica.looker.readOn(isOver)
-    this.housekeeping.tick(nowMs, this.scanned)
+    const isMuch = Math.max(this.received, this.pending()) >= muchMin
+    this.received = 0
+    if (isAwaited || isMuch) this.secondLooks.busy(nowMs)
+    const hasTime = nowMs >= this.secondLooks.fromMs
+    this.housekeeping.tick(nowMs, this.scanned, hasTime)
     this.intake.tick(nowMs)
     if (this.live) this.ahead.release(isOver)
     // What waits there has no PUT yet: nothing may be offered that is in it, or below it.
@@ -213,8 +225,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     // While it is still being read, reading does not leave anything of the slice.
     this.transfers.step(this.exchange.ahead ? this.slice() : isOver)
     this.arrivals.compare(this.slice())
-    // A second look at what is known already holds up nothing that is under way.
-    this.hints.recheck(isAwaited ? () => true : isOver)
+    if (hasTime) this.hints.recheck(isAwaited ? () => true : isOver)
     this.passBarriers()
     this.exchange.commit()
   }
@@ -231,7 +242,7 @@ export class SyncEngine implements Peer<SyncMessage> {
     const guard = Math.min(intake.guard.due(), intake.guard.haltDue())
     const soon = this.barriers.size > 0 ? this.nowMs() + 2 : Number.POSITIVE_INFINITY
     return Math.min(
-      this.hints.due(),
+      this.hints.due(this.secondLooks.fromMs),
       this.early.due(),
       this.handshake.due(),
       x.retryDue(),
@@ -239,7 +250,7 @@ export class SyncEngine implements Peer<SyncMessage> {
       this.sweepDueMs,
       this.gradual.due(),
       guard,
-      this.housekeeping.due(this.scanned),
+      this.housekeeping.due(this.scanned, this.secondLooks.fromMs),
     )
   }
 

@@ -4,7 +4,7 @@ import { TimerQueue } from '../base/timer-queue.ts'
 import { absent, folder, isFile } from '../core/content.ts'
 import { isTooLong, nameOf, type Path, parentOf } from '../core/path.ts'
 import { isMuted } from '../core/sync-policy.ts'
-import { granuleMs, inTree, type Stat } from '../disk/disk.ts'
+import { granuleMs, type Stat } from '../disk/disk.ts'
 import type { HintKind } from '../endpoint/holds.ts'
 import type { Scanner } from '../endpoint/scanner.ts'
 import type { Entry } from '../endpoint/tree.ts'
@@ -77,11 +77,13 @@ export class Hints {
     return this.overdue.size > 0 || this.waiting.size > 0
   }
 
-  due(): number {
-    if (this.isBehind) return 0
+  /** @param secondMs no second look before */
+  due(secondMs: number): number {
+    if (this.waiting.size > 0) return 0
+    const overdue = this.overdue.size > 0 ? secondMs : Number.POSITIVE_INFINITY
     const reread = this.rereads.size === 0 ? Number.POSITIVE_INFINITY : this.rereadTimes.nextDue()
     const recheck = this.rechecks.size === 0 ? Number.POSITIVE_INFINITY : this.recheckTimes.nextDue()
-    return Math.min(reread, recheck, this.x.holds.nextDue())
+    return Math.min(reread, recheck, overdue, this.x.holds.nextDue())
   }
 
   hint(path: Path, kind: HintKind): void {
@@ -140,7 +142,7 @@ export class Hints {
       stat?.mount === true
     )
       return
-    const entry = x.replica.tree.ensure(path)
+    const entry = known ?? x.replica.tree.child(parent, nameOf(path))
     const seenMs = Math.max(toldMs, this.nowMs() - lookMsMax)
     if (x.holds.hint(entry, stat, kind, seenMs)) this.touched(entry, stat)
     else if (stat !== null) this.early.note(entry, stat, seenMs)
@@ -191,7 +193,7 @@ export class Hints {
     const { x } = this
     const { path, parent } = entry
     // It comes to rest first, or is not what has this name any more.
-    if (x.holds.has(entry) || parent === null || x.replica.tree.find(path) !== entry) return
+    if (x.holds.has(entry) || parent?.children?.get(entry.name) !== entry) return
     const stat = this.stat(path)
     if (this.isEcho(parent, path, stat) || x.rules.ignored(path, stat?.kind === 'dir')) return
     if (stat?.kind !== 'file' || stat.mount) {
@@ -299,7 +301,7 @@ export class Hints {
 
   private stat(path: Path): Stat | null {
     try {
-      return this.x.replica.disk.stat(inTree(path))
+      return this.x.replica.disk.glance(path)
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       return null

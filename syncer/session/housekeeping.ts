@@ -19,16 +19,18 @@ export class Housekeeping {
     this.rescue = rescue
   }
 
-  due(isScanned: boolean): number {
-    return Math.min(this.replica.due(), isScanned ? this.recoverDueMs : Number.POSITIVE_INFINITY)
+  /** @param secondMs no second look before */
+  due(isScanned: boolean, secondMs: number): number {
+    return Math.min(this.replica.due(secondMs), isScanned ? this.recoverDueMs : Number.POSITIVE_INFINITY)
   }
 
-  tick(nowMs: number, isScanned: boolean): void {
+  /** @param hasTime there is time for second looks */
+  tick(nowMs: number, isScanned: boolean, hasTime: boolean): void {
     const { trash, litter, partials } = this.replica
     if (isScanned && nowMs >= this.recoverDueMs) this.recover()
     litter.tick(nowMs)
     partials.tick(nowMs)
-    if (trash.nextDue() > nowMs) return
+    if (!hasTime || trash.nextDue() > nowMs) return
     const rescue = trash.tick(nowMs)
     if (rescue !== undefined) this.rescue(rescue)
   }

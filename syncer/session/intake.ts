@@ -17,8 +17,18 @@ import { GraftIntake, type NewFolders } from './graft-intake.ts'
 import { MoveIntake } from './moves.ts'
 import { contentOf } from './put-content.ts'
 
-/** Files whose content changes places at once: until then their folders stay open. */
-const begunMax = 64
+/**
+ * Files whose content changes places at once: until then their folders stay open. Few enough that several times as many
+ * come in one turn, so that the next ones are made ready while these change places.
+ */
+const changedAtOnceDefault = 16
+
+export interface IntakeOptions {
+  /** Files that change places at once at most. */
+  changedAtOnceMax?: number
+  /** Laptop only: so many of the pod's removals at once are let through, whatever share of all they are; 50 when absent. */
+  deletesMax?: number
+}
 
 /** Applies the other end's changes: the incoming half of the state table. */
 export class Intake {
@@ -29,15 +39,18 @@ export class Intake {
   private readonly folders: NewFolders
   private readonly grafts: GraftIntake
   private readonly moves: MoveIntake
+  private readonly changedAtOnceMax: number
   /** New files whose place turned out to be taken: the next time it is looked at first. */
   private readonly refused = new Set<Entry>()
   /** What only takes a file's place, in the order of its PUTs: everything but the change of places is done. */
   private readonly begun = new Map<Entry, { put: Put; replacement: Replacement }>()
+  /** Of these: those that change places now, and what ends that. */
+  private changing: { puts: Map<Entry, Put>; end: () => Outcome[] } | undefined
 
-  /** @param deletesMax see {@link DeleteGuard} */
-  constructor(exchange: Exchange, scanner: Scanner, folders: NewFolders, deletesMax?: number) {
+  constructor(exchange: Exchange, scanner: Scanner, folders: NewFolders, options: IntakeOptions = {}) {
+    this.changedAtOnceMax = options.changedAtOnceMax ?? changedAtOnceDefault
     this.folders = folders
-    this.guard = new DeleteGuard(deletesMax)
+    this.guard = new DeleteGuard(options.deletesMax)
     this.x = exchange
     this.copies = new CopiesBeside(exchange)
     this.scanner = scanner
@@ -63,8 +76,9 @@ export class Intake {
     }
     const entry = x.replica.tree.ensure(put.path)
     // Names appear and go in the order in which they did at the other end.
-    const mayWait = isFile(put.base) && isFile(put.data) && !this.begun.has(entry)
-    if (!mayWait || this.begun.size >= begunMax) this.finish()
+    const mayWait = isFile(put.base) && isFile(put.data) && !this.isUnderWay(entry)
+    if (!mayWait) this.finish()
+    else if (this.begun.size >= this.changedAtOnceMax) this.change()
     if (put.data === folder && put.staged !== undefined) this.judgeGraft(entry, put, put.staged)
     else if (x.role === 'laptop' && this.isRemoval(entry, put)) this.guard.add(put, x.clock.monotonic())
     else this.judge(entry, put)
@@ -72,16 +86,40 @@ export class Intake {
 
   /** Does what was begun: to be called before any other message is taken, and when there is none. */
   finish(): void {
+    this.change()
+    this.endChange()
+  }
+
+  /** What was begun changes places: the next ones can be made ready meanwhile. */
+  private change(): void {
+    this.endChange()
     if (this.begun.size === 0) return
-    const begun = [...this.begun]
+    const puts = new Map<Entry, Put>()
+    const replacements: Replacement[] = []
+    for (const [entry, { put, replacement }] of this.begun) {
+      puts.set(entry, put)
+      replacements.push(replacement)
+    }
     this.begun.clear()
-    const outcomes = this.x.replica.applier.finish(begun.map(([, { replacement }]) => replacement))
-    for (const [i, [entry, { put }]] of begun.entries()) {
-      const outcome = outcomes[i]!
+    this.changing = { puts, end: this.x.replica.applier.finish(replacements) }
+  }
+
+  private endChange(): void {
+    const { changing } = this
+    if (changing === undefined) return
+    this.changing = undefined
+    const outcomes = changing.end()
+    let at = 0
+    for (const [entry, put] of changing.puts) {
+      const outcome = outcomes[at++]!
       if (outcome.result === 'done') this.applied(entry, put)
       else this.notDone(entry, put, outcome)
       this.lookAgain(entry)
     }
+  }
+
+  private isUnderWay(entry: Entry): boolean {
+    return this.begun.has(entry) || this.changing?.puts.has(entry) === true
   }
 
   /** @returns whether the folder has its new name */

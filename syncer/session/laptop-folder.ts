@@ -63,7 +63,7 @@ export class LaptopFolder {
     // Where it cannot run, names are not exchanged, and each change is made the other way.
     const names = init === undefined ? undefined : new NameExchange({ init, clock, log: () => {} })
     this.names = names
-    const exchange = names && { exchange: (pairs: readonly NamePair[]) => names.exchange(pairs) }
+    const exchange = names && { exchange: (pairs: readonly NamePair[]) => names.begin(pairs) }
     try {
       this.disk = createNodeDisk({ root: local, privateFolder, ...exchange })
     } catch (error) {

@@ -112,7 +112,8 @@ export class Offers {
   }
 
   private get mayPut(): boolean {
-    return this.x.live && this.openPuts < openPutsMax && this.x.writable('control')
+    const hasRoom = this.openPuts < openPutsMax && !this.inline.isWorthWaiting
+    return this.x.live && hasRoom && this.x.writable('control')
   }
 
   /**

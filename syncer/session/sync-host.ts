@@ -33,7 +33,7 @@ export interface PodSystem {
   /** See {@link TrashLimits.isWatched}. */
   isWatched?: (inode: bigint) => boolean
   /** Exchanges two names, see {@link NodeDiskOptions.exchange}. */
-  names?: { exchange: ExchangeNames; close(): void }
+  names?: { begin: ExchangeNames; close(): void }
 }
 
 /** The pod's end: takes the two lanes of each synced folder and keeps the folder's engine between connections. */
@@ -100,7 +100,7 @@ class PodFolder {
   constructor(path: string, log: (line: string) => void, system: PodSystem) {
     fs.mkdirSync(path, { recursive: true })
     const { readMountinfo, names, isWatched } = system
-    const exchange = names?.exchange.bind(names)
+    const exchange = names?.begin.bind(names)
     this.disk = createNodeDisk({ root: path, privateFolder: 'in-root', readMountinfo, exchange })
     const replica = new Replica({
       disk: this.disk,

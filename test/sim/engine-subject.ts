@@ -285,6 +285,7 @@ function makeEngine(ports: EndPorts<SyncMessage>, replica: Replica, role: Role):
     session: 'sim',
     newMarkerId: newIdOf(ports),
     urgentGraftMin: 2,
+    changedAtOnceMax: 2,
     stepsMax: ports.stepsMax,
     ...(role.deletesMax !== undefined && { deletesMax: role.deletesMax }),
     ...(ports.early && { earlyAnswerMsMax: Number.POSITIVE_INFINITY }),

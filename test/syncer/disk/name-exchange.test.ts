@@ -25,7 +25,7 @@ const bytes = (name: string) => Buffer.from(at(name))
 const begin = (init: string) => {
   names = new NameExchange({ init, clock: systemClock, log: text => said.push(text) })
 }
-const codeOf = (one: Buffer, other: Buffer) => names.exchange([[one, other]])[0] ?? 'done'
+const codeOf = (one: Buffer, other: Buffer) => names.begin([[one, other]])()[0] ?? 'done'
 
 describe.skipIf(initProgram === null)('exchanging names', () => {
   beforeEach(async context => {
@@ -49,21 +49,32 @@ describe.skipIf(initProgram === null)('exchanging names', () => {
       writeFileSync(one, `one ${i}`)
       if (i % 7 !== 0) writeFileSync(other, `other ${i}`)
     }
-    expect(names.exchange(pairs)).toEqual(pairs.map((_, i) => (i % 7 === 0 ? 'ENOENT' : undefined)))
+    expect(names.begin(pairs)()).toEqual(pairs.map((_, i) => (i % 7 === 0 ? 'ENOENT' : undefined)))
     for (const [i, [one, other]] of pairs.entries()) {
       if (i % 7 === 0) expect(readFileSync(one, 'utf8')).toBe(`one ${i}`)
       else expect([readFileSync(one, 'utf8'), readFileSync(other, 'utf8')]).toEqual([`other ${i}`, `one ${i}`])
     }
   })
 
+  test('what is begun ends once, before the next begins, and its answers can be asked for late', () => {
+    const first = names.begin([[bytes('a'), bytes('b')]])
+    const second = names.begin([
+      [bytes('a'), bytes('none')],
+      [bytes('a'), bytes('b')],
+    ])
+    const third = names.begin([[bytes('none'), bytes('b')]])
+    expect([first(), second(), third(), first()]).toEqual([[undefined], ['ENOENT', undefined], ['ENOENT'], [undefined]])
+    expect(readFileSync(at('a'), 'utf8')).toBe('one')
+  })
+
   test('a pair among many that is too long is left out alone', () => {
     const long = Buffer.alloc(5_000, 'x')
-    const codes = names.exchange([
+    const codes = names.begin([
       [bytes('a'), bytes('b')],
       [bytes('a'), long],
       [bytes('a'), bytes('b')],
       [bytes('a'), bytes('none')],
-    ])
+    ])()
     expect(codes).toEqual([undefined, 'ENOSYS', undefined, 'ENOENT'])
     expect(readFileSync(at('a'), 'utf8')).toBe('one')
   })
@@ -88,7 +99,7 @@ describe.skipIf(initProgram === null)('exchanging names', () => {
 
   test('gives a disk its exchange, inside the synced folder', () => {
     writeFileSync(at('file'), 'theirs')
-    const disk = createNodeDisk({ root: folder, exchange: names.exchange.bind(names) })
+    const disk = createNodeDisk({ root: folder, exchange: names.begin.bind(names) })
     try {
       const file = disk.create('stage-1')
       file.write(Buffer.from('ours'))

@@ -402,6 +402,33 @@ describe('what a container needs', () => {
     expect(descriptors()).toBe(before)
   })
 
+  test.runIf(onLinux)('folders that another program uses stay open, and no longer', () => {
+    const root = fs.realpathSync(scratchFolder())
+    for (const name of ['a', 'b', 'c']) {
+      fs.mkdirSync(`${root}/${name}`)
+      fs.writeFileSync(`${root}/${name}/inside`, name)
+    }
+    const fewest = { min: 1, max: 1, descriptorsInUse: 0 }
+    const folders = new LinuxFolders(root, `/proc/${process.pid}/fd/`, fewest)
+    const place = folders.enter('a')
+    const letGo = folders.hold()
+    folders.enter('b')
+    folders.enter('c')
+    expect(fs.readFileSync(`${place}inside`, 'utf8')).toBe('a')
+    letGo()
+    expect(fs.existsSync(`${place}inside`)).toBe(false)
+    folders.close()
+  })
+
+  test.runIf(onLinux)('a glance by the name alone tells what stands there', () => {
+    const disk = release(createNodeDisk({ root: scratchFolder() }))
+    disk.mkdir('d')
+    putFile(disk, 'd/file', 'text')
+    expect(disk.glance('d/file')).toEqual(disk.stat(inTree('d/file')))
+    expect([disk.glance('d/none'), disk.glance('d/file/none')]).toEqual([null, null])
+    expect(disk.glance('d')?.kind).toBe('dir')
+  })
+
   test.runIf(onLinux)('case 91: many synced folders leave descriptors to others', () => {
     const descriptors = () => fs.readdirSync('/proc/self/fd').map(Number)
     const before = Math.max(...descriptors())

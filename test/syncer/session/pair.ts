@@ -63,6 +63,8 @@ export class Pair {
   laptop!: SyncEngine
   pod!: SyncEngine
   private queue: { to: 'laptop' | 'pod'; lane: Lane; message: SyncMessage; atMs: number }[] = []
+  /** Messages of one lane that have arrived are taken at once. */
+  together = false
   /** How long a message is on its way; messages of one lane keep their order. */
   delayMs: (to: 'laptop' | 'pod', lane: Lane) => number = () => 0
   private ids = 0
@@ -85,11 +87,16 @@ export class Pair {
   /** What becomes of that content. */
   spoil = (_bytes: Uint8Array): Uint8Array => Buffer.from('not what was sent')
   private readonly stepsMax: number | undefined
+  private readonly changedAtOnceMax: number | undefined
   private readonly grain: Grain | undefined
 
-  constructor(policy: SyncPolicy = twoWay, options: Pick<EngineOptions, 'stepsMax'> & PairOptions = {}) {
+  constructor(
+    policy: SyncPolicy = twoWay,
+    options: Pick<EngineOptions, 'stepsMax' | 'changedAtOnceMax'> & PairOptions = {},
+  ) {
     this.policy = policy
     this.stepsMax = options.stepsMax
+    this.changedAtOnceMax = options.changedAtOnceMax
     this.grain = options.grain
     const { clock } = this
     const { laptopSystem: system, volumes, podAheadMs = 0 } = options
@@ -160,7 +167,11 @@ export class Pair {
     const at = this.queue.findIndex(({ atMs }) => atMs <= this.clock.ms)
     const [next] = at < 0 ? [] : this.queue.splice(at, 1)
     if (next !== undefined) {
-      this[next.to].receive(next.lane, next.message)
+      const messages = [next.message]
+      const isNext = (other = this.queue[at]) =>
+        other?.to === next.to && other.lane === next.lane && other.atMs <= this.clock.ms
+      while (this.together && isNext()) messages.push(this.queue.splice(at, 1)[0]!.message)
+      this[next.to].receiveAll(next.lane, messages)
       return
     }
     let due = Math.min(this.laptop.due(), this.pod.due())
@@ -209,6 +220,7 @@ export class Pair {
       replica,
       rules,
       ...(this.stepsMax !== undefined && { stepsMax: this.stepsMax }),
+      ...(this.changedAtOnceMax !== undefined && { changedAtOnceMax: this.changedAtOnceMax }),
       send: (lane, given) => {
         const message = keptMessage(given)
         this.sent.push(message)

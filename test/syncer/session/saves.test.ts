@@ -181,6 +181,25 @@ describe('content inside PUTs', () => {
     expect(fill(window, 3_000)).toHaveLength(8)
   })
 
+  test('what finds no room waits for it where the other end is quick, and not where it is slow', () => {
+    const window = new InlineWindow()
+    expect(window.isWorthWaiting).toBe(false)
+    const sent = fill(window, 0)
+    expect(window.isWorthWaiting).toBe(true)
+    for (const entry of sent) window.answered(entry, 1_000)
+    expect(window.isWorthWaiting).toBe(false)
+    const slow = fill(window, 1_000)
+    expect(slow).toHaveLength(8)
+    expect([window.hasRoom(1), window.isWorthWaiting]).toEqual([false, false])
+    for (const entry of slow) window.answered(entry, 1_001)
+    for (let ms = 1_001; ms < 1_050; ms++) for (const entry of fill(window, ms)) window.answered(entry, ms + 1)
+    fill(window, 1_050)
+    expect([window.hasRoom(1), window.isWorthWaiting]).toEqual([false, true])
+    // Nothing is under way whose answer would make room.
+    window.reset()
+    expect([window.hasRoom(1), window.isWorthWaiting]).toEqual([true, false])
+  })
+
   test('never more than eight megabytes', () => {
     const window = new InlineWindow()
     let sent = fill(window, 0)

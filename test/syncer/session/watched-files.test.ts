@@ -96,3 +96,27 @@ test('and of a folder that comes back as a whole', () => {
   expect(nudged(pair, back)).toContain(first)
   expect(pod.people.read('src/a').toString()).toBe('again a')
 })
+
+test('of many edits at once each is told all the same', () => {
+  const pair = new Pair()
+  const names = Array.from({ length: 60 }, (_, i) => `file-${i}`)
+  pair.disks.pod.exchangeNames()
+  const saveAll = (text: string) => {
+    for (const name of names) {
+      pair.disks.laptop.people.save(name, Buffer.from(text))
+      pair.laptop.hint(name)
+    }
+  }
+  saveAll('0')
+  pair.connect()
+  pair.settle()
+  const inodes = names.map(name => BigInt(pair.disks.pod.people.find(name)!.ino))
+  pair.clock.ms += 1_000
+  pair.together = true
+  const told = nudged(pair, () => {
+    saveAll('1')
+    pair.settle()
+    later(pair, 5_000)
+  })
+  expect(told.toSorted()).toEqual(inodes.toSorted())
+})

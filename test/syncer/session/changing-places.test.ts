@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest'
+import type { DiskOperation } from '../../../syncer/disk/memory-disk.ts'
+import { crashPod, rest } from './exchanging-pair.ts'
+import { Pair, treeOf } from './pair.ts'
+
+const names = ['a', 'b', 'c', 'd/e', 'f']
+const rounds = 3
+
+/** In step over some files, which change places two at a time in the pod; the laptop has just saved them all. */
+function savedAll(): Pair {
+  const pair = new Pair(undefined, { changedAtOnceMax: 2 })
+  pair.disks.pod.exchangeNames()
+  const { people } = pair.disks.laptop
+  people.mkdir('d')
+  for (const name of names) people.save(name, Buffer.from('base'))
+  pair.connect()
+  pair.settle()
+  pair.clock.ms += 1_000
+  pair.together = true
+  for (const name of names) {
+    people.save(name, Buffer.from(`laptop ${name}`))
+    pair.laptop.hint(name)
+  }
+  return pair
+}
+
+function operations(): DiskOperation[] {
+  const pair = savedAll()
+  const seen: DiskOperation[] = []
+  pair.disks.pod.before = operation => {
+    seen.push(operation)
+    return undefined
+  }
+  pair.settle()
+  return seen
+}
+
+const wanted = { d: '/', ...Object.fromEntries(names.map(name => [name, `laptop ${name}`])) }
+
+describe('files that change places', () => {
+  const moments = operations().map((operation, at) => ({ operation, at }))
+
+  test('the next ones are made ready while names are exchanged', () => {
+    const order = operations().filter(operation => operation === 'create' || operation === 'exchange')
+    const first = order.indexOf('exchange')
+    const after = order.slice(first)
+    expect(after.filter(operation => operation === 'exchange')).toHaveLength(names.length)
+    expect(after.slice(0, after.lastIndexOf('exchange'))).toContain('create')
+  })
+
+  test.each(moments)('a save of somebody before operation $at ($operation) stays', ({ at }) => {
+    for (const name of ['a', 'c', 'd/e']) {
+      const pair = savedAll()
+      let left = at
+      pair.disks.pod.before = () => {
+        if (left-- === 0) pair.disks.pod.people.save(name, Buffer.from('pod'))
+        return undefined
+      }
+      const tree = rest(pair, rounds)
+      expect(left).toBeLessThan(0)
+      expect(Object.values(tree)).toContain('pod')
+      for (const other of names) if (other !== name) expect(tree[other]).toBe(`laptop ${other}`)
+    }
+  })
+
+  test.each(moments)('an agent that dies before operation $at ($operation) loses nothing', ({ at }) => {
+    const pair = savedAll()
+    let left = at
+    pair.disks.pod.before = () => {
+      if (left-- <= 0) throw new Error('crash')
+      return undefined
+    }
+    crashPod(pair)
+    expect(rest(pair, rounds)).toEqual(wanted)
+  })
+
+  test.each(['ENOENT', 'ETIME', 'EIO', 'EXDEV', 'ENOSYS'])('exchanges that fail with %s lose nothing', code => {
+    const pair = savedAll()
+    let count = 0
+    pair.disks.pod.before = operation => (operation === 'exchange' && count++ % 2 === 0 ? code : undefined)
+    pair.settle()
+    expect(count).toBeGreaterThanOrEqual(names.length)
+    expect(rest(pair, rounds)).toEqual(wanted)
+  })
+
+  test('one path twice takes its turns', () => {
+    const pair = savedAll()
+    const { people } = pair.disks.laptop
+    people.save('a', Buffer.from('once more'))
+    pair.laptop.hint('a')
+    pair.settle()
+    expect(treeOf(pair.disks.pod)).toEqual({ ...wanted, a: 'once more' })
+  })
+})
