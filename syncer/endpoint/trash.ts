@@ -52,6 +52,8 @@ interface Kept {
   looks: number
   /** Of what is in doubt: what was to take its place, see {@link TrashName.ours}. */
   ours?: string | undefined
+  /** It holds that: the other end has it, and here it stays only for the late looks. */
+  isOurs?: boolean
 }
 
 /** Content found in the trash that nobody has at its place: it must become a conflict copy. */
@@ -251,11 +253,6 @@ export class Trash {
     if (judged === 'later') return undefined
     // It may have become another file while it was read.
     this.close()
-    if (judged === 'ours') {
-      this.letGo(kept)
-      this.litter.remove(kept.name)
-      return undefined
-    }
     if (judged === 'other') {
       this.unsaved.add(kept.name)
       // Until it is rescued, which takes it out of the trash.
@@ -269,7 +266,7 @@ export class Trash {
     else if (kept.stat === null || this.isAwaited(kept.name, stat)) this.queue.add(nowMs + lateLooksMs.at(-1)!, kept)
     else {
       this.letGo(kept)
-      if (this.limits.keepMs <= lateLooksMs.at(-1)!) this.litter.remove(kept.name)
+      if (kept.isOurs || this.limits.keepMs <= lateLooksMs.at(-1)!) this.litter.remove(kept.name)
     }
     return undefined
   }
@@ -320,8 +317,8 @@ export class Trash {
       const token = this.tokenOf(name, stat)
       const isNamed = token !== undefined && tokenTag(token).slice(1) === parsed.tag.slice(1)
       if (!isNamed) {
-        // What never took its place, or lost it again, is the other end's: it sends that anew.
-        if (token !== undefined && shortTag(token) === parsed.ours) this.litter.remove(name)
+        // What never took its place, or lost it again, is the other end's: it sends that anew. Yet a program may have it open.
+        if (token !== undefined && shortTag(token) === parsed.ours) this.doubt(name, path)
         else this.orphan(name, path)
       } else if (this.clock.now() - parsed.atMs < lateLooksMs.at(-1)!) this.keep(name, path, parsed.tag)
       else this.keepAwaited(name, path, parsed.tag, stat)
@@ -420,8 +417,8 @@ export class Trash {
     return stat.kind === 'file' && stat.size > this.grain.smallBytesMax
   }
 
-  /** Does it hold something else than was trashed? `ours`: what came from the other end. `later`: it is still being read. */
-  private judge(kept: Kept, stat: Stat): 'same' | 'other' | 'ours' | 'later' {
+  /** Does it hold something else than was trashed, or came from the other end? `later`: it is still being read. */
+  private judge(kept: Kept, stat: Stat): 'same' | 'other' | 'later' {
     // It took a file's name in the last moment before we died.
     if (stat.kind === 'dir') return 'other'
     const before = kept.stat
@@ -441,7 +438,9 @@ export class Trash {
       kept.stat = null
       return 'same'
     }
-    if (token.slice(1) !== kept.token.slice(1)) return shortTag(token) === kept.ours ? 'ours' : 'other'
+    const isNamed = token.slice(1) === kept.token.slice(1)
+    kept.isOurs = !isNamed && shortTag(token) === kept.ours
+    if (!isNamed && !kept.isOurs) return 'other'
     kept.stat = stat
     return 'same'
   }

@@ -56,8 +56,9 @@ export class Ledger {
         this.markers = [...this.markers.filter(({ type }) => type === 'epoch'), record]
         break
       case 'epoch':
+        // Written down at each contact, too: only another epoch leaves behind what was agreed on in this one.
+        if (!this.isOf(record)) this.history.clear()
         this.markers = [record]
-        this.history.clear()
         break
       case 'mode':
         this.mode = record
@@ -77,6 +78,10 @@ export class Ledger {
     yield* this.markers
     if (this.mode !== undefined) yield this.mode
     yield* this.history.records()
+  }
+
+  private isOf({ id, epoch }: { id: string; epoch: number }): boolean {
+    return this.markers.some(record => record.type === 'epoch' && record.id === id && record.epoch === epoch)
   }
 
   private addPath(record: Extract<LedgerRecord, { path: Path }>): void {

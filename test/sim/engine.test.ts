@@ -38,6 +38,11 @@ const cases: { name: string; runs: number; focus: Partial<Weather> }[] = [
     focus: { policies, cleanEnd: 0.02 },
   })),
   {
+    name: 'volumes that come back, and contacts that are cut',
+    runs: 300,
+    focus: { ...busyProgram, volumeRollback: 0.02, gentle: false, cut: 0.03, cleanEnd: 0.02 },
+  },
+  {
     name: 'much that vanishes in the pod at once',
     runs: 400,
     focus: {

@@ -30,6 +30,22 @@ function load(boot: string): JournalRecord[] {
 }
 
 describe('the ancestor log', () => {
+  test('keeps what was agreed on before in the present epoch, also where a contact names that epoch again', () => {
+    const first: JournalRecord = { type: 'epoch', id: 'm', epoch: 1 }
+    const was = () => [...new AncestorLog(file, 'one').load()].filter(({ type }) => type === 'was')
+    writeAndDie('one', [first, { type: 'agreed', path: 'a', token: token('a') }])
+    expect(was()).toEqual([{ type: 'was', path: 'a', token: '' }])
+    // A raise that nobody has answered.
+    writeAndDie('one', [
+      first,
+      { type: 'raising', id: 'm', epoch: 2 },
+      { type: 'agreed', path: 'a', token: token('b') },
+    ])
+    expect(was().map(record => 'token' in record && record.token)).toEqual(['', token('a')])
+    writeAndDie('one', [{ type: 'epoch', id: 'm', epoch: 2 }])
+    expect(was()).toEqual([])
+  })
+
   test('gives back what holds: agreed, sent, answered, refused, and the marker', () => {
     writeAndDie(
       'one',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { rest, saved } from './exchanging-pair.ts'
+import { crashPod, rest, saved } from './exchanging-pair.ts'
 
 /** Later than the last look at what was replaced. */
 const rounds = 20
@@ -42,4 +42,35 @@ test.each(nths.slice(0, 5))('nor is one that was about to be deleted lost where 
   pair.settle()
   expect(left).toBeLessThan(0)
   expect(Object.values(rest(pair, rounds))).toEqual(['pod'])
+})
+
+test.each([
+  { how: 'its place cannot be looked at once', crashes: false },
+  { how: 'the agent dies then', crashes: true },
+])('what came away and is by chance what came from the laptop is looked at for late writes: $how', ({ crashes }) => {
+  const pair = saved()
+  const { pod } = pair.disks
+  let exchanges = 0
+  let writer: ReturnType<typeof pod.people.open> | undefined
+  pod.before = (operation, at) => {
+    if (operation === 'exchange' && exchanges++ === 0) {
+      // In place, as far as it has come the same as the laptop's.
+      writer = pod.people.open('file', 'w')
+      writer.write(Buffer.from('laptop'))
+    } else if (exchanges > 0 && operation === 'stat' && at?.area === 'own') {
+      if (crashes) throw new Error('crash')
+      pod.before = undefined
+      return 'EIO'
+    }
+    return undefined
+  }
+  if (crashes) crashPod(pair)
+  else pair.settle()
+  for (let second = 0; second < 3; second++) {
+    pair.clock.ms += 1_000
+    pair.settle()
+  }
+  writer!.write(Buffer.from(' and more'))
+  writer!.close()
+  expect(Object.values(rest(pair, rounds))).toContain('laptop and more')
 })
