@@ -1,9 +1,11 @@
+import { systemTimers } from '../../syncer/base/clock.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import { openSession } from '../session/open-session.ts'
 import { followOutput } from '../session/program-output.ts'
 import { ProgramTerminal } from '../session/program-terminal.ts'
 import type { Session } from '../session/run.ts'
 import type { Reporter, UiEvent } from '../ui/events.ts'
+import { digestProblems } from '../ui/problem-digest.ts'
 import { Beside } from './beside.ts'
 import { detach } from './detach.ts'
 import { dryRun } from './dry-run.ts'
@@ -59,6 +61,9 @@ async function upHere(
   const { reporter } = workplace
   const interactive = io.stdin.isTTY === true && io.stdout.isTTY === true && !globals.json
   let terminal: ProgramTerminal | null = null
+  // what is counted is told later, by itself: then, too, the program may have the terminal
+  const report = (event: UiEvent) => showBeside(reporter, terminal, event)
+  const lines = digestProblems({ report, clear: () => reporter.clear(), close() {} }, systemTimers)
   const opened = await openSession({
     ...workplace,
     manifest: workplace.manifest!,
@@ -67,7 +72,10 @@ async function upHere(
     system: io,
     takeOver: invocation.options.takeOver === true,
     log: null,
-    report: event => reportBeside(reporter, terminal, event),
+    report: event => {
+      if (event.type === 'ended') terminal?.close()
+      lines.report(event)
+    },
     signal: io.interrupted,
   })
   const { session } = opened
@@ -89,6 +97,7 @@ async function upHere(
   beside.start()
   const outcome = await session.done
   hasEnded = true
+  lines.close()
   await opened.close()
   await beside.end([outcome])
   release()
@@ -119,15 +128,9 @@ function lendTerminal(io: Io, session: Session, reporter: Reporter): ProgramTerm
 }
 
 /** While the program has the terminal, only what a person must know is said there. */
-function reportBeside(reporter: Reporter, terminal: ProgramTerminal | null, event: UiEvent): void {
-  if (event.type === 'ended') terminal?.close()
-  showBeside(reporter, terminal, event)
-}
-
 function showBeside(reporter: Reporter, terminal: ProgramTerminal | null, event: UiEvent): void {
   if (terminal?.isOpen) {
     if (!isUrgent(event)) return
-    // The program may have left the cursor anywhere in its line.
     terminal.beginLine()
   }
   reporter.report(event)
@@ -138,6 +141,7 @@ function isUrgent(event: UiEvent): boolean {
     case 'connection-lost':
     case 'reconnected':
     case 'error':
+    case 'problems-counted':
       return true
     case 'pod':
       return event.state === 'failed'

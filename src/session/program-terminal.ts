@@ -26,6 +26,8 @@ export class ProgramTerminal {
   readonly #view: ProgramView
   #escape = escapeStart
   #isOpen = false
+  /** The cursor is where a line of ours ended. */
+  #isBelowOwn = false
 
   constructor(input: ReadStream, output: WriteStream, events: TerminalEvents) {
     this.#in = input
@@ -34,6 +36,7 @@ export class ProgramTerminal {
     this.#view = new ProgramView({
       output: chunk => {
         this.#modes.push(chunk)
+        this.#isBelowOwn = false
         return output.write(chunk)
       },
       exit: exit => events.exit(exit),
@@ -57,8 +60,10 @@ export class ProgramTerminal {
     this.#view.close()
   }
 
-  /** Before a line of ours. */
+  /** Before a line of ours: the program may have left the cursor anywhere in its own. */
   beginLine(): void {
+    if (this.#isBelowOwn) return
+    this.#isBelowOwn = true
     this.#out.write('\r\n')
   }
 

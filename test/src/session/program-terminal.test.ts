@@ -142,6 +142,18 @@ describe('a terminal lent to the program', () => {
     await expect.poll(() => output.text).toBe('ab')
   })
 
+  test('lines of ours begin below what the program printed, with no empty lines between them', async () => {
+    terminal.show((await link()).agent, false)
+    pod.print('pro')
+    await expect.poll(() => output.text).toBe('pro')
+    terminal.beginLine()
+    terminal.beginLine()
+    pod.print('gram')
+    await expect.poll(() => output.text).toBe('pro\r\ngram')
+    terminal.beginLine()
+    expect(output.text).toBe('pro\r\ngram\r\n')
+  })
+
   test('leaves the terminal in order also when the process ends in the middle', async () => {
     terminal.show((await link()).agent, false)
     for (const listener of process.listeners('exit').slice(-1)) listener.call(process, 1)
