@@ -240,9 +240,11 @@ export class Hints {
     }
     const key = entry.key
     const before = entry.current === folder ? key : null
+    // As old as it is when it is looked at, however long we are held up then.
+    const wallMs = x.clock.now()
     const look = x.replica.looker.look(entry, entry.path)
     // It may have been emptied to be written anew, with no word of it yet.
-    if (look.state === 'known' && key !== null && x.holds.found(entry, key, this.nowMs(), x.clock.now())) return
+    if (look.state === 'known' && key !== null && x.holds.found(entry, key, this.nowMs(), wallMs)) return
     if (look.state === 'known') {
       // Another folder under this name: not every watcher tells of what came along in it.
       const isNew = look.token === folder && before?.ino !== entry.key?.ino

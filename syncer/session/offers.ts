@@ -270,8 +270,9 @@ export class Offers {
       return
     }
     const before = released ?? entry.key
+    const wallMs = x.clock.now()
     const look = this.look(entry, path, released)
-    if (before !== null && x.holds.found(entry, before, nowMs, x.clock.now())) return
+    if (before !== null && x.holds.found(entry, before, nowMs, wallMs)) return
     if (look.state === 'busy') {
       if (look.isReading) {
         this.transfers.comparisons.expect(entry)
