@@ -10,63 +10,29 @@ import { ByteWriter } from '../wire/byte-writer.ts'
 import { readPath, readToken, writePath, writeToken } from '../wire/sync-codec.ts'
 
 const version = 3
-const headBytes = 4
+export const headBytes = 4
 const pieceBytes = 64 * 1024
 /** Linux writes a file's content back up to 35 s late; the stat that goes with it may be on the disk before, in ms. */
 const writtenBackMs = 60_000
 
 /**
- * Keeps the hashes of files between two runs, with the stat under which each was taken, so that a start reads no file
- * that did not change. Only a cache: damaged or absent it costs a read of the tree. Hashes that were taken too soon after
- * a change are left out.
- *
- * @returns whether it was written: a full disk is no reason to end anything
+ * The hashes of files between two runs, with the stat under which each was taken, so that a start reads no file that did
+ * not change. Only a cache: damaged or absent it costs a read of the tree. Hashes that were taken too soon after a change
+ * are left out.
  */
-export function saveIndex(file: string, tree: Tree, nowMs: number): boolean {
-  const temp = `${file}.new`
-  try {
-    writeIndex(temp, tree, nowMs)
-    fs.renameSync(temp, file)
-    return true
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error
-    fs.rmSync(temp, { force: true })
-    return false
-  }
-}
-
-/** Piece by piece in the same memory: all of it at once is as much as the tree itself takes. */
-function writeIndex(file: string, tree: Tree, nowMs: number): void {
-  const handle = fs.openSync(file, 'w', 0o600)
-  try {
-    let at = headBytes
-    let sum = 0
-    for (const piece of indexPieces(tree, nowMs)) {
-      sum = crc32(piece, sum)
-      for (let done = 0; done < piece.length; )
-        done += fs.writeSync(handle, piece, done, piece.length - done, at + done)
-      at += piece.length
-    }
-    fs.writeSync(handle, headOf(sum), 0, headBytes, 0)
-  } finally {
-    fs.closeSync(handle)
-  }
-}
-
-/** The bytes of the file. */
 export function packIndex(tree: Tree, nowMs: number): Buffer {
-  const body = Buffer.concat([...indexPieces(tree, nowMs)].map(piece => Buffer.from(piece)))
+  const body = Buffer.concat(Array.from(indexPieces(tree, nowMs), piece => Buffer.from(piece)))
   return Buffer.concat([headOf(crc32(body)), body])
 }
 
-function headOf(sum: number): Buffer {
+export function headOf(sum: number): Buffer {
   const head = Buffer.alloc(headBytes)
   head.writeUInt32BE(sum)
   return head
 }
 
-/** What follows the head; a piece is valid until the next one is asked for. */
-function* indexPieces(tree: Tree, nowMs: number): Generator<Uint8Array> {
+/** What follows the head; a piece is valid until the next one is asked for. The tree may change in between. */
+export function* indexPieces(tree: Tree, nowMs: number): Generator<Uint8Array> {
   const to = new ByteWriter(pieceBytes)
   to.u8(version)
   to.f64(nowMs)

@@ -2,7 +2,7 @@ import { hash, randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import { uptime } from 'node:os'
 import path from 'node:path'
-import type { Clock } from '../base/clock.ts'
+import { type Clock, systemTimers } from '../base/clock.ts'
 import { markKeyBytes } from '../core/block-marks.ts'
 import { exactDisk } from '../disk/exact-disk.ts'
 import { NameExchange } from '../disk/name-exchange.ts'
@@ -14,8 +14,9 @@ import { Replica } from '../endpoint/replica.ts'
 import type { TrashLimits } from '../endpoint/trash.ts'
 import { AncestorLog, bootId } from './ancestor-log.ts'
 import { IgnoreReader, type IgnoreReaderOptions } from './ignore-reader.ts'
-import { loadIndex, saveIndex } from './index-cache.ts'
+import { loadIndex } from './index-cache.ts'
 import { IndexKeeper } from './index-keeper.ts'
+import { IndexWriting } from './index-writing.ts'
 import { newIdMaker } from './new-id.ts'
 
 const trash: TrashLimits = {
@@ -53,9 +54,7 @@ export class LaptopFolder {
   readonly log: AncestorLog
   private readonly disk: NodeDisk
   private readonly names: NameExchange | undefined
-  private readonly indexFile: string
   private readonly index: IndexKeeper
-  private readonly saveIndex: () => boolean
 
   /** @throws UserError `not-found`, `state` */
   constructor({ local, stateFolder, sessionKey, rules, clock, events, init }: LaptopFolderOptions) {
@@ -76,20 +75,23 @@ export class LaptopFolder {
     this.log = new AncestorLog(path.join(stateFolder, 'ancestor.log'), bootId(uptime(), clock.now()))
     this.watcher = createNodeWatcher({ root: this.disk.rootPath, events })
     this.ignore = new IgnoreReader(disk, rules, dir => this.watcher.watch(dir))
-    this.indexFile = path.join(stateFolder, 'index')
-    loadIndex(this.indexFile, this.replica, this.log.otherBoot)
-    this.saveIndex = () => saveIndex(this.indexFile, this.replica.tree, clock.now())
-    this.index = new IndexKeeper(clock, this.saveIndex)
+    const indexFile = path.join(stateFolder, 'index')
+    loadIndex(indexFile, this.replica, this.log.otherBoot)
+    const { tree } = this.replica
+    this.index = new IndexKeeper(clock, systemTimers, () => new IndexWriting(indexFile, tree, clock.now()))
   }
 
-  /** Writes down what a later run needs not read again. @param state differs where something is new since the last time */
-  checkpoint(state: string): void {
+  /**
+   * Writes down what a later run needs not read again.
+   * @param state differs where something is new since the last time; undefined while so much is that it is not worth it
+   */
+  checkpoint(state: string | undefined): void {
     this.log.checkpoint()
-    this.index.checkpoint(state)
+    if (state !== undefined) this.index.checkpoint(state)
   }
 
   close(): void {
-    this.saveIndex()
+    this.index.save()
     this.log.close()
     this.disk.removeEmptyPrivateFolder()
     this.disk.close()

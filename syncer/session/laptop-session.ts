@@ -272,7 +272,8 @@ export class LaptopSession implements SyncSession {
   }
 
   private checkpoint(): void {
-    this.folder.checkpoint(`${this.lastChangeAtMs} ${this.progress.firstSyncSeconds}`)
+    const { firstSyncSeconds } = this.progress
+    this.folder.checkpoint(firstSyncSeconds === undefined ? undefined : `${this.lastChangeAtMs} ${firstSyncSeconds}`)
     this.raiseEpoch()
   }
 
