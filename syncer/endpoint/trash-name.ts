@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto'
+import { kindOf, type Token } from '../core/content.ts'
 import { decodePath, encodePath, nameOf, type Path } from '../core/path.ts'
 
 /** What became of the content's place: `restored` is an older version that a person asked for. */
@@ -58,4 +60,14 @@ export function parseTrashName(text: string): TrashName | undefined {
     place,
     base: decoded === '' || decoded === '.' || decoded === '..' ? 'file' : decoded,
   }
+}
+
+/** See {@link TrashName.tag}. */
+export function tokenTag(token: Token): string {
+  return kindOf(token) === 'link' ? `l${hash('sha256', token, 'hex')}` : token
+}
+
+/** Content without the executable bit; half of the hash, because a name has 255 bytes at most. */
+export function shortTag(token: Token): string {
+  return tokenTag(token).slice(1, 33)
 }

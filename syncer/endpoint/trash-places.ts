@@ -3,7 +3,7 @@ import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { assertSafePath, decodePath, encodePath, joinPath, type Path, parentOf } from '../core/path.ts'
 import { type Disk, inOwn, type NewFile } from '../disk/disk.ts'
-import { isShortName } from './trash-name.ts'
+import { isShortName, parseTrashName, type TrashName } from './trash-name.ts'
 
 const knownMax = 20_000
 
@@ -14,12 +14,14 @@ const knownMax = 20_000
  */
 export class TrashPlaces {
   private readonly disk: Disk
+  private readonly owner: string
   private readonly prefix: string
   private readonly known = new Map<string, string>()
 
   /** @param owner whose entries' places these are; each has files of its own, or one would remove another's */
   constructor(disk: Disk, owner: string) {
     this.disk = disk
+    this.owner = owner
     this.prefix = `trash-in-${owner}-`
   }
 
@@ -51,6 +53,17 @@ export class TrashPlaces {
       if (error instanceof ProtocolError) return undefined
       throw error
     }
+  }
+
+  /** Of these names the owner's entries, and where each was: its bare name where that is not known. */
+  entries(names: readonly string[]): { name: string; parsed: TrashName; path: Path }[] {
+    const entries: { name: string; parsed: TrashName; path: Path }[] = []
+    for (const name of names) {
+      const parsed = parseTrashName(name)
+      if (parsed?.owner !== this.owner) continue
+      entries.push({ name, parsed, path: this.pathOf(parsed) ?? parsed.base })
+    }
+    return entries
   }
 
   /** Names of the files that hold places which nothing in the trash is from any more. */

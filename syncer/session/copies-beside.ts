@@ -2,8 +2,8 @@ import { errnoOf } from '../base/errors.ts'
 import { nameOf, type Path, parentOf } from '../core/path.ts'
 import { inTree } from '../disk/disk.ts'
 import { conflictNames } from '../endpoint/conflict-names.ts'
+import type { Rescue } from '../endpoint/late-looks.ts'
 import type { StagedFile } from '../endpoint/stage.ts'
-import type { Rescue } from '../endpoint/trash.ts'
 import type { Exchange } from './exchange.ts'
 
 /** Keeps content whose own name is another's beside it, durably, and tells of it. */

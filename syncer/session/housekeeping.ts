@@ -1,7 +1,7 @@
 import { errnoOf } from '../base/errors.ts'
 import type { Stat } from '../disk/disk.ts'
+import type { Rescue } from '../endpoint/late-looks.ts'
 import type { Replica } from '../endpoint/replica.ts'
-import type { Rescue } from '../endpoint/trash.ts'
 import type { Tree } from '../endpoint/tree.ts'
 
 const recoverRetryMs = 5_000

@@ -31,6 +31,7 @@ const replace = 'syncer/endpoint/replace.ts'
 const handOut = 'syncer/endpoint/hand-out.ts'
 const fileStat = 'syncer/endpoint/file-stat.ts'
 const trash = 'syncer/endpoint/trash.ts'
+const lateLooks = 'syncer/endpoint/late-looks.ts'
 const look = 'syncer/endpoint/look.ts'
 const replica = 'syncer/endpoint/replica.ts'
 const assemblies = 'syncer/endpoint/assemblies.ts'
@@ -283,9 +284,9 @@ export const bugs: Bug[] = [
         bug: 'return this.save(names, this.copy({ own }, 0o644))',
       },
       {
-        file: trash,
+        file: lateLooks,
         text: '    const judged = this.judge(kept, stat)',
-        bug: `    if (this.unsaved.delete(kept.name)) kept.token = this.tokenOf(kept.name, stat) ?? kept.token
+        bug: `    if (this.unsaved.delete(kept.name)) kept.token = this.in.content.tokenOf(kept.name, stat) ?? kept.token
     const judged = this.judge(kept, stat)`,
       },
     ],
@@ -326,7 +327,7 @@ export const bugs: Bug[] = [
   },
   {
     name: 'nobody looks into the trash later',
-    edits: [{ file: trash, text: "    if (judged === 'other') {", bug: '    if (kept.looks < 0) {' }],
+    edits: [{ file: lateLooks, text: "    if (judged === 'other') {", bug: '    if (kept.looks < 0) {' }],
   },
   {
     name: 'a full folder goes at the laptop',
