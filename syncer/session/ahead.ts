@@ -2,7 +2,7 @@ import type { Path } from '../core/path.ts'
 import type { Scanner } from '../endpoint/scanner.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { Exchange } from './exchange.ts'
-import type { Offers } from './offers.ts'
+import type { GraftOffers } from './graft-offers.ts'
 import { graftLimits } from './readings.ts'
 import type { Transfer } from './transfer.ts'
 
@@ -17,7 +17,7 @@ const pathsMax = 200_000
 export class Ahead {
   private readonly x: Exchange
   private readonly scanner: Scanner
-  private readonly offers: Offers
+  private readonly grafts: GraftOffers
   private podLacks: (path: Path) => boolean = () => false
   /** Everything that went ahead since it was opened. */
   private readonly gone = new Set<Entry>()
@@ -28,10 +28,10 @@ export class Ahead {
   /** The folder below which is being read. */
   private growing: { root: Entry; members: number; bytes: number } | undefined
 
-  constructor(exchange: Exchange, scanner: Scanner, offers: Offers) {
+  constructor(exchange: Exchange, scanner: Scanner, grafts: GraftOffers) {
     this.x = exchange
     this.scanner = scanner
-    this.offers = offers
+    this.grafts = grafts
   }
 
   reset(): void {
@@ -97,7 +97,7 @@ export class Ahead {
     for (; this.held > 0; this.releasedTo += 1) {
       if (isOver()) return
       const transfer = this.staged[this.releasedTo]!
-      this.offers.graftStaged(transfer, transfer.members!)
+      this.grafts.staged(transfer, transfer.members!)
     }
     this.reset()
   }
@@ -107,7 +107,7 @@ export class Ahead {
     // Its folder goes by itself, later.
     if (parent === null || (parent.parent !== null && !this.gone.has(parent))) return
     if (this.subtrees >= subtreesMax || this.gone.size >= pathsMax || !this.podLacks(root.path)) return
-    const members = this.offers.goAhead(root, entry => !this.gone.has(entry) && !this.scanner.has(entry))
+    const members = this.grafts.goAhead(root, entry => !this.gone.has(entry) && !this.scanner.has(entry))
     if (members.length > 0) this.subtrees += 1
     for (const { entry } of members) this.gone.add(entry)
   }

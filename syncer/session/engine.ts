@@ -15,13 +15,14 @@ import { EarlyContent, type EarlyOptions } from './early-content.ts'
 import { Exchange, type ExchangeOptions } from './exchange.ts'
 import { GradualSweep } from './gradual-sweep.ts'
 import type { NewFolders } from './graft-intake.ts'
+import type { GraftOffersOptions } from './graft-offers.ts'
 import { Handshake, type HandshakeOptions, isContact } from './handshake.ts'
 import { echoMs, Hints } from './hints.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { Intake, type IntakeOptions } from './intake.ts'
 import type { Journal } from './journal.ts'
 import { loadJournal } from './load-journal.ts'
-import { Offers, type OffersOptions } from './offers.ts'
+import { Offers } from './offers.ts'
 import type { Lane, Peer } from './peer.ts'
 import { SecondLooks } from './second-looks.ts'
 import { Transfers } from './transfers.ts'
@@ -34,7 +35,7 @@ const muchMin = 8
 export interface EngineOptions
   extends Omit<ExchangeOptions, 'record'>,
     Omit<HandshakeOptions, 'sweep' | 'ahead'>,
-    OffersOptions,
+    GraftOffersOptions,
     EarlyOptions,
     IntakeOptions {
   /** Folders to watch as they are found. */
@@ -122,7 +123,7 @@ export class SyncEngine implements Peer<SyncMessage> {
       failed: path => options.unwatch(path),
     }
     this.intake = new Intake(this.exchange, this.scanner, newFolders, options)
-    this.ahead = new Ahead(this.exchange, this.scanner, this.offers)
+    this.ahead = new Ahead(this.exchange, this.scanner, this.offers.grafts)
     this.handshake = new Handshake(this.exchange, {
       ...options,
       ahead: this.ahead,
@@ -378,11 +379,11 @@ export class SyncEngine implements Peer<SyncMessage> {
       case 'ack':
         this.intake.judgeHeld(message.path)
         this.barriers.acked(message)
-        this.offers.onAck(message)
+        this.offers.answers.onAck(message)
         break
       case 'rej':
         this.intake.judgeHeld(message.path)
-        this.offers.onRej(message)
+        this.offers.answers.onRej(message)
         break
       case 'compare':
         this.intake.onCompare(message)
@@ -430,14 +431,14 @@ export class SyncEngine implements Peer<SyncMessage> {
     if (transfer === undefined) return
     if (!this.exchange.live || (this.ahead.held > 0 && transfer.members !== undefined)) this.ahead.hold(transfer)
     else if (transfer.members === undefined) this.offers.staged(transfer)
-    else this.offers.graftStaged(transfer, transfer.members)
+    else this.offers.grafts.staged(transfer, transfer.members)
   }
 
   private onUnstaged({ id, reason, path, code = '' }: Unstaged): void {
     if (path !== undefined) this.transfers.leaveOut(id, path)
     else {
       const transfer = this.transfers.unstaged(id, reason)
-      if (transfer?.members !== undefined) this.offers.graftFailed(transfer.entry, transfer.members)
+      if (transfer?.members !== undefined) this.offers.grafts.failed(transfer.entry, transfer.members)
       else if (transfer !== undefined && reason === 'failed') this.exchange.notTakenIn(transfer.entry, code)
     }
   }

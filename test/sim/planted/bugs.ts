@@ -20,6 +20,8 @@ export interface Bug {
 
 const intake = 'syncer/session/intake.ts'
 const offers = 'syncer/session/offers.ts'
+const puts = 'syncer/session/puts.ts'
+const putAnswers = 'syncer/session/put-answers.ts'
 const handshake = 'syncer/session/handshake.ts'
 const contact = 'syncer/session/contact.ts'
 const exchange = 'syncer/session/exchange.ts'
@@ -146,7 +148,7 @@ export const bugs: Bug[] = [
     name: 'the ancestor moves when the change is sent',
     edits: [
       {
-        file: offers,
+        file: puts,
         text: `    x.send('control', message)\n    this.order.wakeChildren(entry)`,
         bug: `    x.send('control', message)\n    x.agree(entry, data)\n    this.order.wakeChildren(entry)`,
       },
@@ -168,7 +170,7 @@ export const bugs: Bug[] = [
   },
   {
     name: 'a late answer counts after an undo',
-    edits: [{ file: offers, text: 'if (!flight.stale) x.answered', bug: 'x.answered' }],
+    edits: [{ file: putAnswers, text: 'if (!flight.stale) x.answered', bug: 'x.answered' }],
     focus: {
       ...undoing,
       clockStep: 0,
