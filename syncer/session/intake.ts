@@ -253,13 +253,38 @@ export class Intake {
     }
   }
 
-  /** Something goes; a folder that becomes a file goes after what was in it, so it must not overtake that. */
-  /** Whether it takes away what is still here, as far as is known. */
-  private isRemoval({ current, parent }: Entry, put: Put): boolean {
-    if (put.data === absent ? current === absent : put.base !== folder || put.data === folder || current !== folder)
-      return false
-    for (let at = parent; at !== null && at.parent !== null; at = at.parent) if (at.current !== folder) return false
-    return true
+  /**
+   * Whether it takes away what is still here. A folder that becomes a file goes after what was in it, so it must not
+   * overtake that.
+   */
+  private isRemoval(entry: Entry, put: Put): boolean {
+    const isGoing = put.data === absent || (put.base === folder && put.data !== folder)
+    if (!isGoing || this.isSentToo(entry, put)) return false
+    // What is known may be a moment old, and what is back since counts.
+    return this.isThoughtGone(entry, put.data) ? this.isBack(entry, put) : true
+  }
+
+  private isThoughtGone({ current, parent }: Entry, data: Token): boolean {
+    if (data === absent ? current === absent : current !== folder) return true
+    for (let at = parent; at !== null && at.parent !== null; at = at.parent) if (at.current !== folder) return true
+    return false
+  }
+
+  private isBack(entry: Entry, { path, data }: Put): boolean {
+    if (entry.shadow) return false
+    try {
+      const stat = this.x.replica.disk.stat(inTree(path))
+      return data === absent ? stat !== null : stat?.kind === 'dir'
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      return true
+    }
+  }
+
+  /** Both ends made the same change at once: what stands here now is what came after it. */
+  private isSentToo(entry: Entry, { data }: Put): boolean {
+    const flight = this.x.flights.get(entry)
+    return flight !== undefined && flight.data === data && !flight.stale
   }
 
   private look(entry: Entry, put: Put): Look {
@@ -289,6 +314,10 @@ export class Intake {
   }
 
   private judgeAtLaptop(entry: Entry, put: Put, current: Token): void {
+    if (this.isSentToo(entry, put)) {
+      this.accept(entry, put)
+      return
+    }
     const verdict = judgePut(put, current, entry.agreed, this.x.policy)
     switch (verdict) {
       case 'equal':
