@@ -25,7 +25,7 @@ const putAnswers = 'syncer/session/put-answers.ts'
 const handshake = 'syncer/session/handshake.ts'
 const contact = 'syncer/session/contact.ts'
 const exchange = 'syncer/session/exchange.ts'
-const engine = 'syncer/session/engine.ts'
+const receiver = 'syncer/session/receiver.ts'
 const ledger = 'syncer/session/ledger.ts'
 const reconcile = 'syncer/core/reconcile.ts'
 const apply = 'syncer/endpoint/apply.ts'
@@ -137,7 +137,7 @@ export const bugs: Bug[] = [
         bug: `this.options.send(message.type === 'ack' || message.type === 'rej' ? 'bulk' : 'control', message)`,
       },
       {
-        file: engine,
+        file: receiver,
         text: `if (isArrival(message) !== (lane === 'bulk')) throw new ProtocolError(\`\${message.type} on the \${lane} lane\`)`,
         bug: '',
       },
