@@ -46,6 +46,7 @@ export async function fetchFromPods(holders: HolderRecord[], options: Fetching):
 
 /** @returns why not all came; null also where there is nobody to ask, or no sync yet */
 async function fetchOne(record: HolderRecord, how: Fetching): Promise<UserError | null> {
+  if (record.fetches) return new UserError('held', `process ${record.pid} is fetching it just now`)
   for (let tries = 1; ; tries++) {
     const error = await askToFetch(record, how)
     const isCut = error?.code === 'sync-halted' && (await comingOf(record, how))?.isCut === true

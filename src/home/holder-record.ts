@@ -28,6 +28,8 @@ export interface HolderRecord {
   manifest: string
   /** Where a background process writes what it does; null in the foreground. */
   log: string | null
+  /** It holds the session only to fetch what was written in the pod of one that is gone, and answers nobody. */
+  fetches?: true
 }
 
 const NAME = /^[0-9a-f]{16}\.json$/

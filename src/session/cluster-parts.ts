@@ -1,15 +1,9 @@
-import { createHash } from 'node:crypto'
-import { join } from 'node:path'
-import { type Clock, systemClock, systemTimers, type Timers } from '../../syncer/base/clock.ts'
+import type { Timers } from '../../syncer/base/clock.ts'
 import { checkLaptopFolder } from '../../syncer/session/laptop-folder.ts'
-import { openSyncSession } from '../../syncer/session/sync-session.ts'
 import { agentImage } from '../agent/agent-image.ts'
-import { attachAgent } from '../agent/attach.ts'
-import type { AgentFiles } from '../agent/bundle.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { ForwardHosts } from '../forward/forward-hosts.ts'
 import { ReverseForwards } from '../forward/reverse-forwards.ts'
-import type { Home } from '../home/home.ts'
 import type { Dev, Reverse } from '../manifest/manifest.ts'
 import { type AppliedSwap as Applied, applyClaim } from '../swap/apply.ts'
 import { claimSwap, releaseClaim } from '../swap/claim.ts'
@@ -23,41 +17,35 @@ import type { OnSwapEvent, SwapEvent } from '../swap/swap-event.ts'
 import { watchClaim } from '../swap/watch-claim.ts'
 import { watchDevPod } from '../swap/watch-dev-pod.ts'
 import { bindForwards } from './bind-forwards.ts'
-import type { AppliedSwap, Report, SessionParts } from './parts.ts'
+import { fetchBeforeRestart } from './fetch-before-restart.ts'
+import type { Report, SessionParts } from './parts.ts'
+import { type SyncPartsOptions, syncParts } from './sync-parts.ts'
 
 const UNDO_READY_MS = 60_000
-/** For each step of an attach: a line that has gone dead is noticed before the person gives up. */
-const ATTACH_STEP_MS = 15_000
 
-export interface ClusterPartsOptions {
-  cluster: Cluster
-  home: Home
+export interface ClusterPartsOptions extends SyncPartsOptions {
   dev: Dev
-  agent: AgentFiles
-  /** The native program for this machine; null where there is none. */
-  init?: string | null
   sessionId: string
   /** `user@host` */
   owner: string
   takeOver: boolean
   keepCommand?: boolean
   env: Record<string, string | undefined>
-  clock?: Clock
   /** So long the original's pods are waited for when a swap is undone. */
   undoReadyMs?: number
-  timers?: Timers
 }
 
 /** The parts of a session on a real cluster and a real folder. */
 export function clusterParts(options: ClusterPartsOptions): SessionParts {
-  const { cluster, dev, agent, clock = systemClock, timers = systemTimers } = options
+  const { cluster, dev } = options
+  const sync = syncParts(options)
+  const { timers } = sync
   let applied: Applied | null = null
   let report: Report = () => {}
   let target: { kind: WorkloadKind; name: string } | null = null
   const hosts = new ForwardHosts(cluster)
   return {
-    clock,
-    timers,
+    ...sync,
     random: Math.random,
     bindForwards: (dial, report) => bindForwards(dev, { dial, hosts, report, timers }),
     async claimSwap(how) {
@@ -89,6 +77,7 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
         ...(claim.command && { command: claim.command.argv }),
         async apply(how) {
           touching = how.touching
+          await fetchBeforeRestart(claim, { ...options, parts: sync, report, signal: how.signal })
           applied = await applyClaim(cluster, claim, how.signal)
           target = { kind: applied.kind, name: applied.name }
           const { workload, clone, replicas, resumed } = applied
@@ -118,33 +107,8 @@ export function clusterParts(options: ClusterPartsOptions): SessionParts {
       const told = (event: SwapEvent) => report({ type: 'swap', event })
       if (applied) await watchSwap(cluster, applied, { signal, on, told, timers })
     },
-    async attach(pod, lane, signal, starting) {
-      const where = { pod: pod.name, container: pod.container }
-      const { io } = await attachAgent(cluster, where, {
-        bundle: agent.bundle,
-        hello: { lane },
-        signal,
-        starting,
-        stepTimeoutMs: ATTACH_STEP_MS,
-      })
-      return io
-    },
     forwards: dev.forward.length > 0,
     ...(dev.reverse && { reverses: reverseForwards(dev.reverse, event => report(event)) }),
-    openPort: (pod, port, signal) => cluster.portForward({ pod: pod.name, port, signal }),
-    openSync(folder, swap, onEvent) {
-      const sessionKey = syncKey(cluster, swap, folder)
-      const { local, mode, prefer, include, initial } = folder
-      return openSyncSession({
-        local,
-        rules: { policy: { mode, ...(prefer && { prefer }) }, ...(include && { include }) },
-        initial,
-        sessionKey,
-        stateFolder: syncStateFolder(options, swap, folder),
-        onEvent,
-        ...(options.init && { init: options.init }),
-      })
-    },
   }
 }
 
@@ -189,25 +153,6 @@ export function planOptions(options: Omit<ClusterPartsOptions, 'cluster' | 'home
     owner,
     since: new Date().toISOString(),
   }
-}
-
-/** Where the laptop remembers what a folder and its workload's agreed on. */
-export function syncStateFolder(
-  { cluster, home }: Pick<ClusterPartsOptions, 'cluster' | 'home'>,
-  swap: Pick<AppliedSwap, 'workload'>,
-  folder: { local: string; remote: string },
-): string {
-  return join(home.sync, syncKey(cluster, swap, folder))
-}
-
-/** Names the pairing of a laptop's folder with a workload's: the ancestor of one must never be taken for another's. */
-function syncKey(
-  cluster: Cluster,
-  { workload }: Pick<AppliedSwap, 'workload'>,
-  folder: { local: string; remote: string },
-): string {
-  const text = JSON.stringify([cluster.server, cluster.namespace, workload, folder.local, folder.remote])
-  return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }
 
 /** `deployment/web` */

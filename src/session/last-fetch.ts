@@ -1,10 +1,11 @@
 import type { SyncFolder } from '../manifest/manifest.ts'
 import { fetchWhileComing } from './fetch-while-coming.ts'
 import { openLink } from './link.ts'
-import type { AppliedSwap, Report, SessionParts } from './parts.ts'
+import type { AppliedSwap, Report } from './parts.ts'
 import { PortTrust } from './port-trust.ts'
 import type { PodRef } from './session-state.ts'
 import { SyncFolders } from './sync-folders.ts'
+import type { SyncParts } from './sync-parts.ts'
 
 /** What a session that is gone has left in the cluster. */
 export interface LeftSession {
@@ -19,7 +20,7 @@ export interface LeftSession {
  * some of it cannot be taken in, `sync-halted`, and what attaching throws.
  */
 export async function fetchLast(
-  parts: SessionParts,
+  parts: SyncParts,
   { folders, swap, pod }: LeftSession,
   how: { report: Report; signal: AbortSignal; lookMs?: number | undefined },
 ): Promise<void> {

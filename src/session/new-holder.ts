@@ -10,7 +10,7 @@ import { sessionId } from './find-holder.ts'
 export interface NewHolder {
   cluster: Cluster
   home: Home
-  dev: Dev
+  dev: Pick<Dev, 'name' | 'selector'>
   /** The manifest's file. */
   manifest: string
   who: { user: string; host: string }

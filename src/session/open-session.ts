@@ -3,8 +3,9 @@ import { findNativeInit } from '../agent/native-init.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { HolderRecord } from '../home/holder-record.ts'
 import type { Home } from '../home/home.ts'
+import { type LeftNote, writeLeftNote } from '../home/left-note.ts'
 import { SyncHistory } from '../home/sync-history.ts'
-import type { Manifest } from '../manifest/manifest.ts'
+import type { Dev, Manifest } from '../manifest/manifest.ts'
 import type { UiEvent } from '../ui/events.ts'
 import { isHistoric } from '../ui/history-text.ts'
 import { eventJson } from '../ui/json-reporter.ts'
@@ -46,13 +47,14 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenedSe
   if (there) await stopHolder(home, there, options.signal)
   const { record, folder } = newHolderRecord({ ...options, dev, manifest: options.manifest.file })
   const log = new EventLog()
+  const sessionInCluster = swapSessionId(home, id)
   const parts = clusterParts({
     cluster,
     home,
     dev,
     agent,
     init: findNativeInit(),
-    sessionId: swapSessionId(home, id),
+    sessionId: sessionInCluster,
     owner: `${record.user}@${record.host}`,
     takeOver,
     keepCommand: config.keepCommand,
@@ -61,9 +63,15 @@ export async function openSession(options: OpenSessionOptions): Promise<OpenedSe
   const history = new SyncHistory(home, id)
   const session = new Session(config, parts, event => {
     log.push(event)
+    // before anything syncs
+    if (event.type === 'swapped') writeLeftNote(home, sessionInCluster, noteOf(dev, event.workload))
     if (isHistoric(event)) history.append(eventJson(event, parts.clock.now()))
     options.report(event)
   })
   const held = await HeldSession.open({ home, record, socketFolder: folder, log, session, now: parts.clock.now })
   return { session, record, close: () => held.close() }
+}
+
+function noteOf({ name, selector, sync }: Dev, workload: string): LeftNote {
+  return { version: 1, dev: { name, ...(selector && { selector }) }, workload, folders: sync }
 }

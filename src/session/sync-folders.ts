@@ -11,8 +11,9 @@ import {
 import type { SyncFolder } from '../manifest/manifest.ts'
 import type { Transfer, UiEvent } from '../ui/events.ts'
 import type { Link } from './link.ts'
-import type { AppliedSwap, SessionParts } from './parts.ts'
+import type { AppliedSwap } from './parts.ts'
 import type { FolderSource } from './status-report.ts'
+import type { SyncParts } from './sync-parts.ts'
 import { TransferRate } from './transfer-rate.ts'
 
 const PROGRESS_INTERVAL_MS = 200
@@ -30,7 +31,12 @@ export class SyncFolders {
   readonly #clock: Clock
   readonly #timers: Timers
 
-  constructor(parts: SessionParts, folders: SyncFolder[], swap: AppliedSwap, report: (event: UiEvent) => void) {
+  constructor(
+    parts: Pick<SyncParts, 'clock' | 'timers' | 'openSync'>,
+    folders: SyncFolder[],
+    swap: AppliedSwap,
+    report: (event: UiEvent) => void,
+  ) {
     this.#clock = parts.clock
     this.#timers = parts.timers
     this.#fence = swap.fence

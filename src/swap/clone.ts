@@ -92,10 +92,16 @@ function isUpToDate(clone: KubeObject, plan: SwapPlan): boolean {
   )
 }
 
+/** Whether the pod of the clone is what the plan wants, and goes on. */
+export function isSamePod(clone: KubeObject, plan: SwapPlan): boolean {
+  const template = ({ metadata }: KubeObject) => metadata.annotations?.[marks.template]
+  return template(clone) === template(plan.clone)
+}
+
 function clonePatch(clone: KubeObject, plan: SwapPlan): object {
   const { uid, resourceVersion, annotations } = clone.metadata
   const { annotations: wanted = {}, labels = {} } = plan.clone.metadata
-  const isSame = annotations?.[marks.template] === wanted[marks.template] && clone.spec.replicas === 1
+  const isSame = isSamePod(clone, plan) && clone.spec.replicas === 1
   const { metadata: earlier } = podTemplate(clone)
   return {
     metadata: {

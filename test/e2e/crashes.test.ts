@@ -112,10 +112,27 @@ describe('a session survives', () => {
     expect(both).toHaveProperty(['only-there.txt'])
   })
 
+  it('SIGKILL of up: before another manifest restarts the pod, what it wrote since comes here', async () => {
+    await up.kill('SIGKILL')
+    await inPod.write('/app/before-the-restart.txt', 'written while no up ran')
+    const pod = await devPod(session.namespace.admin)
+    const dev = { command: ['sleep', '86400'], sync: ['./app:/app'], environment: { CHANGED: 'yes' } }
+    session.laptop.folder('.', { 'dev.yml': { namespace: session.namespace.name, dev: { web: dev } } })
+    await start()
+    expect(await devPod(session.namespace.admin)).not.toBe(pod)
+    expect(await session.onLaptop.read(`${session.folder}/before-the-restart.txt`)).toBe('written while no up ran')
+    inPod = await session.handInPod()
+  })
+
   it('SIGKILL of up: down brings what the pod wrote since, and puts everything back', async () => {
     await up.kill('SIGKILL')
     await inPod.write('/app/of-the-last-hour.txt', 'written while no up ran')
+    // the manifest names another folder by now: it is not that one which the pod's files belong in
+    session.laptop.folder('other', { 'a.txt': 'another project' })
+    const other = { command: ['sleep', '86400'], sync: ['./other:/app'] }
+    session.laptop.folder('.', { 'dev.yml': { namespace: session.namespace.name, dev: { web: other } } })
     await session.down()
+    expect(Object.keys(await session.onLaptop.tree(join(session.laptop.root, 'other')))).toEqual(['a.txt'])
     expect(await session.onLaptop.read(`${session.folder}/of-the-last-hour.txt`)).toBe('written while no up ran')
     await expectRestored(session.namespace.admin, session.was)
     await eventually(() => expectLaptopClean(session.laptop, [], [session.folder]))

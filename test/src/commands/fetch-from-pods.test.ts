@@ -92,3 +92,10 @@ test('a process that does not answer any more is named, with what to do', async 
     silent.close()
   }
 })
+
+test('a process that fetches for another down is left at it', async () => {
+  const record = { dev: 'web', pid: 7, socket: join(folder, 's'), token: 'token', fetches: true } as HolderRecord
+  const signal = AbortSignal.timeout(60_000)
+  const [unfetched] = await fetchFromPods([record], { silence, signal, lookMs: 5 })
+  expect(unfetched?.error).toMatchObject({ code: 'held', message: 'process 7 is fetching it just now' })
+})

@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { writeLeftNote } from '../../../src/home/left-note.ts'
 import type { Dev } from '../../../src/manifest/manifest.ts'
 import { clusterParts } from '../../../src/session/cluster-parts.ts'
 import type { SessionParts } from '../../../src/session/parts.ts'
+import { syncStateFolder } from '../../../src/session/sync-parts.ts'
 import type { UiEvent } from '../../../src/ui/events.ts'
 import { MemoryCluster } from '../cluster/memory-cluster.ts'
 import { dev, webDeployment } from '../swap/shapes.ts'
@@ -69,5 +71,37 @@ it('says of what was put back that its pods are not ready', async () => {
     cluster.controllers.behave = () => ({ phase: 'Pending' })
     await parts.revertSwap({ signal, report })
     expect(warnings).toEqual(['not all pods of deployment/web are ready yet'])
+  })
+})
+
+it('restarts no pod for another manifest before what it holds is here', async () => {
+  await withTrial(async ({ cluster, scratch, signal, parts }) => {
+    const at = { file: '/code/dev.yml', line: 3, column: 5 }
+    const [local, elsewhere] = ['app', 'elsewhere'].map(name => join(scratch, name)) as [string, string]
+    for (const folder of [local, elsewhere]) mkdirSync(folder)
+    const folder = { local, remote: '/app', mode: 'two-way' as const, initial: 'mirror' as const, at }
+    const up = async (changes: Partial<Dev>) => {
+      const claim = await parts({ dev: dev({ sync: [folder], ...changes }) }).claimSwap({ signal, report() {} })
+      return await claim.apply({ signal, report() {}, touching() {} })
+    }
+    const { workload } = await up({})
+    await ready(cluster, 'Deployment', 'web-podswap')
+    const home = { path: scratch, run: scratch, logs: scratch, sync: scratch }
+    writeLeftNote(home, 'k3f9', { version: 1, dev: { name: 'web' }, workload, folders: [folder] })
+    const stateFolder = syncStateFolder({ cluster, home }, { workload }, folder)
+    mkdirSync(stateFolder)
+    const clone = () => cluster.peek('Deployment', 'web-podswap')
+    const before = clone()
+
+    // nobody answers in this pod
+    const refusal = { code: 'state', hint: expect.stringContaining('podswap down web --force') }
+    await expect(up({ image: 'podswap.test/other:1' })).rejects.toMatchObject(refusal)
+    await expect(up({ sync: [{ ...folder, local: elsewhere }] })).rejects.toMatchObject(refusal)
+    expect(clone()).toEqual(before)
+    expect(await up({})).toMatchObject({ resumed: true })
+
+    rmSync(stateFolder, { recursive: true })
+    expect(await up({ image: 'podswap.test/other:1' })).toMatchObject({ resumed: true })
+    expect(clone()).not.toEqual(before)
   })
 })
