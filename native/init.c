@@ -88,7 +88,7 @@ static void signal_all(int signal) {
 static char **thrifty(char **env) {
   static char *list[4096];
   char **to = list;
-  *to++ = "MALLOC_ARENA_MAX=1", *to++ = "MALLOC_MMAP_THRESHOLD_=65536", *to++ = "MALLOC_TRIM_THRESHOLD_=131072";
+  *to++ = "MALLOC_ARENA_MAX=1", *to++ = "MALLOC_MMAP_THRESHOLD_=32768", *to++ = "MALLOC_TRIM_THRESHOLD_=131072";
   for (char **from = env; *from; *to++ = *from++)
     if (to == list + 4095) return env;
   return list;

@@ -31,7 +31,7 @@ const nodeFlags = ['--initial-old-space-size=64', '--v8-pool-size=2', '--max-sem
  */
 const memoryEnvironment = {
   MALLOC_ARENA_MAX: '1',
-  MALLOC_MMAP_THRESHOLD_: '65536',
+  MALLOC_MMAP_THRESHOLD_: '32768',
   MALLOC_TRIM_THRESHOLD_: '131072',
 }
 const LISTENING_TIMEOUT_MS = 30_000
