@@ -100,13 +100,13 @@ export class SyncFolders {
 
   /** Content of the pod that the laptop cannot take in. */
   #refuseNotTakenIn(): void {
-    const left = this.#notTakenIn().filter(({ side }) => side === 'pod')
+    const left = this.#notTakenIn().filter(problem => problem.side === 'pod' || isOfMovedFolder(problem))
     if (left.length > 0) throw notInStep(left)
   }
 
   #notTakenIn(): SyncProblem[] {
     const problems = this.#open.flatMap(({ session }) => session.status().problems)
-    return problems.filter(({ code }) => code === notTakenInCode)
+    return problems.filter(problem => problem.code === notTakenInCode || isOfMovedFolder(problem))
   }
 
   /**
@@ -234,7 +234,18 @@ function halted(folder: SyncFolder, reason: string, hint: string): UserError {
   return new UserError('sync-halted', `sync of ${folder.remote} stopped: ${reason}`, { hint })
 }
 
+/** A change of the pod that finds the laptop's folder moved or removed: it is made when that is back. */
+function isOfMovedFolder({ side, path, code }: SyncProblem): boolean {
+  return side === 'laptop' && path !== '' && code === 'ESTALE'
+}
+
 function notInStep(left: SyncProblem[]): UserError {
+  const moved = left.find(isOfMovedFolder)
+  if (moved) {
+    return new UserError('state', `not all is in step: ${moved.message}: the synced folder was moved or removed`, {
+      hint: 'put it back; it goes on then',
+    })
+  }
   const more = left.length > 1 ? `, and ${left.length - 1} more` : ''
   return new UserError('state', `not all is in step: ${left[0]!.message}${more}`, {
     hint: 'make room there or give the right to write; it is sent again until then, and `podswap status` names all',

@@ -651,8 +651,12 @@ describe('what others ask of it', () => {
     const sync = begun.sync()
     const message = 'big.bin could not be written on the laptop (ENOSPC)'
     const problem = { side: 'pod' as const, path: 'big.bin', code: notTakenInCode, message }
-    sync.current = { ...sync.current, problems: [problem] }
-    await expect(begun.session.flush(new AbortController().signal)).rejects.toMatchObject({ code: 'state' })
+    const moved = { side: 'laptop' as const, path: 'a.txt', code: 'ESTALE', message: 'a.txt could not be written' }
+    for (const each of [problem, moved]) {
+      sync.current = { ...sync.current, firstSyncSeconds: 1, problems: [each] }
+      await expect(begun.session.flush(new AbortController().signal)).rejects.toMatchObject({ code: 'state' })
+      await expect(begun.session.fetch(new AbortController().signal)).rejects.toMatchObject({ code: 'state' })
+    }
     sync.current = { ...sync.current, problems: [] }
     await begun.session.flush(new AbortController().signal)
     begun.session.leave()
