@@ -18,7 +18,7 @@ export interface Bug {
   accepted?: true
 }
 
-const intake = 'syncer/session/intake.ts'
+const putApplier = 'syncer/session/put-applier.ts'
 const offers = 'syncer/session/offers.ts'
 const puts = 'syncer/session/puts.ts'
 const putAnswers = 'syncer/session/put-answers.ts'
@@ -158,7 +158,7 @@ export const bugs: Bug[] = [
     name: 'what is being applied is on record as the ancestor',
     edits: [
       {
-        file: intake,
+        file: putApplier,
         text: '    const staged = contentOf(x.replica, entry, put, current)\n    const outcome',
         bug: `    x.record({ type: 'agreed', path: put.path, token: put.data })
     x.commit()

@@ -1,0 +1,150 @@
+import { absent, folder, kindOf, type Token } from '../core/content.ts'
+import { isMuted } from '../core/sync-policy.ts'
+import type { Outcome } from '../endpoint/outcome.ts'
+import type { Replacement } from '../endpoint/replace.ts'
+import type { Entry } from '../endpoint/tree.ts'
+import type { Put } from '../wire/sync-message.ts'
+import type { CopiesBeside } from './copies-beside.ts'
+import type { Exchange } from './exchange.ts'
+import { parentStands, standsAsShadow } from './in-the-way.ts'
+import { contentOf } from './put-content.ts'
+import type { PutOutcomes } from './put-outcomes.ts'
+
+/**
+ * Files whose content changes places at once: until then their folders stay open. Few enough that several times as many
+ * come in one turn, so that the next ones are made ready while these change places.
+ */
+const changedAtOnceDefault = 16
+
+/** Brings what PUTs say into the folder: what only takes a file's place is begun, and several change places at once. */
+export class PutApplier {
+  private readonly x: Exchange
+  private readonly outcomes: PutOutcomes
+  private readonly copies: CopiesBeside
+  private readonly changedAtOnceMax: number
+  /** What only takes a file's place, in the order of its PUTs: everything but the change of places is done. */
+  private readonly begun = new Map<Entry, { put: Put; replacement: Replacement }>()
+  /** Of these: those that change places now, and what ends that. */
+  private changing: { puts: Map<Entry, Put>; end: () => Outcome[] } | undefined
+
+  /** @param changedAtOnceMax files that change places at once at most */
+  constructor(
+    exchange: Exchange,
+    outcomes: PutOutcomes,
+    copies: CopiesBeside,
+    changedAtOnceMax = changedAtOnceDefault,
+  ) {
+    this.x = exchange
+    this.outcomes = outcomes
+    this.copies = copies
+    this.changedAtOnceMax = changedAtOnceMax
+  }
+
+  /** Everything is done but the change of places. */
+  isBegun(entry: Entry): boolean {
+    return this.begun.has(entry)
+  }
+
+  isUnderWay(entry: Entry): boolean {
+    return this.begun.has(entry) || this.changing?.puts.has(entry) === true
+  }
+
+  /** As many are begun as change places at once. */
+  get isFull(): boolean {
+    return this.begun.size >= this.changedAtOnceMax
+  }
+
+  /** Does what was begun: to be called before any other message is taken, and when there is none. */
+  finish(): void {
+    this.change()
+    this.endChange()
+  }
+
+  /** What was begun changes places: the next ones can be made ready meanwhile. */
+  change(): void {
+    this.endChange()
+    if (this.begun.size === 0) return
+    const puts = new Map<Entry, Put>()
+    const replacements: Replacement[] = []
+    for (const [entry, { put, replacement }] of this.begun) {
+      puts.set(entry, put)
+      replacements.push(replacement)
+    }
+    this.begun.clear()
+    this.changing = { puts, end: this.x.replica.applier.finish(replacements) }
+  }
+
+  private endChange(): void {
+    const { changing } = this
+    if (changing === undefined) return
+    this.changing = undefined
+    const outcomes = changing.end()
+    let at = 0
+    for (const [entry, put] of changing.puts) {
+      const outcome = outcomes[at++]!
+      if (outcome.result === 'done') this.outcomes.applied(entry, put)
+      else this.outcomes.notDone(entry, put, outcome)
+      this.outcomes.lookAgain(entry)
+    }
+  }
+
+  /** Changes what is at the path, which holds `current`, or begins to; what became of it is told. */
+  apply(entry: Entry, put: Put, current: Token): void {
+    const { x } = this
+    if (put.data !== absent && !parentStands(entry) && !this.makeParents(entry, put)) return
+    const isShadow = put.data !== folder && standsAsShadow(x, entry)
+    if (put.data !== absent && (isShadow || (current === folder && x.role === 'laptop'))) {
+      if (!this.removeFolder(entry, put)) return
+      current = absent
+    }
+    const staged = contentOf(x.replica, entry, put, current)
+    const outcome =
+      staged !== undefined && 'result' in staged
+        ? staged
+        : x.replica.applier.begin(entry, put.path, current, put.data, staged)
+    if (!('result' in outcome)) this.begun.set(entry, { put, replacement: outcome })
+    else if (outcome.result === 'done') this.outcomes.applied(entry, put)
+    else this.outcomes.notDone(entry, put, outcome)
+  }
+
+  /** @returns whether its folder stands; otherwise what becomes of the PUT is told */
+  private makeParents(entry: Entry, put: Put): boolean {
+    const { x } = this
+    const parents = x.replica.applier.ensureParents(entry)
+    if (parents.result === 'done') return true
+    if (parents.result === 'changed' && x.role === 'laptop') this.keepBoth(entry, put)
+    else if (parents.result === 'changed' && isMuted(x.policy, x.role))
+      this.outcomes.blocked(put, 'ENOTDIR', 'cannot be written: something that is only here has the name of its folder')
+    else this.outcomes.notDone(entry, put, parents)
+    return false
+  }
+
+  /** @returns whether the folder in the way of something else is gone; otherwise what becomes of the PUT is told */
+  private removeFolder(entry: Entry, put: Put): boolean {
+    const { x } = this
+    const emptied = x.replica.applier.put(entry, put.path, folder, absent, undefined)
+    if (emptied.result === 'done') return true
+    if (emptied.result === 'not-empty' && x.role === 'laptop') this.keepBoth(entry, put)
+    else this.outcomes.notDone(entry, put, emptied)
+    return false
+  }
+
+  /** Both ends hold something the other never had: ours keeps the name, theirs gets one of its own, durably. */
+  keepBoth(entry: Entry, put: Put): void {
+    if (kindOf(put.data) === 'dir' || kindOf(put.data) === 'absent') {
+      this.outcomes.accept(entry, put)
+      return
+    }
+    const staged = contentOf(this.x.replica, entry, put, absent)
+    if (staged === undefined || 'result' in staged) {
+      this.outcomes.notDone(entry, put, staged ?? { result: 'need' })
+      return
+    }
+    const copy = this.copies.save(put.path, staged)
+    if (copy === undefined) this.outcomes.refuse(put, 'failed')
+    else {
+      this.outcomes.accept(entry, put)
+      this.copies.announce(put.path, copy)
+    }
+  }
+}
