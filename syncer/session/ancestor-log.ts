@@ -4,7 +4,7 @@ import { errnoOf, ProtocolError, UserError } from '../base/errors.ts'
 import { isMode } from '../core/sync-policy.ts'
 import { ByteReader } from '../wire/byte-reader.ts'
 import { ByteWriter } from '../wire/byte-writer.ts'
-import { readPath, readToken, writePath, writeToken } from '../wire/sync-codec.ts'
+import { readPath, readToken, writePath, writeToken } from '../wire/sync-fields.ts'
 import { type Journal, JournalError, type JournalRecord } from './journal.ts'
 import { Ledger, type LedgerRecord } from './ledger.ts'
 

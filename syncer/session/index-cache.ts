@@ -7,7 +7,7 @@ import type { Replica } from '../endpoint/replica.ts'
 import type { Tree } from '../endpoint/tree.ts'
 import { ByteReader } from '../wire/byte-reader.ts'
 import { ByteWriter } from '../wire/byte-writer.ts'
-import { readPath, readToken, writePath, writeToken } from '../wire/sync-codec.ts'
+import { readPath, readToken, writePath, writeToken } from '../wire/sync-fields.ts'
 
 const version = 3
 export const headBytes = 4
