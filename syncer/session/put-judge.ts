@@ -41,7 +41,8 @@ export class PutJudge {
       this.outcomes.refuse(put, 'failed')
       return
     }
-    if (x.role === 'pod') this.judgeAtPod(entry, put, look.token)
+    if (isSentToo(x, entry, put)) this.outcomes.accept(entry, put)
+    else if (x.role === 'pod') this.judgeAtPod(entry, put, look.token)
     else this.judgeAtLaptop(entry, put, look.token)
     if (!this.applier.isBegun(entry)) this.outcomes.lookAgain(entry)
   }
@@ -93,10 +94,6 @@ export class PutJudge {
   }
 
   private judgeAtLaptop(entry: Entry, put: Put, current: Token): void {
-    if (isSentToo(this.x, entry, put)) {
-      this.outcomes.accept(entry, put)
-      return
-    }
     const verdict = judgePut(put, current, entry.agreed, this.x.policy)
     switch (verdict) {
       case 'equal':

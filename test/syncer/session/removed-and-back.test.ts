@@ -4,6 +4,7 @@ import { twoWay } from '../../../syncer/core/sync-policy.ts'
 import type { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
 import { of, Pair, runFor, runUntil, treeOf } from './pair.ts'
 
+const ends = ['laptop', 'pod'] as const
 const count = 100
 
 function fill({ people }: MemoryDisk): void {
@@ -39,18 +40,18 @@ test('an emptied pod halts where files are back of which it is still thought tha
   expect(treeOf(pair.disks.laptop)).toEqual(before)
 })
 
-test('what both ends removed at once and was made again here stays, though it is as before', () => {
+test.each(ends)('what both ends removed at once and was made again at the %s stays, though it is as before', again => {
   const pair = filled()
   const before = treeOf(pair.disks.laptop)
   pair.delayMs = () => 50
-  for (const side of ['laptop', 'pod'] as const) {
+  for (const side of ends) {
     pair.disks[side].people.removeAll('d')
     pair[side].sweep()
   }
   runUntil(pair, () => of(pair, 'put').filter(({ data }) => data === absent).length > 2 * count)
-  fill(pair.disks.laptop)
+  fill(pair.disks[again])
   runFor(pair, 1_000)
-  pair.laptop.sweep()
+  pair[again].sweep()
   pair.settle()
   expect(treeOf(pair.disks.laptop)).toEqual(before)
   expect(treeOf(pair.disks.pod)).toEqual(before)
