@@ -4,6 +4,8 @@ import { uptime } from 'node:os'
 import path from 'node:path'
 import { type Clock, systemTimers } from '../base/clock.ts'
 import { markKeyBytes } from '../core/block-marks.ts'
+import { absent } from '../core/content.ts'
+import type { Path } from '../core/path.ts'
 import { exactDisk } from '../disk/exact-disk.ts'
 import { NameExchange } from '../disk/name-exchange.ts'
 import { createNodeDisk, type NamePair, type NodeDisk } from '../disk/node-disk.ts'
@@ -88,6 +90,17 @@ export class LaptopFolder {
   checkpoint(state: string | undefined): void {
     this.log.checkpoint()
     if (state !== undefined) this.index.checkpoint(state)
+  }
+
+  /** What the tree does not hold (it is ignored, or not looked at yet) may be there. */
+  isThere(path: Path): boolean {
+    const { tree, disk } = this.replica
+    if ((tree.find(path)?.current ?? absent) !== absent) return true
+    try {
+      return disk.stat({ area: 'tree', path }) !== null
+    } catch {
+      return true
+    }
   }
 
   close(): void {

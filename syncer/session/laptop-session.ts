@@ -2,30 +2,27 @@ import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { compactHeap, heapHeldBytes } from '../base/compact-heap.ts'
-import { UserError } from '../base/errors.ts'
-import { absent } from '../core/content.ts'
 import { joinPath, type Path } from '../core/path.ts'
 import type { WatchEvents } from '../disk/watcher.ts'
 import { StreamError } from '../wire/stream-error.ts'
 import { ChangeLog } from './change-log.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { SyncEngine } from './engine.ts'
 import type { EngineEvent } from './exchange.ts'
-import { FlushWaits } from './flush-waits.ts'
 import { HeapAtRest } from './heap-at-rest.ts'
 import { compileRules, type IgnoreReaderOptions } from './ignore-reader.ts'
 import { IgnoredWatch } from './ignored-watch.ts'
+import { LaptopFlushes } from './laptop-flushes.ts'
 import { LaptopFolder } from './laptop-folder.ts'
+import { laptopStatus } from './laptop-status.ts'
 import { LiveRules } from './live-rules.ts'
-import { haltedError, SessionProblems } from './session-problems.ts'
+import { PodProbes } from './pod-probes.ts'
+import { SessionProblems } from './session-problems.ts'
 import { SessionProgress } from './session-progress.ts'
 import { SyncLoop } from './sync-loop.ts'
 import { type SyncEvent, type SyncSession, type SyncStatus, unkeptCode, unusableCode } from './sync-port.ts'
 import { watchLimitCode, watchLimitMessage } from './watch-limit.ts'
 
-const checkpointMs = 30_000
-const probeMs = 5_000
-/** Between two while the first answer of a connection is waited for that says that the pod is settled. */
-const unsettledProbeMs = 10
 const changesMs = 1_000
 
 export interface LaptopSessionOptions {
@@ -55,29 +52,21 @@ export class LaptopSession implements SyncSession {
   private readonly rules: LiveRules
   private readonly problems: SessionProblems
   private readonly progress: SessionProgress
-  private readonly flushes = new FlushWaits()
-  private readonly fetches = new FlushWaits()
+  private readonly flushes: LaptopFlushes
+  private readonly probes: PodProbes
+  private readonly checkpoints: Checkpoints
   private readonly changes = new ChangeLog()
   private readonly ignored: IgnoredWatch
   private readonly heap = new HeapAtRest(() => this.engine.idle(), {
     fold: () => {
       this.folder.replica.tree.fold()
       // what was agreed within the epoch is remembered path by path until the next one
-      this.raiseEpoch()
+      this.checkpoints.raiseEpoch()
     },
     compact: compactHeap,
     heldBytes: heapHeldBytes,
   })
-  private readonly timers: NodeJS.Timeout[] = []
-  private lastChangeAtMs: number | undefined
-  /** The change after which the epoch was raised last. */
-  private raisedAfterMs: number | undefined
-  private lastProbeAtMs: number | undefined
-  private podPending = 0
-  /** The pod has said on this connection that nothing of its own is on its way. */
-  private podSettled = false
-  private nextProbe: NodeJS.Timeout | undefined
-  private lastId = 0
+  private readonly changesTimer: NodeJS.Timeout
 
   constructor(options: LaptopSessionOptions) {
     this.options = options
@@ -104,12 +93,12 @@ export class LaptopSession implements SyncSession {
       turned: () => this.turned(),
     })
     this.engine = this.makeEngine()
-    this.loop.run(this.engine)
-    this.timers.push(
-      setInterval(() => this.checkpoint(), checkpointMs),
-      setInterval(() => this.probe(), probeMs),
-      setInterval(() => this.tellChanges(), changesMs),
-    )
+    const { engine, loop, rules, problems, folder, progress } = this
+    this.flushes = new LaptopFlushes({ engine, loop, rules, problems })
+    this.probes = new PodProbes(this.clock, engine, loop)
+    this.checkpoints = new Checkpoints({ folder, engine, loop, progress })
+    loop.run(engine)
+    this.changesTimer = setInterval(() => this.tellChanges(), changesMs)
   }
 
   attach(lanes: { control: Duplex; bulk: Duplex }): void {
@@ -125,74 +114,22 @@ export class LaptopSession implements SyncSession {
   }
 
   status(): SyncStatus {
-    const { bytes, files } = this.engine.transfers.pending
-    const { doneBytes, sentBytes, doneFiles, current: path } = this.engine.transfers
-    const { state, firstSyncSeconds } = this.progress
-    return {
-      state,
-      pending: this.engine.pending() + this.podPending,
-      files: this.progress.files(),
-      conflicts: this.problems.openConflicts(copy => this.isThere(copy)),
-      problems: this.problems.list,
-      bytesSent: this.loop.bytesSent,
-      bytesReceived: this.loop.bytesReceived,
-      ...(files > 0
-        ? {
-            transfer: {
-              doneBytes: sentBytes,
-              totalBytes: doneBytes + bytes,
-              doneFiles,
-              totalFiles: doneFiles + files,
-              path,
-            },
-          }
-        : {}),
-      ...(this.ignored.summary === undefined ? {} : { ignored: this.ignored.summary }),
-      ...(this.lastChangeAtMs === undefined ? {} : { lastChangeAtMs: this.lastChangeAtMs }),
-      ...(firstSyncSeconds === undefined ? {} : { firstSyncSeconds }),
-      ...(this.lastProbeAtMs === undefined ? {} : { lastProbeAtMs: this.lastProbeAtMs }),
-    }
+    const { folder, engine, loop, problems, progress, ignored, probes, checkpoints } = this
+    return laptopStatus({ folder, engine, loop, problems, progress, ignored, probes, checkpoints })
   }
 
-  async fetch(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted()
-    this.requireFlow()
-    this.lastId += 1
-    const id = this.lastId
-    const fetched = this.fetches.add(id, signal)
-    this.engine.askFlush(id)
-    this.loop.wake()
-    await fetched
+  fetch(signal: AbortSignal): Promise<void> {
+    return this.flushes.fetch(signal)
   }
 
-  async flush(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted()
-    // Events of what was written before this call are queued in the kernel: two turns of the loop drain them.
-    for (let turns = 0; turns < 2; turns++) await new Promise<void>(resolve => setImmediate(resolve))
-    this.requireFlow()
-    this.rules.flush()
-    this.lastId += 1
-    const id = this.lastId
-    const flushed = this.flushes.add(id, signal)
-    // What is held back here goes out now; it is waited for in `flushed`, when the pod has said that its own is here:
-    // that may have become a conflict copy, which must reach the pod.
-    this.engine.flush(0)
-    this.engine.askFlush(id)
-    this.loop.wake()
-    await flushed
-  }
-
-  private requireFlow(): void {
-    if (!this.engine.live)
-      throw new UserError('sync-halted', 'sync is not connected', {
-        hint: 'try again when `podswap status` says ready',
-      })
-    if (this.problems.halted) throw haltedError()
+  flush(signal: AbortSignal): Promise<void> {
+    return this.flushes.flush(signal)
   }
 
   close(): void {
-    for (const timer of this.timers) clearInterval(timer)
-    clearTimeout(this.nextProbe)
+    clearInterval(this.changesTimer)
+    this.checkpoints.close()
+    this.probes.close()
     this.tellChanges()
     this.ignored.close()
     this.heap.close()
@@ -201,17 +138,6 @@ export class LaptopSession implements SyncSession {
     this.loop.close()
     this.engine.close()
     this.folder.close()
-  }
-
-  /** What the tree does not hold (it is ignored, or not looked at yet) may be there. */
-  private isThere(path: Path): boolean {
-    const { tree, disk } = this.folder.replica
-    if ((tree.find(path)?.current ?? absent) !== absent) return true
-    try {
-      return disk.stat({ area: 'tree', path }) !== null
-    } catch {
-      return true
-    }
   }
 
   private makeEngine(): SyncEngine {
@@ -271,26 +197,6 @@ export class LaptopSession implements SyncSession {
     this.loop.wake()
   }
 
-  private checkpoint(): void {
-    const { firstSyncSeconds } = this.progress
-    this.folder.checkpoint(firstSyncSeconds === undefined ? undefined : `${this.lastChangeAtMs} ${firstSyncSeconds}`)
-    this.raiseEpoch()
-  }
-
-  private raiseEpoch(): void {
-    if (this.lastChangeAtMs === this.raisedAfterMs) return
-    this.engine.raiseEpoch()
-    this.raisedAfterMs = this.lastChangeAtMs
-    this.loop.flush()
-  }
-
-  private probe(): void {
-    if (!this.engine.live) return
-    this.lastId += 1
-    this.engine.probe(this.lastId)
-    this.loop.flush()
-  }
-
   private on(event: EngineEvent): void {
     switch (event.type) {
       case 'conflict':
@@ -303,8 +209,7 @@ export class LaptopSession implements SyncSession {
         this.options.onEvent(event)
         break
       case 'halted':
-        if (this.problems.halt(event.deletes))
-          for (const waits of [this.flushes, this.fetches]) waits.failAll(haltedError())
+        if (this.problems.halt(event.deletes)) this.flushes.halted()
         break
       case 'resumed':
         this.problems.resume()
@@ -313,23 +218,21 @@ export class LaptopSession implements SyncSession {
         this.unkept(event.code)
         break
       case 'flushed':
-        this.flushed(event.side, event.id)
+        this.flushes.flushed(event.side, event.id)
         break
       case 'probed':
-        this.lastProbeAtMs = this.clock.now()
-        this.probed(event.pending)
+        if (this.probes.answered(event.pending)) this.problems.forgetUntold()
         break
       case 'changed':
-        this.lastChangeAtMs = this.clock.now()
+        this.checkpoints.lastChangeAtMs = this.clock.now()
         this.heap.changed()
         if (this.progress.firstSyncSeconds !== undefined) this.changes.add(event.path, event.direction)
         break
       case 'live':
-        this.lastProbeAtMs = this.clock.now()
+        this.probes.heard()
         this.problems.usable()
-        this.probe()
-        // What waited when the connection went waits on the new one.
-        for (const id of [...this.flushes.ids, ...this.fetches.ids]) this.engine.askFlush(id)
+        this.probes.ask()
+        this.flushes.askAgain()
         break
       case 'flush-asked':
       case 'first-contact':
@@ -337,38 +240,15 @@ export class LaptopSession implements SyncSession {
     }
   }
 
-  /** What the pod said at a connection has come when it has answered and is settled. */
-  private probed(pending: number): void {
-    this.podPending = pending
-    if (pending === 0) {
-      this.podSettled = true
-      this.problems.forgetUntold()
-    } else if (!this.podSettled) {
-      clearTimeout(this.nextProbe)
-      this.nextProbe = setTimeout(() => this.probe(), unsettledProbeMs)
-    }
-  }
-
   private podGone(): void {
     this.problems.podGone()
-    this.podPending = 0
-    this.podSettled = false
-    clearTimeout(this.nextProbe)
+    this.probes.podGone()
   }
 
   private unkept(code: string): void {
     const { stateFolder } = this.options
     const message = `the sync state in ${stateFolder} cannot be written (${code}): nothing is sent until it can be`
     this.problems.take({ side: 'laptop', path: '', code: unkeptCode, message: code === '' ? '' : message })
-  }
-
-  private flushed(side: 'laptop' | 'pod', id: number): void {
-    if (side === 'laptop') this.flushes.done(id)
-    else if (this.fetches.has(id)) this.fetches.done(id)
-    else if (this.flushes.has(id)) {
-      this.engine.flush(id)
-      this.loop.wake()
-    }
   }
 
   private failed(reason: Error): void {
@@ -399,8 +279,8 @@ export class LaptopSession implements SyncSession {
       halted: this.problems.halted,
       live: this.engine.live,
       pendingHere: this.engine.pending(),
-      pendingInPod: this.podPending,
-      podSettled: this.podSettled,
+      pendingInPod: this.probes.pending,
+      podSettled: this.probes.settled,
       bytesSent: this.loop.bytesSent,
     })
   }
