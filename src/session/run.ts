@@ -1,17 +1,19 @@
 import { UserError } from '../../syncer/base/errors.ts'
 import type { ReverseState } from '../forward/reverse-forwards.ts'
 import type { Dev } from '../manifest/manifest.ts'
-import type { DevPodNews } from '../swap/dev-pod-watcher.ts'
 import type { UiEvent } from '../ui/events.ts'
 import { asUserError } from './as-user-error.ts'
 import { jittered } from './backoff.ts'
+import { closeSession } from './close-session.ts'
 import { Connection } from './connection.ts'
 import type { DevCommandOptions } from './dev-command.ts'
-import { fetchWhileComing } from './fetch-while-coming.ts'
+import { FetchBeforeEnd } from './fetch-before-end.ts'
 import type { Link } from './link.ts'
 import { initialState, step } from './machine.ts'
 import type { AppliedSwap, BoundForwards, SessionParts } from './parts.ts'
+import { PodNews, type PodNewsSession } from './pod-news.ts'
 import { PodWork } from './pod-work.ts'
+import { type LinkReader, Readiness } from './readiness.ts'
 import { SessionForwards } from './session-forwards.ts'
 import type { Effect, Outcome, PodRef, SessionEvent, SessionState } from './session-state.ts'
 import type { FolderSource } from './status-report.ts'
@@ -42,9 +44,6 @@ export interface SessionSnapshot {
   trouble: string | null
 }
 
-/** `isSame`: the command is the one that ran before the connection was lost. */
-export type LinkReader = (link: Link | null, isSame: boolean) => void
-
 /** One dev mode session: carries out what the state machine decides, and tells it what came of it. */
 export class Session {
   /** Resolves, never rejects, when everything is closed. */
@@ -53,21 +52,19 @@ export class Session {
   readonly #parts: SessionParts
   readonly #report: (event: UiEvent) => void
   readonly #over = new AbortController()
-  readonly #startedAt: number
   readonly #events: SessionEvent[] = []
-  readonly #readers = new Set<LinkReader>()
   readonly #connection: Connection
   readonly #pod: PodWork
   readonly #swap: SwapWork
   readonly #forwards: SessionForwards
+  readonly #podNews: PodNews
+  readonly #lastFetch: FetchBeforeEnd
+  readonly #readiness: Readiness
   #draining = false
-  #isFetching = false
   #state: SessionState
   #cancelRetry = () => {}
   #stopWaking = () => {}
-  #podIsThere = () => {}
   #trouble: string | null = null
-  #lostAt = 0
   #finish: (outcome: Outcome) => void = () => {}
 
   constructor(config: SessionConfig, parts: SessionParts, report: (event: UiEvent) => void) {
@@ -80,7 +77,6 @@ export class Session {
       report,
     )
     this.#swap = new SwapWork(parts, this.#over.signal, report)
-    this.#startedAt = parts.clock.monotonic()
     this.#state = initialState({ endsWithCommand: config.endsWithCommand, downOnExit: config.downOnExit })
     this.#connection = new Connection(parts, this.#over.signal, {
       starting: () => this.#openFolders(),
@@ -92,9 +88,26 @@ export class Session {
       lost: (attempt, upMs, reason) => this.#troubled(reason, { type: 'detached', attempt, upMs }),
     })
     this.#forwards = new SessionForwards(parts, this.#connection, report)
+    this.#readiness = new Readiness(parts.clock, report)
+    const isCut = () => this.#connection.link === null
+    this.#lastFetch = new FetchBeforeEnd(this.#pod, { timers: parts.timers, isCut, signal: this.#over.signal }, report)
+    this.#podNews = new PodNews(config.dev, parts.timers, this.#forPodNews(), report)
     this.done = new Promise(resolve => {
       this.#finish = resolve
     })
+  }
+
+  #forPodNews(): PodNewsSession {
+    return {
+      signal: this.#over.signal,
+      podUid: () => this.#state.pod?.uid,
+      why: () => this.#trouble,
+      trouble: why => {
+        this.#trouble = why
+      },
+      openFolders: () => this.#openFolders(),
+      dispatch: event => this.#dispatch(event),
+    }
   }
 
   start(): void {
@@ -127,35 +140,15 @@ export class Session {
     this.#fetchedFirst({ type: 'command-exited', code: exit.code, signal: exit.signal })
   }
 
-  /**
-   * An end that takes the pod away waits for what was written there, and says what may not have come; the second one waits
-   * for nothing.
-   */
   #fetchedFirst(event: SessionEvent): void {
-    if (!this.#config.downOnExit || this.#isFetching) {
-      this.#dispatch(event)
-      return
-    }
-    this.#isFetching = true
-    void this.#fetchAll().then(() => {
-      if (!this.#over.signal.aborted) this.#dispatch(event)
-    })
-  }
-
-  async #fetchAll(): Promise<void> {
-    try {
-      const isCut = () => this.#connection.link === null
-      await fetchWhileComing(this.#pod, { timers: this.#parts.timers, isCut, signal: this.#over.signal })
-    } catch (error) {
-      const why = asUserError(error).message
-      const message = `what was written last in the dev pod may not all be here, and goes with the pod: ${why}`
-      if (!this.#over.signal.aborted) this.#report({ type: 'warning', message })
-    }
+    const end = () => this.#dispatch(event)
+    if (this.#config.downOnExit) this.#lastFetch.run(end)
+    else end()
   }
 
   /** Calls `on` with each connection on which the command runs, and with null when it goes. */
   onLink(on: LinkReader): void {
-    this.#readers.add(on)
+    this.#readiness.onLink(on)
   }
 
   get wasReady(): boolean {
@@ -217,10 +210,8 @@ export class Session {
   }
 
   #lostReady(state: SessionState): void {
-    for (const reader of this.#readers) reader(null, true)
-    if (state.phase !== 'reconnecting') return
-    this.#lostAt = this.#parts.clock.monotonic()
-    this.#report({ type: 'connection-lost', reason: this.#trouble ?? 'the pod is gone' })
+    this.#readiness.unlinked()
+    if (state.phase === 'reconnecting') this.#readiness.lost(this.#trouble ?? 'the pod is gone')
   }
 
   #perform(effect: Effect): void {
@@ -296,24 +287,13 @@ export class Session {
   async #watchPod(): Promise<void> {
     const { applied } = this.#swap
     if (!applied) return
-    this.#limitWait()
+    this.#podNews.limitWait()
     try {
-      await this.#swap.watchPod(news => this.#onPod(news))
+      await this.#swap.watchPod(news => this.#podNews.take(news))
     } catch (error) {
       if (!(error instanceof UserError) || error.code !== 'not-found') throw error
       this.#dispatch({ type: 'swap-gone', error })
     }
-  }
-
-  /** As long as the manifest lets the first pod take. */
-  #limitWait(): void {
-    const { podTimeoutMs, at } = this.#config.dev
-    if (podTimeoutMs === undefined) return
-    this.#podIsThere = this.#parts.timers.after(podTimeoutMs, () => {
-      const message = `the dev pod does not run after ${podTimeoutMs / 1_000} s${this.#trouble ? `: ${this.#trouble}` : ''}`
-      const hint = 'a longer `timeout` in the manifest waits longer, and none as long as you do'
-      this.#dispatch({ type: 'failed', error: new UserError('timeout', message, { at, hint }) })
-    })
   }
 
   /**
@@ -327,29 +307,6 @@ export class Session {
     } catch (error) {
       this.#dispatch({ type: 'failed', error: asUserError(error) })
     }
-  }
-
-  #onPod(news: DevPodNews): void {
-    if (this.#over.signal.aborted) return
-    if (news.state !== 'running') this.#openFolders()
-    if (news.state === 'running') {
-      this.#podIsThere()
-      const isNew = news.pod.uid !== this.#state.pod?.uid
-      if (isNew) this.#report({ type: 'pod', state: 'running', pod: news.pod.name, message: '' })
-      this.#dispatch({ type: 'pod-running', pod: news.pod })
-      return
-    }
-    const { state, name } = news
-    if (state === 'warning') {
-      this.#report({ type: 'warning', message: `${name}: ${news.message}`, hint: news.hint })
-      return
-    }
-    const message = state === 'pending' ? news.message : state === 'failed' ? news.error.message : ''
-    this.#trouble = message ? `${name}: ${message}` : `${name} is gone`
-    if (state === 'failed') this.#dispatch({ type: 'pod-failed', error: news.error })
-    else this.#dispatch({ type: `pod-${state}` })
-    const hint = state === 'pending' ? news.hint : undefined
-    if (!this.#over.signal.aborted) this.#report({ type: 'pod', state, pod: name, message, ...(hint && { hint }) })
   }
 
   #detach(): void {
@@ -371,17 +328,11 @@ export class Session {
   }
 
   #beReady(again: boolean): void {
-    const { link } = this.#connection
-    const now = this.#parts.clock.monotonic()
     this.#trouble = null
-    if (again) this.#report({ type: 'reconnected', elapsedMs: now - this.#lostAt })
-    else {
-      const forwards = this.#forwards.lines.map(({ local, remote }) => ({ local, remote }))
-      const { dev, interactive } = this.#config
-      const elapsedMs = now - this.#startedAt
-      this.#report({ type: 'ready', dev: dev.name, elapsedMs, forwards, terminal: interactive })
-    }
-    for (const reader of this.#readers) reader(link, this.#pod.runIsSame)
+    const { dev, interactive } = this.#config
+    if (again) this.#readiness.again()
+    else this.#readiness.first({ dev: dev.name, forwards: this.#forwards.lines, terminal: interactive })
+    this.#readiness.linked(this.#connection.link, this.#pod.runIsSame)
   }
 
   #retryLater({ attempt, waitMs, error }: Extract<Effect, { type: 'retry-later' }>): void {
@@ -392,7 +343,7 @@ export class Session {
   }
 
   async #revert(): Promise<void> {
-    this.#podIsThere()
+    this.#podNews.isThere()
     this.#over.abort()
     try {
       await this.#swap.revert(this.#config.dev.name)
@@ -405,24 +356,12 @@ export class Session {
   async #end(outcome: Outcome): Promise<void> {
     this.#over.abort()
     this.#stopWaking()
-    this.#podIsThere()
+    this.#podNews.isThere()
     this.#cancelRetry()
     this.#detach()
-    await this.#closing(async () => this.#pod.close())
-    await this.#swap.settled()
-    await this.#closing(() => this.#forwards.close())
-    if (outcome.cluster === 'untouched') await this.#swap.release()
+    await closeSession({ pod: this.#pod, swap: this.#swap, forwards: this.#forwards }, outcome, this.#report)
     const workload = this.#swap.applied?.workload ?? null
     this.#report({ type: 'ended', dev: this.#config.dev.name, workload, outcome })
     this.#finish(outcome)
-  }
-
-  /** What cannot be closed in order (a full disk) must not keep the rest from it. */
-  async #closing(close: () => Promise<void>): Promise<void> {
-    try {
-      await close()
-    } catch (error) {
-      this.#report({ type: 'warning', message: asUserError(error).message })
-    }
   }
 }
