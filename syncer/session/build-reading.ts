@@ -6,10 +6,9 @@ import type { OpenFile } from '../disk/disk.ts'
 import { systemError } from '../disk/system-error.ts'
 import { SliceMemory, sliceBlocks } from '../endpoint/sliced-sum.ts'
 import { sameKey } from '../endpoint/stat-columns.ts'
-import type { Compared } from './comparisons.ts'
 import type { Exchange } from './exchange.ts'
 import type { Reading } from './readings.ts'
-import type { Transfer } from './transfer.ts'
+import type { Compared, Transfer } from './transfer.ts'
 
 /** Blocks that are compared in one step where both hashes are known. */
 const comparedBlocks = 4_096

@@ -6,19 +6,10 @@ import { assembledBlocksMax } from '../endpoint/basis.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { Blocks } from '../wire/sync-message.ts'
 import type { Exchange } from './exchange.ts'
-import type { Transfer } from './transfer.ts'
+import type { Compared, Transfer } from './transfer.ts'
 
 /** Files that the other end compares, or has compared and waits for: fewer than it holds. */
 const askedMax = 16
-
-/** What the other end has of a large file: values of its blocks, `size` bytes in all. */
-export interface Compared {
-  measure: BlockMeasure
-  values: Buffer
-  size: number
-  /** Where blocks are told by marks: those of the content that is to be sent. */
-  marks: { values: Buffer; proof: Buffer } | undefined
-}
 
 interface Comparison {
   id: number

@@ -1,11 +1,20 @@
+import type { BlockMeasure } from '../core/block-marks.ts'
 import type { Token } from '../core/content.ts'
 import type { Entry } from '../endpoint/tree.ts'
-import type { Compared } from './comparisons.ts'
 
 /** One path of a subtree, and what stood there when it was put together. */
 export interface Member {
   entry: Entry
   token: Token
+}
+
+/** What the other end has of a large file: values of its blocks, `size` bytes in all. */
+export interface Compared {
+  measure: BlockMeasure
+  values: Buffer
+  size: number
+  /** Where blocks are told by marks: those of the content that is to be sent. */
+  marks: { values: Buffer; proof: Buffer } | undefined
 }
 
 export interface Transfer {
