@@ -352,8 +352,11 @@ describe.skipIf(initProgram === null)('init pty', () => {
   })
 
   test('ends with the program though something in the background holds the terminal', async () => {
-    await shell('(trap "" HUP; exec sleep 1000) & echo "left $!"; exit 5')
+    await shell('(trap "" HUP; exec sleep 1000) & echo "left $!"; read line; exit 5')
     const client = await attach()
+    // Else it may have ended before anybody is there.
+    await client.sees(/left \d+/)
+    client.type('\n')
     expect(await exitCode()).toBe('5')
     expect(await ended).toBe(5)
     process.kill(Number(/left (\d+)/.exec(client.bytes.toString())![1]), 'SIGKILL')
