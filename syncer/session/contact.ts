@@ -211,10 +211,11 @@ export class LaptopContact {
 
   /**
    * An agent without memory may stand on a volume that came back from within this epoch. What it holds is then old where
-   * we know it, and where a path moved in this epoch and it holds something else nobody knows what that is based on.
+   * we know it, and where a path moved in this epoch and it holds something else nobody knows what that is based on. Nor
+   * is anything old where nothing is agreed: rules or a power cut may have made us forget what it holds, the newest of all.
    */
   private doubt(path: Path, current: Token, settled: Token): Token {
-    if (current === settled || !this.x.history.moved(path)) return settled
+    if (current === settled || settled === absent || !this.x.history.moved(path)) return settled
     return this.x.history.has(path, current) ? current : absent
   }
 

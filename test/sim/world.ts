@@ -190,12 +190,13 @@ export class World<M> {
     }
   }
 
-  /** Asked whether they mean it, the laptop's people remove what has vanished in the pod. */
+  /** Asked whether they mean it, the laptop's people remove what has vanished in the pod, or is no folder there any more. */
   #confirmRemovals(): void {
     if (this.laptop.peer?.halted?.() !== true) return
-    const inPod = new Set(picture(this.pod.disk, () => false).map(pathOf))
     for (const path of picture(this.laptop.disk, () => false).map(pathOf)) {
-      if (inPod.has(path) || this.laptop.disk.people.find(path) === undefined) continue
+      const here = this.laptop.disk.people.find(path)?.kind
+      const there = this.pod.disk.people.find(path)?.kind
+      if (here === undefined || (there !== undefined && (here !== 'dir' || there === 'dir'))) continue
       this.tell(() => `  laptop's people remove ${path}, too`)
       this.laptop.disk.people.removeAll(path)
       this.run(this.laptop, peer => peer.hint(path))
