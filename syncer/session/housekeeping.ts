@@ -1,8 +1,9 @@
 import { errnoOf } from '../base/errors.ts'
-import type { Stat } from '../disk/disk.ts'
+import type { Path } from '../core/path.ts'
+import { type Disk, inTree, type Stat } from '../disk/disk.ts'
 import type { Rescue } from '../endpoint/late-looks.ts'
 import type { Replica } from '../endpoint/replica.ts'
-import type { Tree } from '../endpoint/tree.ts'
+import type { Entry, Tree } from '../endpoint/tree.ts'
 
 const recoverRetryMs = 5_000
 
@@ -38,14 +39,12 @@ export class Housekeeping {
   /** What an earlier process grabbed and could not put back, and its left-over temps. */
   private recover(): void {
     const { replica } = this
-    const { tree, trash, clock } = replica
+    const { disk, tree, trash, clock } = replica
     this.recoverDueMs = Number.POSITIVE_INFINITY
-    let keys: Map<bigint, Stat> | undefined
-    // The number alone is no proof: an overlay of several file systems may have it twice (sync-findings B.15).
-    const isLinked = ({ ino, size, mtimeNs }: Stat) => {
-      keys ??= keysByInode(tree)
-      const key = keys.get(ino)
-      return key !== undefined && key.size === size && key.mtimeNs === mtimeNs
+    let linked: Map<bigint, Entry[]> | undefined
+    const isLinked = (stat: Stat) => {
+      linked ??= entriesByInode(tree)
+      return (linked.get(stat.ino) ?? []).some(({ path }) => isSameFile(disk, path, stat))
     }
     try {
       trash.recover(isLinked)
@@ -58,8 +57,28 @@ export class Housekeeping {
   }
 }
 
-function keysByInode(tree: Tree): Map<bigint, Stat> {
-  const keys = new Map<bigint, Stat>()
-  for (const { key } of tree.walk()) if (key !== null && key.kind !== 'dir') keys.set(key.ino, key)
-  return keys
+/** Where the tree last saw each inode: what stands there now has to be asked, as what is ignored is not looked at. */
+function entriesByInode(tree: Tree): Map<bigint, Entry[]> {
+  const entries = new Map<bigint, Entry[]>()
+  for (const entry of tree.walk()) {
+    if (entry.key === null || entry.key.kind === 'dir') continue
+    const same = entries.get(entry.key.ino)
+    if (same === undefined) entries.set(entry.key.ino, [entry])
+    else same.push(entry)
+  }
+  return entries
+}
+
+/**
+ * Whether the file stands at the path. The number alone is no proof: an overlay of several file systems may have it twice
+ * (sync-findings B.15). What cannot be looked at is taken for another one: then it stays in the trash, too.
+ */
+function isSameFile(disk: Disk, path: Path, { ino, size, mtimeNs, ctimeNs }: Stat): boolean {
+  try {
+    const now = disk.stat(inTree(path))
+    return now?.ino === ino && now.size === size && now.mtimeNs === mtimeNs && now.ctimeNs === ctimeNs
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return false
+  }
 }

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest'
+import { listTrash } from '../../../syncer/endpoint/trash-list.ts'
+import { packIndex, unpackIndex } from '../../../syncer/session/index-cache.ts'
+import { Pair } from './pair.ts'
+
+test('what gave way stays in the trash, though its path is ignored since and the index shows its inode there', () => {
+  const pair = new Pair({ mode: 'two-way', prefer: 'remote' })
+  pair.keepMs = 1e9
+  pair.disks.laptop.people.save('f', Buffer.from('laptop'))
+  pair.connect()
+  pair.settle()
+  pair.clock.ms += 10_000
+  pair.sweep()
+  const kept = packIndex(pair.laptop.exchange.replica.tree, pair.clock.now())
+  pair.disks.pod.people.save('f', Buffer.from('pod'))
+  pair.sweep()
+  const trashed = () => listTrash(pair.disks.laptop).map(({ path }) => path)
+  expect(trashed()).toEqual(['f'])
+
+  pair.cut()
+  pair.ignored = path => path === 'f'
+  pair.start('laptop')
+  unpackIndex(kept, pair.laptop.exchange.replica.tree, false, pair.laptop.exchange.replica.looker.presentNs())
+  pair.connect()
+  pair.settle()
+  expect(trashed()).toEqual(['f'])
+})
