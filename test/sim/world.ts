@@ -140,7 +140,11 @@ export class World<M> {
     for (const end of ['laptop', 'pod'] as const) {
       if (!isMuted(this.policy, end)) continue
       if (/\.conflict-/.test(path)) return true
-      for (const own of this.#touched[end]) if (isWithin(path, own) || isWithin(own, path)) return true
+      for (const own of this.#touched[end]) {
+        if (isWithin(path, own) || isWithin(own, path)) return true
+        // What is brought back when nothing says any more where it was.
+        if (path === own.slice(own.lastIndexOf('/') + 1)) return true
+      }
     }
     return false
   }
