@@ -3,7 +3,7 @@ import { BlockMarks, type BlockMeasure, proofOfMarks, sha256OfBlocks } from '../
 import { hashOf, type Token } from '../core/content.ts'
 import { hashOfBlocks } from '../core/content-sum.ts'
 import type { Path } from '../core/path.ts'
-import type { Build, Fill, Reuse } from '../wire/sync-message.ts'
+import type { Build, Fill, Reuse } from '../wire/content-message.ts'
 import { assembledBlocksMax, Basis, type BasisPorts, type Sources } from './basis.ts'
 import { Joining } from './joining.ts'
 import { Patching } from './patching.ts'

@@ -1,7 +1,7 @@
 import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import type { Token } from '../core/content.ts'
-import type { Early } from '../wire/sync-message.ts'
+import type { Early } from '../wire/content-message.ts'
 import type { Stage, StagedFile } from './stage.ts'
 
 /** Private files with content that came before it was decided whether it is wanted: a few, for a moment. */

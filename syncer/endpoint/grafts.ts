@@ -3,7 +3,7 @@ import { folder, isFile, linkTargetOf, type Token } from '../core/content.ts'
 import { nameOf, type Path, parentOf } from '../core/path.ts'
 import { type Disk, inOwn, type Stat } from '../disk/disk.ts'
 import { systemError } from '../disk/system-error.ts'
-import type { GraftMember } from '../wire/sync-message.ts'
+import type { GraftMember } from '../wire/change-message.ts'
 import type { Litter } from './litter.ts'
 import type { Stage } from './stage.ts'
 

@@ -2,7 +2,7 @@ import { ProtocolError } from '../base/errors.ts'
 import { type BlockMeasure, BlockSum } from '../core/block-marks.ts'
 import type { Grain } from '../core/content-sum.ts'
 import type { Disk, PatchedFile } from '../disk/disk.ts'
-import type { Build } from '../wire/sync-message.ts'
+import type { Build } from '../wire/content-message.ts'
 import { isBlank } from './blank.ts'
 
 /** A content that is put together from its first byte on: of blocks of what was compared, and of what is filled in. */

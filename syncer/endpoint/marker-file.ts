@@ -1,6 +1,6 @@
 import { errnoOf } from '../base/errors.ts'
 import { type Disk, inOwn } from '../disk/disk.ts'
-import type { Marker } from '../wire/sync-message.ts'
+import type { Marker } from '../wire/contact-message.ts'
 
 const name = 'marker'
 const bytesMax = 1024

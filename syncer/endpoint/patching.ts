@@ -1,7 +1,7 @@
 import { ProtocolError } from '../base/errors.ts'
 import type { BlockMeasure } from '../core/block-marks.ts'
 import type { Grain } from '../core/content-sum.ts'
-import type { Build } from '../wire/sync-message.ts'
+import type { Build } from '../wire/content-message.ts'
 import type { Basis } from './basis.ts'
 
 /** A content that is what was compared, but for what is filled in. */

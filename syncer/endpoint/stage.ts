@@ -2,7 +2,7 @@ import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { fileToken, hashOf, isExecutable, type Token } from '../core/content.ts'
 import { ContentSum, contentHash, type Grain, grainOfFiles } from '../core/content-sum.ts'
 import { type Disk, inOwn, type NewFile, type Place, type Stat } from '../disk/disk.ts'
-import type { Content } from '../wire/sync-message.ts'
+import type { Content } from '../wire/content-message.ts'
 import type { Litter } from './litter.ts'
 
 const copyBytes = 4 * 1024 * 1024

@@ -1,6 +1,8 @@
 import { ProtocolError } from '../base/errors.ts'
 import type { AssemblyResult } from '../endpoint/assemblies.ts'
-import type { Build, Content, Early, Fill, GraftEnd, GraftMember, Reuse, SyncMessage } from '../wire/sync-message.ts'
+import type { GraftEnd, GraftMember } from '../wire/change-message.ts'
+import type { Build, Content, Early, Fill, Reuse } from '../wire/content-message.ts'
+import type { SyncMessage } from '../wire/sync-message.ts'
 import type { Exchange } from './exchange.ts'
 
 /** Content for a PUT that follows it. */

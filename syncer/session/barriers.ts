@@ -1,5 +1,5 @@
 import type { Entry } from '../endpoint/tree.ts'
-import type { Ack } from '../wire/sync-message.ts'
+import type { Ack } from '../wire/change-message.ts'
 import type { Exchange } from './exchange.ts'
 import type { Transfers } from './transfers.ts'
 

@@ -4,7 +4,7 @@ import { hashOf, isFile, type Token } from '../core/content.ts'
 import { BlockList } from '../core/content-sum.ts'
 import { assembledBlocksMax } from '../endpoint/basis.ts'
 import type { Entry } from '../endpoint/tree.ts'
-import type { Blocks } from '../wire/sync-message.ts'
+import type { Blocks } from '../wire/content-message.ts'
 import type { Exchange } from './exchange.ts'
 import type { Compared, Transfer } from './transfer.ts'
 

@@ -3,7 +3,7 @@ import { absent, folder, type Token } from '../core/content.ts'
 import { depthOf, type Path, parentOf } from '../core/path.ts'
 import { settle } from '../core/reconcile.ts'
 import type { Entry } from '../endpoint/tree.ts'
-import type { Bases, Index, Marker } from '../wire/sync-message.ts'
+import type { Bases, Index, Marker } from '../wire/contact-message.ts'
 import { agreementDigest } from './agreement-digest.ts'
 import type { Exchange } from './exchange.ts'
 

@@ -1,5 +1,5 @@
 import type { Path } from '../core/path.ts'
-import type { Put } from '../wire/sync-message.ts'
+import type { Put } from '../wire/change-message.ts'
 
 /** How long the stream of removals must pause before they are judged together, in ms. */
 const burstPauseMs = 50

@@ -3,7 +3,7 @@ import { joinPath, type Path } from '../core/path.ts'
 import { granuleMs, isStampRacy } from '../disk/disk.ts'
 import type { Graft, GraftNode } from '../endpoint/grafts.ts'
 import type { Entry } from '../endpoint/tree.ts'
-import type { RejReason } from '../wire/sync-message.ts'
+import type { RejReason } from '../wire/change-message.ts'
 import type { Exchange } from './exchange.ts'
 
 /** Watches folders that are made here. */

@@ -2,7 +2,7 @@ import { errnoOf, ProtocolError } from '../base/errors.ts'
 import { absent, folder } from '../core/content.ts'
 import { isMuted, type SyncMode, unmutes } from '../core/sync-policy.ts'
 import type { IgnoreRules } from '../endpoint/replica.ts'
-import type { Bases, Hello, Marker, SyncMessage } from '../wire/sync-message.ts'
+import type { Bases, ContactMessage, Hello, Marker } from '../wire/contact-message.ts'
 import { agreementDigest } from './agreement-digest.ts'
 import type { Ahead } from './ahead.ts'
 import { type Incarnation, judgeMarker, LaptopContact, PodContact } from './contact.ts'
@@ -21,25 +21,6 @@ export interface HandshakeOptions {
   /** The folder must be read (again) from top to bottom, at the latest after `withinMs`; now when absent. */
   sweep(withinMs?: number): void
   ahead: Pick<Ahead, 'open' | 'has' | 'close'>
-}
-
-export type ContactMessage = Extract<
-  SyncMessage,
-  { type: 'hello' | 'welcome' | 'index' | 'bases' | 'epoch' | 'epoch-done' | 'rules' }
->
-
-const contactTypes: ReadonlySet<SyncMessage['type']> = new Set<ContactMessage['type']>([
-  'hello',
-  'welcome',
-  'index',
-  'bases',
-  'epoch',
-  'epoch-done',
-  'rules',
-])
-
-export function isContact(message: SyncMessage): message is ContactMessage {
-  return contactTypes.has(message.type)
 }
 
 const retryMs = 1_000

@@ -4,7 +4,7 @@ import { absent, folder, type Token } from '../core/content.ts'
 import { isWithin, joinPath, type Path } from '../core/path.ts'
 import { inTree } from '../disk/disk.ts'
 import type { Entry } from '../endpoint/tree.ts'
-import type { Move } from '../wire/sync-message.ts'
+import type { Move } from '../wire/change-message.ts'
 import type { Exchange } from './exchange.ts'
 
 /** Paths that are renamed as one: it is one step at either end. */

@@ -1,5 +1,5 @@
 import type { Entry } from '../endpoint/tree.ts'
-import type { Ack, Rej } from '../wire/sync-message.ts'
+import type { Ack, Rej } from '../wire/change-message.ts'
 import type { Exchange, Flight } from './exchange.ts'
 import type { GraftOffers } from './graft-offers.ts'
 import type { MoveOffers } from './move-offers.ts'

@@ -5,7 +5,7 @@ import type { Outcome } from '../endpoint/outcome.ts'
 import type { Replica } from '../endpoint/replica.ts'
 import type { StagedFile } from '../endpoint/stage.ts'
 import type { Entry } from '../endpoint/tree.ts'
-import type { Put } from '../wire/sync-message.ts'
+import type { Put } from '../wire/change-message.ts'
 
 type Failed = Extract<Outcome, { result: 'failed' }>
 

@@ -1,7 +1,7 @@
 import { absent, type Token } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
 import type { Entry } from '../endpoint/tree.ts'
-import type { Ack, Put, Rej } from '../wire/sync-message.ts'
+import type { Ack, Put, Rej } from '../wire/change-message.ts'
 import type { EarlyContent } from './early-content.ts'
 import type { Exchange, Flight } from './exchange.ts'
 import { FolderOrder } from './folder-order.ts'

@@ -1,12 +1,11 @@
 import { ProtocolError } from '../base/errors.ts'
 import type { Path } from '../core/path.ts'
-import type { SyncMessage, Unstaged } from '../wire/sync-message.ts'
+import { isContact } from '../wire/contact-message.ts'
+import type { Unstaged } from '../wire/content-message.ts'
+import type { StateMessage, SyncMessage } from '../wire/sync-message.ts'
 import { isArrival } from './arrivals.ts'
 import { type EngineParts, pendingOf } from './engine-parts.ts'
-import { isContact } from './handshake.ts'
 import type { Lane } from './peer.ts'
-
-type Sign = Extract<SyncMessage, { type: 'flush' | 'flushed' | 'problem' | 'probe' | 'probed' }>
 
 export interface ReceiverOptions {
   /**
@@ -75,11 +74,11 @@ export class Receiver {
         arrivals.takeEarly(message)
         break
       default:
-        this.onSign(message)
+        this.onState(message)
     }
   }
 
-  private onSign(message: Sign): void {
+  private onState(message: StateMessage): void {
     const { exchange: x } = this.parts
     switch (message.type) {
       case 'flush':

@@ -2,7 +2,7 @@ import { errnoOf } from '../base/errors.ts'
 import { absent, folder, type Token } from '../core/content.ts'
 import { inTree } from '../disk/disk.ts'
 import type { Entry } from '../endpoint/tree.ts'
-import type { Put } from '../wire/sync-message.ts'
+import type { Put } from '../wire/change-message.ts'
 import type { Exchange } from './exchange.ts'
 import { isSentToo } from './put-judge.ts'
 

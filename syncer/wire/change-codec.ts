@@ -1,17 +1,14 @@
 import { ProtocolError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { absent, folder, isFile } from '../core/content.ts'
+import type { ChangeMessage, RejReason } from './change-message.ts'
 import type { MessageOf, Readers, Writers } from './message-codec.ts'
 import { readPath, readToken, writePath, writeToken } from './sync-fields.ts'
-import type { RejReason } from './sync-message.ts'
 
 const rejReasons: RejReason[] = ['changed', 'need', 'failed', 'halted', 'ignored']
 const nothing = new Uint8Array(0)
 
-/** Changes of paths, and the answers to them. */
-type ChangeType = 'put' | 'move' | 'ack' | 'rej' | 'graft' | 'graft-end'
-
-export const changeWriters: Writers<ChangeType> = {
+export const changeWriters: Writers<ChangeMessage['type']> = {
   put(to, m) {
     to.f64(m.seq)
     writePath(to, m.path)
@@ -47,7 +44,7 @@ export const changeWriters: Writers<ChangeType> = {
   'graft-end': (to, m) => to.f64(m.id),
 }
 
-export const changeReaders: Readers<ChangeType> = {
+export const changeReaders: Readers<ChangeMessage['type']> = {
   put(from) {
     const seq = from.count()
     const path = readPath(from)

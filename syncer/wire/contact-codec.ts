@@ -1,16 +1,14 @@
 import { ProtocolError } from '../base/errors.ts'
 import type { ByteReader } from './byte-reader.ts'
 import type { ByteWriter } from './byte-writer.ts'
+import type { ContactMessage } from './contact-message.ts'
 import type { MessageOf, Readers, Writers } from './message-codec.ts'
 import { readPath, readToken, writePath, writeToken } from './sync-fields.ts'
 
 const rulesBytesMax = 2 * 1024 * 1024
 const indexEntriesMax = 100_000
 
-/** What the ends tell each other of before changes travel: who they are, what they know, by which rules. */
-type ContactType = 'hello' | 'welcome' | 'index' | 'bases' | 'epoch' | 'epoch-done' | 'rules'
-
-export const contactWriters: Writers<ContactType> = {
+export const contactWriters: Writers<ContactMessage['type']> = {
   hello(to, m) {
     to.text(m.session)
     to.text(m.rules)
@@ -46,7 +44,7 @@ export const contactWriters: Writers<ContactType> = {
   rules: (to, m) => to.text(m.rules),
 }
 
-export const contactReaders: Readers<ContactType> = {
+export const contactReaders: Readers<ContactMessage['type']> = {
   hello: from => ({
     type: 'hello',
     session: from.text(200),

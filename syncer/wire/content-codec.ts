@@ -1,6 +1,7 @@
 import { ProtocolError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { markKeyBytes } from '../core/block-marks.ts'
+import type { ContentMessage } from './content-message.ts'
 import type { MessageOf, Readers, Writers } from './message-codec.ts'
 import { codeBytesMax, readExactly, readFileToken, readPath, writePath, writeToken } from './sync-fields.ts'
 
@@ -10,20 +11,7 @@ const proofBytes = 32
 /** Blocks that one message takes from elsewhere. */
 const reusedBlocksMax = 64
 
-/** Content ahead of its PUT, whole or as the blocks that differ, and what becomes of it. */
-type ContentType =
-  | 'content'
-  | 'early'
-  | 'staged'
-  | 'unstaged'
-  | 'forget'
-  | 'compare'
-  | 'blocks'
-  | 'build'
-  | 'fill'
-  | 'reuse'
-
-export const contentWriters: Writers<ContentType> = {
+export const contentWriters: Writers<ContentMessage['type']> = {
   content(to, m) {
     to.f64(m.id)
     writeToken(to, m.token)
@@ -82,7 +70,7 @@ export const contentWriters: Writers<ContentType> = {
   },
 }
 
-export const contentReaders: Readers<ContentType> = {
+export const contentReaders: Readers<ContentMessage['type']> = {
   content(from) {
     const id = from.count()
     const token = readFileToken(from)

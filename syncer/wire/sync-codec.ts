@@ -6,7 +6,7 @@ import { contactReaders, contactWriters } from './contact-codec.ts'
 import { contentReaders, contentWriters } from './content-codec.ts'
 import type { Readers, Writers } from './message-codec.ts'
 import { codeBytesMax, readPath, writePath } from './sync-fields.ts'
-import type { SyncMessage } from './sync-message.ts'
+import type { StateMessage, SyncMessage } from './sync-message.ts'
 
 const types = [
   'hello',
@@ -56,10 +56,7 @@ export function* readMessages(bytes: Uint8Array): Generator<SyncMessage> {
   }
 }
 
-/** What a person or another part waits for, and what hinders. */
-type StateType = 'flush' | 'flushed' | 'problem' | 'probe' | 'probed'
-
-const stateWriters: Writers<StateType> = {
+const stateWriters: Writers<StateMessage['type']> = {
   flush: (to, m) => to.f64(m.id),
   flushed: (to, m) => to.f64(m.id),
   problem(to, m) {
@@ -75,7 +72,7 @@ const stateWriters: Writers<StateType> = {
   },
 }
 
-const stateReaders: Readers<StateType> = {
+const stateReaders: Readers<StateMessage['type']> = {
   flush: from => ({ type: 'flush', id: from.count() }),
   flushed: from => ({ type: 'flushed', id: from.count() }),
   problem: from => ({

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { DeleteGuard } from '../../../syncer/session/delete-guard.ts'
-import type { Put } from '../../../syncer/wire/sync-message.ts'
+import type { Put } from '../../../syncer/wire/change-message.ts'
 
 const removal = (index: number): Put => ({
   type: 'put',

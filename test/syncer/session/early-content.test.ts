@@ -4,7 +4,7 @@ import { fileToken } from '../../../syncer/core/content.ts'
 import { contentHash, grainOfFiles } from '../../../syncer/core/content-sum.ts'
 import { inTree } from '../../../syncer/disk/disk.ts'
 import type { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
-import type { Early } from '../../../syncer/wire/sync-message.ts'
+import type { Early } from '../../../syncer/wire/content-message.ts'
 import { of, Pair, runUntil } from './pair.ts'
 
 const ends = ['laptop', 'pod'] as const

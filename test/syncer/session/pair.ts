@@ -14,7 +14,8 @@ import { type EngineOptions, SyncEngine } from '../../../syncer/session/engine.t
 import type { EngineEvent } from '../../../syncer/session/exchange.ts'
 import { type Journal, JournalError, type JournalRecord } from '../../../syncer/session/journal.ts'
 import type { Lane } from '../../../syncer/session/peer.ts'
-import type { Marker, SyncMessage } from '../../../syncer/wire/sync-message.ts'
+import type { Marker } from '../../../syncer/wire/contact-message.ts'
+import type { SyncMessage } from '../../../syncer/wire/sync-message.ts'
 import { keptMessage } from './kept-message.ts'
 
 export class ManualClock implements Clock {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ProtocolError } from '../../../syncer/base/errors.ts'
 import { listTrash } from '../../../syncer/endpoint/trash-list.ts'
-import type { Move } from '../../../syncer/wire/sync-message.ts'
+import type { Move } from '../../../syncer/wire/change-message.ts'
 import { of, Pair, runUntil, treeOf } from './pair.ts'
 import { RealPair } from './real-pair.ts'
 
