@@ -1,6 +1,7 @@
 import type { Changes } from '../../syncer/session/change-log.ts'
-import { eventLines, printable } from './event-text.ts'
+import { eventLines } from './event-text.ts'
 import type { UiEvent } from './events.ts'
+import { printable } from './printable.ts'
 import { plural } from './quantity.ts'
 import { localTime } from './trash-text.ts'
 

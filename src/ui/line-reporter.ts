@@ -1,6 +1,7 @@
-import { eventLines, printable } from './event-text.ts'
+import { eventLines } from './event-text.ts'
 import type { Reporter, UiEvent } from './events.ts'
 import type { Line } from './line.ts'
+import { printable } from './printable.ts'
 import type { Paint } from './style.ts'
 
 export interface TextStream {

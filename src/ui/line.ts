@@ -3,3 +3,8 @@ export interface Line {
   tone: 'good' | 'note' | 'warn' | 'bad' | 'busy'
   text: string
 }
+
+/** The line, and below it what can be done about it. */
+export function withHint(line: Line, hint: string | undefined): Line[] {
+  return hint === undefined ? [line] : [line, { tone: 'note', text: hint }]
+}

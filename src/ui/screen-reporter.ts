@@ -1,7 +1,8 @@
-import { eventLines, printable } from './event-text.ts'
+import { eventLines } from './event-text.ts'
 import type { Reporter, UiEvent } from './events.ts'
 import type { Line } from './line.ts'
 import type { TextStream } from './line-reporter.ts'
+import { printable } from './printable.ts'
 import type { Paint } from './style.ts'
 
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']

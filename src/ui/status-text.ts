@@ -1,5 +1,5 @@
 import type { DevStatus, FolderStatus, StatusReport, SyncSummary } from '../session/status-report.ts'
-import { printable } from './event-text.ts'
+import { printable } from './printable.ts'
 import { problemAndCure } from './problem-text.ts'
 import { formatBytes, formatCount, formatDuration, plural } from './quantity.ts'
 import type { Paint } from './style.ts'

@@ -1,5 +1,5 @@
 import type { TrashReason } from '../../syncer/endpoint/trash-name.ts'
-import { printable } from './event-text.ts'
+import { printable } from './printable.ts'
 import { formatBytes, plural } from './quantity.ts'
 import type { Paint } from './style.ts'
 
