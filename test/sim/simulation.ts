@@ -53,8 +53,9 @@ export function simulate<M>(subject: Subject<M>, seed: number, options: Simulati
       ? world.checker.lost([world.laptop.disk, world.pod.disk], name => subject.isScratch?.(name) === true)
       : []
   verdict.copies = laptop.filter(line => /\.(pod|late|conflict)-/.test(line)).length
-  // With ignored files below, an empty folder at one end may be one that is left standing at the other.
-  const isRuled = weather.ignored !== undefined || weather.ruleChange > 0
+  // With ignored files below, an empty folder at one end may be one that is left standing at the other; so may one for
+  // what stays there by the policy.
+  const isRuled = weather.ignored !== undefined || weather.ruleChange > 0 || weather.policies.length > 0
   const counts = (line: string) => (!isRuled || !line.endsWith(' dir')) && !world.mayDiffer(pathOf(line))
   verdict.differing = [
     ...laptop.filter(line => counts(line) && !pod.includes(line)).map(line => `laptop: ${line}`),
