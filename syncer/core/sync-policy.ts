@@ -13,10 +13,13 @@ export interface SyncPolicy {
   prefer?: 'local' | 'remote'
 }
 
+/** Which end of a synced folder. */
+export type Role = 'laptop' | 'pod'
+
 export const twoWay: SyncPolicy = { mode: 'two-way' }
 
 /** True where this end's changes stay here. */
-export function isMuted({ mode }: SyncPolicy, role: 'laptop' | 'pod'): boolean {
+export function isMuted({ mode }: SyncPolicy, role: Role): boolean {
   return mode === (role === 'laptop' ? 'pull' : 'push')
 }
 

@@ -81,7 +81,7 @@ export class Barriers {
     yield* x.holds.entries()
     yield* x.flights.keys()
     yield* this.transfers.entries()
-    yield* x.refused()
+    yield* x.retries.refused()
   }
 
   private inProgress(entry: Entry): boolean {
@@ -93,7 +93,7 @@ export class Barriers {
       x.flights.has(entry) ||
       x.holds.has(entry) ||
       this.transfers.has(entry) ||
-      x.isRefused(entry)
+      x.retries.isRefused(entry)
     )
   }
 }

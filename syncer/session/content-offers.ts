@@ -60,8 +60,8 @@ export class ContentOffers {
     const { x } = this
     if (x.role !== 'laptop' || !x.backAndForth.isTooMuch(entry, token, x.clock.monotonic())) return false
     const words = 'is changed back and forth by programs at both ends: what stands here waits for 10 s'
-    x.problem(path, 'back-and-forth', `${path} ${words}`)
-    x.retry(entry, undoneWaitMs, undoneWaitMs)
+    x.problems.note(path, 'back-and-forth', `${path} ${words}`)
+    x.retries.add(entry, undoneWaitMs, undoneWaitMs)
     return true
   }
 

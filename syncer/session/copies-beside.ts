@@ -27,7 +27,7 @@ export class CopiesBeside {
       const code = errnoOf(error)
       if (code === undefined) throw error
       x.replica.stage.discard(staged)
-      x.cannotMake(path, code, `the pod's version of ${path} could not be saved beside it`)
+      x.problems.cannotMake(path, code, `the pod's version of ${path} could not be saved beside it`)
       return undefined
     }
   }
@@ -47,7 +47,7 @@ export class CopiesBeside {
     } catch (error) {
       const code = errnoOf(error)
       if (code === undefined) throw error
-      x.problem(rescue.path, code, `late changes to ${rescue.path} could not be saved beside it`)
+      x.problems.note(rescue.path, code, `late changes to ${rescue.path} could not be saved beside it`)
     }
   }
 

@@ -117,7 +117,7 @@ export class EarlyContent {
 
   private send(entry: Entry, stat: Stat, nowMs: number): void {
     const { x } = this
-    if (!x.holds.has(entry) || x.flights.has(entry) || x.isWaitingToRetry(entry, nowMs)) return
+    if (!x.holds.has(entry) || x.flights.has(entry) || x.retries.isWaiting(entry, nowMs)) return
     const { path } = entry
     const peeked = x.replica.looker.peek(entry, path, stat)
     if (peeked === undefined || peeked.token === entry.agreed) return

@@ -110,7 +110,7 @@ export class SyncEngine implements Peer<SyncMessage> {
   idle(): boolean {
     const { assemblies } = this.options.replica
     const quiet = this.parts.scanner.idle && !assemblies.hasWork && this.parts.hints.idle && this.pending() === 0
-    return this.exchange.live && quiet && this.exchange.retrying === 0
+    return this.exchange.live && quiet && this.exchange.retries.size === 0
   }
 
   /** Reads the whole folder again, at once: events were lost, or may have been. */

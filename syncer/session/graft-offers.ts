@@ -67,7 +67,7 @@ export class GraftOffers {
     const nowMs = x.clock.monotonic()
     const mayGo = (each: Entry, path: Path) => {
       const isUnderWay = x.flights.has(each) || x.holds.has(each) || transfers.has(each)
-      const isFree = !isUnderWay && each.sent === undefined && !x.isWaitingToRetry(each, nowMs)
+      const isFree = !isUnderWay && each.sent === undefined && !x.retries.isWaiting(each, nowMs)
       // What is known of a path may be older than the rule that forbids it; what was just noted is not.
       const isAllowed = each.current === unreadFile || !x.rules.ignored(path, each.current === folder)
       return isFree && isWanted(each) && isAllowed

@@ -214,11 +214,11 @@ export class Handshake {
   private trying(verb: string, again: () => void, work: () => void): void {
     try {
       work()
-      this.x.problem(ownProblems, '', '')
+      this.x.problems.over(ownProblems)
     } catch (error) {
       const code = errnoOf(error)
       if (code === undefined) throw error
-      this.x.problem(ownProblems, code, `the marker of the synced folder could not be ${verb}`)
+      this.x.problems.note(ownProblems, code, `the marker of the synced folder could not be ${verb}`)
       this.retry = { atMs: this.x.clock.monotonic() + retryMs, again }
     }
   }
@@ -302,10 +302,10 @@ export class Handshake {
   /** What does not travel any more is no trouble any more. */
   private solveIgnored(rules: IgnoreRules): void {
     const { tree } = this.x.replica
-    for (const path of [...this.x.problems.keys()]) {
+    for (const path of this.x.problems.paths()) {
       if (path === '' || path === ownProblems) continue
       const entry = tree.find(path)
-      if (rules.ignored(path, entry?.current === folder || entry?.agreed === folder)) this.x.made(path)
+      if (rules.ignored(path, entry?.current === folder || entry?.agreed === folder)) this.x.problems.made(path)
     }
   }
 }

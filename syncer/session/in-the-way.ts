@@ -8,10 +8,10 @@ import type { Exchange } from './exchange.ts'
 /** Another file system is mounted on a folder that it is in, which is told of that folder: nothing in there is touched. */
 export function isInMount(x: Exchange, { parent }: Entry): boolean {
   const { problems } = x
-  if (problems.size === 0) return false
+  if (problems.isEmpty) return false
   for (let at = parent; at !== null && at.parent !== null; at = at.parent) {
     const { path } = at
-    if (problems.get(path)?.code === 'mount-point' && isMount(x, path)) return true
+    if (problems.codeOf(path) === 'mount-point' && isMount(x, path)) return true
   }
   return false
 }
@@ -20,7 +20,7 @@ export function isInMount(x: Exchange, { parent }: Entry): boolean {
 function isMount(x: Exchange, path: Path): boolean {
   try {
     if (x.replica.disk.stat(inTree(path))?.mount === true) return true
-    x.problem(path, '', '')
+    x.problems.over(path)
     return false
   } catch (error) {
     if (errnoOf(error) === undefined) throw error

@@ -91,7 +91,7 @@ export class Intake {
       x.send('control', { type: 'rej', seq, path, reason: 'need' })
       return false
     }
-    x.problem(path, '', '')
+    x.problems.over(path)
     x.send('control', { type: 'ack', seq, path })
     x.recent.add(entry, x.clock.monotonic())
     this.outcomes.queueParents(entry)

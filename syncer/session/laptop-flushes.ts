@@ -1,4 +1,5 @@
 import { UserError } from '../base/errors.ts'
+import type { Role } from '../core/sync-policy.ts'
 import type { SyncEngine } from './engine.ts'
 import { FlushWaits } from './flush-waits.ts'
 import type { LiveRules } from './live-rules.ts'
@@ -78,7 +79,7 @@ export class LaptopFlushes {
   }
 
   /** That end has come into step. */
-  flushed(side: 'laptop' | 'pod', id: number): void {
+  flushed(side: Role, id: number): void {
     if (side === 'laptop') this.flushes.done(id)
     else if (this.fetches.has(id)) this.fetches.done(id)
     else if (this.flushes.has(id)) {

@@ -39,11 +39,11 @@ export class MoveOffers {
     if (this.stands(from) || !this.puts.order.parentReady(entry)) return false
     const nowMs = x.clock.monotonic()
     const isUnderWay = (at: Entry) =>
-      x.flights.has(at) || this.transfers.has(at) || x.untaken.has(at) || x.isWaitingToRetry(at, nowMs)
+      x.flights.has(at) || this.transfers.has(at) || x.untaken.has(at) || x.retries.isWaiting(at, nowMs)
     const moved = movedFrom(x, from, entry, isUnderWay)
     if (moved.length === 0) return false
     x.replica.forgetBelow(from)
-    x.readableBelow(from.path)
+    x.problems.readableBelow(from.path)
     const seq = this.puts.begin()
     const members: Entry[] = []
     for (const each of moved) {

@@ -120,7 +120,7 @@ export class Offers {
     if (goesAhead) this.puts.overtaken.add(entry)
     if (flight !== undefined || x.holds.has(entry) || goesAhead) return
     const nowMs = x.clock.monotonic()
-    if (x.isWaitingToRetry(entry, nowMs) || this.goesWithFolder(entry)) return
+    if (x.retries.isWaiting(entry, nowMs) || this.goesWithFolder(entry)) return
     const path = entry.path
     if (x.rules.ignored(path, entry.current === folder)) {
       this.drop(entry)
@@ -137,7 +137,7 @@ export class Offers {
     // Once more after the clock's granule: a later write could carry the same time stamps.
     if (released !== undefined && x.replica.looker.isUnsure(entry)) this.reread(entry)
     // Of a folder that is said where it is read.
-    if (look.token !== folder) x.readable(path)
+    if (look.token !== folder) x.problems.readable(path)
     this.offerKnown(entry, path, look, urgent)
   }
 
@@ -180,8 +180,8 @@ export class Offers {
     const { x } = this
     const { path } = entry
     if (look.state === 'barred') {
-      x.problem(path, look.code, `${path} cannot be read here`)
-      x.retry(entry, barredWaitMs, barredWaitMsMax)
+      x.problems.note(path, look.code, `${path} cannot be read here`)
+      x.retries.add(entry, barredWaitMs, barredWaitMsMax)
     } else if (look.isReading) {
       this.transfers.comparisons.expect(entry)
       x.queue(entry, urgent)

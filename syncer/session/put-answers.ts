@@ -1,6 +1,7 @@
 import type { Entry } from '../endpoint/tree.ts'
 import type { Ack, Rej } from '../wire/change-message.ts'
-import type { Exchange, Flight } from './exchange.ts'
+import type { Exchange } from './exchange.ts'
+import type { Flight } from './flight.ts'
 import type { GraftOffers } from './graft-offers.ts'
 import type { MoveOffers } from './move-offers.ts'
 import type { Puts } from './puts.ts'
@@ -77,8 +78,8 @@ export class PutAnswers {
     switch (reason) {
       case 'changed':
         // Where its folder cannot be, nothing of the other end is to meet it: the folder's trouble is told.
-        if (this.x.isBelowUntaken(entry)) this.x.retry(entry, untakenWaitMs, untakenWaitMsMax)
-        else this.x.retry(entry, refusedWaitMs, 5_000, true)
+        if (this.x.isBelowUntaken(entry)) this.x.retries.add(entry, untakenWaitMs, untakenWaitMsMax)
+        else this.x.retries.add(entry, refusedWaitMs, 5_000, true)
         break
       case 'need':
         this.transfers.insist(entry)
@@ -87,10 +88,10 @@ export class PutAnswers {
       case 'failed':
         this.x.untaken.add(entry)
         this.puts.order.untaken(entry)
-        this.x.retry(entry, untakenWaitMs, untakenWaitMsMax)
+        this.x.retries.add(entry, untakenWaitMs, untakenWaitMsMax)
         break
       case 'halted':
-        this.x.retry(entry, 5_000, 5_000, true)
+        this.x.retries.add(entry, 5_000, 5_000, true)
         break
       case 'ignored':
         break

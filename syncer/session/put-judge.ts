@@ -37,7 +37,7 @@ export class PutJudge {
       return
     }
     if (look.state === 'barred') {
-      x.problem(put.path, look.code, `${put.path} cannot be changed here`)
+      x.problems.note(put.path, look.code, `${put.path} cannot be changed here`)
       this.outcomes.refuse(put, 'failed')
       return
     }

@@ -66,7 +66,8 @@ export class PutOutcomes {
       this.accept(entry, put)
       return
     }
-    if (outcome.result === 'failed') x.cannotMake(put.path, outcome.code, `${put.path} ${explain(outcome.code)}`)
+    if (outcome.result === 'failed')
+      x.problems.cannotMake(put.path, outcome.code, `${put.path} ${explain(outcome.code)}`)
     this.refuse(put, outcome.result === 'need' ? 'need' : outcome.result === 'failed' ? 'failed' : 'changed')
     if (outcome.result === 'changed' && entry.parent !== null) this.scanner.add(entry.parent, false)
   }
@@ -76,19 +77,23 @@ export class PutOutcomes {
     entry.shadow = true
     entry.current = absent
     this.accept(entry, put)
-    this.x.problem(put.path, 'kept', `${put.path} was removed at the other end; here it stays for what is only here`)
+    this.x.problems.note(
+      put.path,
+      'kept',
+      `${put.path} was removed at the other end; here it stays for what is only here`,
+    )
   }
 
   /** Somebody has to make room for it: it is told until then, and tried again. */
   blocked(put: Put, code: 'ENOTDIR' | 'ENOTEMPTY', words: string): void {
-    this.x.cannotMake(put.path, code, `${put.path} ${words}`)
+    this.x.problems.cannotMake(put.path, code, `${put.path} ${words}`)
     this.refuse(put, 'failed')
   }
 
   accept(entry: Entry, put: Put): void {
     const flight = this.x.flights.get(entry)
     if (flight !== undefined && this.x.role === 'pod') flight.stale = true
-    this.x.made(put.path)
+    this.x.problems.made(put.path)
     this.x.agree(entry, put.data)
     if (this.x.role === 'laptop') this.x.backAndForth.came(entry, put.data)
     this.x.send('control', { type: 'ack', seq: put.seq, path: put.path })

@@ -119,7 +119,7 @@ export class Receiver {
     else {
       const transfer = transfers.unstaged(id, reason)
       if (transfer?.members !== undefined) offers.grafts.failed(transfer.entry, transfer.members)
-      else if (transfer !== undefined && reason === 'failed') exchange.notTakenIn(transfer.entry, code)
+      else if (transfer !== undefined && reason === 'failed') exchange.problems.notTakenIn(transfer.entry.path, code)
     }
   }
 }

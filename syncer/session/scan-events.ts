@@ -46,8 +46,8 @@ export function scanEvents(options: WatchOptions, listeners: () => ScanListeners
     },
     barred: (path, code) => {
       const { exchange } = listeners()
-      if (code === '') exchange.readable(path)
-      else exchange.problem(path, code, `${path === '' ? 'the folder' : path} ${explain(code)}`)
+      if (code === '') exchange.problems.readable(path)
+      else exchange.problems.note(path, code, `${path === '' ? 'the folder' : path} ${explain(code)}`)
     },
   }
 }
@@ -55,7 +55,7 @@ export function scanEvents(options: WatchOptions, listeners: () => ScanListeners
 function gone(entry: Entry, exchange: Exchange, options: WatchOptions): void {
   options.unwatch(entry.path)
   const isTopmost = entry.parent?.parent === null || entry.parent?.current === folder
-  if (isTopmost && !entry.shadow) exchange.readableBelow(entry.path)
+  if (isTopmost && !entry.shadow) exchange.problems.readableBelow(entry.path)
 }
 
 function* namesOf(listed: ListedStat[]): Generator<string> {

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Path } from '../core/path.ts'
+import type { Role } from '../core/sync-policy.ts'
 import type { Changes } from './change-log.ts'
 import type { IgnoredSummary } from './ignored-survey.ts'
 
@@ -50,7 +51,7 @@ export interface SyncConflict {
 }
 
 export interface SyncProblem {
-  side: 'laptop' | 'pod'
+  side: Role
   path: Path
   /** System error code or one of ours: `EACCES`, `ENOSPC`, `unsupported-type`, `mount-point`, `name-taken`, … */
   code: string

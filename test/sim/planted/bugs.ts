@@ -133,8 +133,8 @@ export const bugs: Bug[] = [
     edits: [
       {
         file: exchange,
-        text: `this.options.send('control', message)`,
-        bug: `this.options.send(message.type === 'ack' || message.type === 'rej' ? 'bulk' : 'control', message)`,
+        text: `send: message => options.send('control', message)`,
+        bug: `send: message => options.send(message.type === 'ack' || message.type === 'rej' ? 'bulk' : 'control', message)`,
       },
       {
         file: receiver,

@@ -11,7 +11,7 @@ import { type MemorySystem, windows } from '../../../syncer/disk/memory-system.t
 import type { VolumeOptions } from '../../../syncer/disk/memory-volume.ts'
 import { Replica } from '../../../syncer/endpoint/replica.ts'
 import { type EngineOptions, SyncEngine } from '../../../syncer/session/engine.ts'
-import type { EngineEvent } from '../../../syncer/session/exchange.ts'
+import type { EngineEvent } from '../../../syncer/session/engine-event.ts'
 import { type Journal, JournalError, type JournalRecord } from '../../../syncer/session/journal.ts'
 import type { Lane } from '../../../syncer/session/peer.ts'
 import type { Marker } from '../../../syncer/wire/contact-message.ts'
