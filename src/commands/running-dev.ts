@@ -1,7 +1,7 @@
 import type { Dev } from '../manifest/manifest.ts'
+import type { SessionConfig } from '../session/config.ts'
 import { type OpenedSession, openSession } from '../session/open-session.ts'
 import { followOutput } from '../session/program-output.ts'
-import type { SessionConfig } from '../session/run.ts'
 import type { Outcome } from '../session/session-state.ts'
 import type { Reporter, UiEvent } from '../ui/events.ts'
 import type { Invocation } from './io.ts'

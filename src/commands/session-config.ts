@@ -1,6 +1,6 @@
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Dev } from '../manifest/manifest.ts'
-import type { SessionConfig } from '../session/run.ts'
+import type { SessionConfig } from '../session/config.ts'
 import type { Invocation } from './io.ts'
 
 /** Without a terminal here the program still gets one in the pod, of the usual size. */

@@ -13,8 +13,8 @@ import type {
 } from './session-state.ts'
 
 /*
- * What a session does next, as a function: (state, event) → state and effects. The loop (`run.ts`) carries effects out
- * and turns what comes of them into events; nothing here waits, reads a clock or touches anything.
+ * What a session does next, as a function: (state, event) → state and effects. `course.ts` feeds it, `effects.ts` carries
+ * effects out and turns what comes of them into events; nothing here waits, reads a clock or touches anything.
  */
 
 /** Attempts to attach for the first time before giving up; once attached, there is no end to trying. */

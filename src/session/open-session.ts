@@ -10,11 +10,12 @@ import type { UiEvent } from '../ui/events.ts'
 import { isHistoric } from '../ui/history-text.ts'
 import { eventJson } from '../ui/json-reporter.ts'
 import { clusterParts } from './cluster-parts.ts'
+import type { SessionConfig } from './config.ts'
 import { EventLog } from './event-log.ts'
 import { findHolder, sessionId, stopHolder, swapSessionId } from './find-holder.ts'
 import { HeldSession } from './hold-session.ts'
 import { newHolderRecord } from './new-holder.ts'
-import { Session, type SessionConfig } from './run.ts'
+import { Session } from './run.ts'
 
 export interface OpenSessionOptions {
   cluster: Cluster

@@ -3,19 +3,14 @@ import { UserError } from '../../syncer/base/errors.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import type { DevPodNews } from '../swap/dev-pod-watcher.ts'
 import type { UiEvent } from '../ui/events.ts'
-import type { SessionEvent } from './session-state.ts'
+import type { Course } from './course.ts'
 
 /** What of a session the pod's news concerns. */
 export interface PodNewsSession {
+  course: Course
   /** Aborted when the session ends. */
   signal: AbortSignal
-  /** Of the pod that the session knows. */
-  podUid(): string | undefined
-  /** Why the session is not ready. */
-  why(): string | null
-  trouble(why: string): void
   openFolders(): void
-  dispatch(event: SessionEvent): void
 }
 
 /** Takes what is new of the dev pod, tells it, and limits how long the first one may take. */
@@ -44,10 +39,10 @@ export class PodNews {
     const { podTimeoutMs, at } = this.#dev
     if (podTimeoutMs === undefined) return
     this.isThere = this.#timers.after(podTimeoutMs, () => {
-      const why = this.#session.why()
+      const why = this.#session.course.trouble
       const message = `the dev pod does not run after ${podTimeoutMs / 1_000} s${why ? `: ${why}` : ''}`
       const hint = 'a longer `timeout` in the manifest waits longer, and none as long as you do'
-      this.#session.dispatch({ type: 'failed', error: new UserError('timeout', message, { at, hint }) })
+      this.#session.course.dispatch({ type: 'failed', error: new UserError('timeout', message, { at, hint }) })
     })
   }
 
@@ -56,9 +51,9 @@ export class PodNews {
     if (news.state !== 'running') this.#session.openFolders()
     if (news.state === 'running') {
       this.isThere()
-      const isNew = news.pod.uid !== this.#session.podUid()
+      const isNew = news.pod.uid !== this.#session.course.state.pod?.uid
       if (isNew) this.#report({ type: 'pod', state: 'running', pod: news.pod.name, message: '' })
-      this.#session.dispatch({ type: 'pod-running', pod: news.pod })
+      this.#session.course.dispatch({ type: 'pod-running', pod: news.pod })
       return
     }
     const { state, name } = news
@@ -67,9 +62,9 @@ export class PodNews {
       return
     }
     const message = state === 'pending' ? news.message : state === 'failed' ? news.error.message : ''
-    this.#session.trouble(message ? `${name}: ${message}` : `${name} is gone`)
-    if (state === 'failed') this.#session.dispatch({ type: 'pod-failed', error: news.error })
-    else this.#session.dispatch({ type: `pod-${state}` })
+    this.#session.course.trouble = message ? `${name}: ${message}` : `${name} is gone`
+    if (state === 'failed') this.#session.course.dispatch({ type: 'pod-failed', error: news.error })
+    else this.#session.course.dispatch({ type: `pod-${state}` })
     const hint = state === 'pending' ? news.hint : undefined
     if (!this.#session.signal.aborted) this.#report({ type: 'pod', state, pod: name, message, ...(hint && { hint }) })
   }

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Dev, SyncFolder } from '../../../src/manifest/manifest.ts'
+import type { SessionConfig } from '../../../src/session/config.ts'
 import type { ClaimedSwap, Dial, SessionParts } from '../../../src/session/parts.ts'
-import type { SessionConfig } from '../../../src/session/run.ts'
 import type { PodRef } from '../../../src/session/session-state.ts'
 import type { DevPodNews } from '../../../src/swap/dev-pod-watcher.ts'
 import { UserError } from '../../../syncer/base/errors.ts'
