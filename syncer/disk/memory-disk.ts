@@ -13,41 +13,13 @@ import {
   type Place,
   type Stat,
 } from './disk.ts'
+import { MemoryFiles } from './memory-files.ts'
+import { type Inode, statOf } from './memory-inode.ts'
+import type { BeforeOperation, DiskOperation } from './memory-operation.ts'
 import { People } from './memory-people.ts'
-import { type Inode, MemoryVolume, statOf, toNs, type VolumeOptions } from './memory-volume.ts'
+import { pathOf, rootOf } from './memory-place.ts'
+import { MemoryVolume, type VolumeOptions } from './memory-volume.ts'
 import { systemError } from './system-error.ts'
-
-export type DiskOperation =
-  | 'list'
-  | 'listStats'
-  | 'stat'
-  | 'open'
-  | 'fstat'
-  | 'read'
-  | 'readlink'
-  | 'create'
-  | 'patch'
-  | 'write'
-  | 'resize'
-  | 'finish'
-  | 'listOwn'
-  | 'mkdirOwn'
-  | 'removeOwn'
-  | 'mkdir'
-  | 'rmdir'
-  | 'symlink'
-  | 'link'
-  | 'rename'
-  | 'exchange'
-  | 'nudge'
-  | 'unlink'
-  | 'sync'
-
-/**
- * Called before each operation of the engine. It may change the disk through {@link MemoryDisk.people}, move the clock,
- * throw (the process dies here), or return an error code with which the operation then fails.
- */
-export type BeforeOperation = (operation: DiskOperation, at?: Place, to?: Place) => string | undefined
 
 /**
  * A {@link Disk} in memory for tests and simulations. The engine's side is the class itself, the other programs' side
@@ -66,7 +38,7 @@ export class MemoryDisk implements Disk {
   modesKept: boolean
   exchange: Disk['exchange']
   beginExchange: Disk['beginExchange']
-  readonly #open = new Set<{ close(): void }>()
+  readonly #files: MemoryFiles
 
   constructor(options: VolumeOptions, before?: BeforeOperation) {
     this.volume = new MemoryVolume(options)
@@ -74,11 +46,17 @@ export class MemoryDisk implements Disk {
     this.modesKept = options.system?.modesKept ?? true
     this.timestampGranuleNs = this.volume.granuleNs
     this.before = before
+    this.#files = new MemoryFiles(this.volume, {
+      enter: (operation, at) => this.#enter(operation, at),
+      statOf: inode => this.#statOf(inode),
+      modesKept: () => this.modesKept,
+      timesAllowed: () => this.timesAllowed,
+    })
   }
 
   /** The engine's process is gone: its descriptors close, its files stay. */
   crash(): void {
-    for (const file of this.#open) file.close()
+    this.#files.closeAll()
   }
 
   list(dir: Path): Listed[] {
@@ -103,26 +81,12 @@ export class MemoryDisk implements Disk {
 
   stat(at: Place): Stat | null {
     this.#enter('stat', at)
-    const inode = this.volume.find(this.#root(at), pathOf(at))
+    const inode = this.volume.find(rootOf(this.volume, at), pathOf(at))
     return inode === undefined ? null : this.#statOf(inode)
   }
 
   open(at: Place): OpenFile {
-    this.#enter('open', at)
-    const inode = this.volume.get(this.#root(at), pathOf(at))
-    if (inode.kind !== 'file') throw systemError('EINVAL', pathOf(at))
-    return this.#track(inode, close => ({
-      opened: this.#statOf(inode),
-      stat: () => {
-        this.#enter('fstat', at)
-        return this.#statOf(inode)
-      },
-      read: (offset, length) => {
-        this.#enter('read', at)
-        return Buffer.from(inode.bytes.subarray(offset, offset + length))
-      },
-      close,
-    }))
+    return this.#files.open(at)
   }
 
   read(at: Place, length: number): { bytes: Buffer; stat: Stat } {
@@ -141,66 +105,17 @@ export class MemoryDisk implements Disk {
 
   readlink(at: Place): string {
     this.#enter('readlink', at)
-    const inode = this.volume.get(this.#root(at), pathOf(at))
+    const inode = this.volume.get(rootOf(this.volume, at), pathOf(at))
     if (inode.kind !== 'link') throw systemError('EINVAL', pathOf(at))
     return inode.target
   }
 
   create(name: string, mode = 0o600): NewFile {
-    this.#enter('create', { area: 'own', name })
-    const { volume } = this
-    const at: Place = { area: 'own', name }
-    const inode = volume.make('file', mode & ~this.umask)
-    volume.addName(volume.own, pathOf(at), inode)
-    return this.#track(inode, close => this.#written(inode, at, close))
+    return this.#files.create(name, mode & ~this.umask)
   }
 
   patch(name: string): PatchedFile {
-    const at: Place = { area: 'own', name }
-    this.#enter('patch', at)
-    const { volume } = this
-    const inode = volume.get(volume.own, pathOf(at))
-    if (inode.kind !== 'file') throw systemError('EINVAL', name)
-    return this.#track(inode, close => ({
-      ...this.#written(inode, at, close),
-      size: () => inode.bytes.length,
-      read: (offset, length) => {
-        this.#enter('read', at)
-        return Buffer.from(inode.bytes.subarray(offset, offset + length))
-      },
-      writeAt: (offset, bytes) => {
-        this.#enter('write', at)
-        const grown = Buffer.alloc(Math.max(inode.bytes.length, offset + bytes.length))
-        inode.bytes.copy(grown)
-        grown.set(bytes, offset)
-        volume.setBytes(inode, grown)
-      },
-      resize: size => {
-        this.#enter('resize', at)
-        const resized = Buffer.alloc(size)
-        inode.bytes.copy(resized)
-        volume.setBytes(inode, resized)
-      },
-    }))
-  }
-
-  #written(inode: Inode, at: Place, close: () => void): NewFile {
-    const { volume } = this
-    return {
-      write: bytes => {
-        this.#enter('write', at)
-        volume.setBytes(inode, Buffer.concat([inode.bytes, bytes]))
-      },
-      finish: ({ mode, mtimeMs }) => {
-        this.#enter('finish', at)
-        if (this.modesKept) inode.mode = mode & 0o7777
-        if (this.timesAllowed) inode.mtimeNs = volume.stored(toNs(mtimeMs))
-        inode.ctimeNs = volume.stamp()
-        close()
-        return this.#statOf(inode)
-      },
-      close,
-    }
+    return this.#files.patch(name)
   }
 
   listOwn(): string[] {
@@ -236,17 +151,17 @@ export class MemoryDisk implements Disk {
     this.#enter('symlink', at)
     const inode = this.volume.make('link', 0o777)
     inode.target = target
-    this.volume.addName(this.#root(at), pathOf(at), inode)
+    this.volume.addName(rootOf(this.volume, at), pathOf(at), inode)
   }
 
   link(from: Place, to: Place): void {
     this.#enter('link', from, to)
-    this.volume.link(this.#root(from), pathOf(from), this.#root(to), pathOf(to))
+    this.volume.link(rootOf(this.volume, from), pathOf(from), rootOf(this.volume, to), pathOf(to))
   }
 
   rename(from: Place, to: Place): void {
     this.#enter('rename', from, to)
-    this.volume.rename(this.#root(from), pathOf(from), this.#root(to), pathOf(to))
+    this.volume.rename(rootOf(this.volume, from), pathOf(from), rootOf(this.volume, to), pathOf(to))
   }
 
   replace(own: string, path: Path, isExpected: (now: Stat) => boolean): boolean {
@@ -289,12 +204,12 @@ export class MemoryDisk implements Disk {
 
   unlink(at: Place): void {
     this.#enter('unlink', at)
-    this.volume.unlink(this.#root(at), pathOf(at))
+    this.volume.unlink(rootOf(this.volume, at), pathOf(at))
   }
 
   sync(at: Place): void {
     this.#enter('sync', at)
-    const root = this.#root(at)
+    const root = rootOf(this.volume, at)
     const path = pathOf(at)
     const inode = this.volume.get(root, path)
     inode.unsynced = undefined
@@ -312,31 +227,8 @@ export class MemoryDisk implements Disk {
     return this.modesKept ? stat : { ...stat, mode: stat.mode & ~0o111 }
   }
 
-  #root(at: Place): Inode {
-    return at.area === 'tree' ? this.volume.tree : this.volume.own
-  }
-
   #enter(operation: DiskOperation, at?: Place, to?: Place): void {
     const code = this.before?.(operation, at, to)
     if (code !== undefined) throw systemError(code, operation)
   }
-
-  /** Counts a descriptor of the engine, closed once by whoever comes first: the engine or its crash. */
-  #track<T extends { close(): void }>(inode: Inode, make: (close: () => void) => T): T {
-    this.volume.opened(inode)
-    const file = make(() => {
-      if (this.#open.delete(file)) this.volume.closed(inode)
-    })
-    this.#open.add(file)
-    return file
-  }
-}
-
-const badOwnName = /(?:^|\/)\.{0,2}(?:\/|$)|\0/
-
-function pathOf(at: Place): Path {
-  if (at.area === 'tree') return at.path
-  const { name } = at
-  if (badOwnName.test(name)) throw systemError('EINVAL', name)
-  return name
 }

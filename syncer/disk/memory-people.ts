@@ -1,5 +1,6 @@
 import { joinPath, type Path } from '../core/path.ts'
-import type { Inode, MemoryVolume } from './memory-volume.ts'
+import type { Inode } from './memory-inode.ts'
+import type { MemoryVolume } from './memory-volume.ts'
 import { systemError } from './system-error.ts'
 
 const empty = Buffer.alloc(0)

@@ -1,4 +1,5 @@
-import type { Inode, MemoryVolume } from './memory-volume.ts'
+import type { Inode } from './memory-inode.ts'
+import type { MemoryVolume } from './memory-volume.ts'
 
 /**
  * A power cut: what was neither synced nor written back in time may be gone. Names are taken back newest first, as

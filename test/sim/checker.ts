@@ -1,6 +1,7 @@
 import { joinPath, type Path } from '../../syncer/core/path.ts'
 import type { MemoryDisk } from '../../syncer/disk/memory-disk.ts'
-import type { Inode, MemoryVolume } from '../../syncer/disk/memory-volume.ts'
+import type { Inode } from '../../syncer/disk/memory-inode.ts'
+import type { MemoryVolume } from '../../syncer/disk/memory-volume.ts'
 
 /**
  * Judges a run by what people did and what is on the two disks; knows nothing of the protocol.

@@ -1,8 +1,8 @@
 import { errnoOf } from '../../syncer/base/errors.ts'
 import { type Path, parentOf } from '../../syncer/core/path.ts'
 import type { MemoryDisk } from '../../syncer/disk/memory-disk.ts'
+import type { Inode } from '../../syncer/disk/memory-inode.ts'
 import type { PersonFile } from '../../syncer/disk/memory-people.ts'
-import type { Inode } from '../../syncer/disk/memory-volume.ts'
 import type { Checker } from './checker.ts'
 import type { Random } from './random.ts'
 

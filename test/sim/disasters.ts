@@ -1,8 +1,8 @@
 import { errnoOf } from '../../syncer/base/errors.ts'
 import { parentOf } from '../../syncer/core/path.ts'
 import { MemoryDisk } from '../../syncer/disk/memory-disk.ts'
+import type { Inode } from '../../syncer/disk/memory-inode.ts'
 import { cutPower } from '../../syncer/disk/memory-power.ts'
-import type { Inode } from '../../syncer/disk/memory-volume.ts'
 import { tokensOn } from './checker.ts'
 import type { World } from './world.ts'
 

@@ -1,6 +1,6 @@
 import { ProtocolError } from '../../syncer/base/errors.ts'
 import { twoWay } from '../../syncer/core/sync-policy.ts'
-import type { Inode } from '../../syncer/disk/memory-volume.ts'
+import type { Inode } from '../../syncer/disk/memory-inode.ts'
 import { ByteWriter } from '../../syncer/wire/byte-writer.ts'
 import {
   FrameDecoder,

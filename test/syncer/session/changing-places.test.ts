@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { DiskOperation } from '../../../syncer/disk/memory-disk.ts'
+import type { DiskOperation } from '../../../syncer/disk/memory-operation.ts'
 import { crashPod, rest } from './exchanging-pair.ts'
 import { Pair, treeOf } from './pair.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { inTree } from '../../../syncer/disk/disk.ts'
-import type { DiskOperation } from '../../../syncer/disk/memory-disk.ts'
+import type { DiskOperation } from '../../../syncer/disk/memory-operation.ts'
 import { crashPod, rest, saved } from './exchanging-pair.ts'
 import type { Pair } from './pair.ts'
 
