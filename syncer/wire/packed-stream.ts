@@ -2,25 +2,18 @@ import { Duplex } from 'node:stream'
 import type { Clock } from '../base/clock.ts'
 import { ProtocolError } from '../base/errors.ts'
 import { type BlockCodec, brotliBlocks } from './block-codec.ts'
+import { arrivedBit, blockBytesMax, bodyBytesMax, headerBytes, headerOf, packedBit, streamBit } from './block-header.ts'
+import { BlockPacker } from './block-packer.ts'
 import { ByteQueue } from './byte-queue.ts'
 import { LinkRate } from './link-rate.ts'
-import type { StreamPacker, StreamUnpacker } from './stream-codec.ts'
+import type { StreamUnpacker } from './stream-codec.ts'
 
-/** Bytes of one block before it is packed. */
-const blockBytesMax = 256 * 1024
-/** … and afterwards: what goes on with a stream is packed even where that makes it longer. */
-const bodyBytesMax = blockBytesMax + 1024
-/** … and on a link that is slower than this, or not known yet: the other end hears nothing before a block is whole. */
+/**
+ * Bytes of one block on a link that is slower than this, or not known yet: the other end hears nothing before a block is
+ * whole.
+ */
 const slowBlockBytesMax = 32 * 1024
 const unhurriedBytesPerSecond = 512 * 1024
-/** What is smaller travels as it is: nobody gains by waiting for it. */
-const packedBytesMin = 4 * 1024
-/** A block that shrinks to more than this share of itself travels as it is, and so do the next ones. */
-const worthShare = 0.9
-const unworthyBlocks = 16
-/** A link that carries more bytes in a second is faster than packing, and one that carries fewer is worth much effort. */
-const fastBytesPerSecond = 12 * 1024 * 1024
-const slowBytesPerSecond = 3 * 1024 * 1024
 /** What arrived is told after so many bytes. */
 const toldBytes = 64 * 1024
 /** What may be under way: a second of the link, and within these. More would hide what the link is like. */
@@ -28,15 +21,6 @@ const underWayBytesMin = 2 * 1024 * 1024
 const underWayBytesMax = 16 * 1024 * 1024
 /** Blocks that are unpacked at once, ahead of the reader. */
 const aheadMax = 4
-/**
- * Length of the block that follows, big-endian. The highest bit: it is packed. The second: no block follows, so many bytes
- * of blocks and their headers have arrived here since this was said last. The third: it goes on with the blocks before it
- * that had this bit.
- */
-const headerBytes = 4
-const packedBit = 0x8000_0000
-const arrivedBit = 0x4000_0000
-const streamBit = 0x2000_0000
 
 export interface PackedStreamOptions {
   clock: Clock
@@ -65,11 +49,8 @@ export class PackedStream extends Duplex {
   private isDelivering = false
   private isWanted = false
   private hasEnded = false
-  /** On a slow link: what was sent before is known at both ends, so that it need not be said again. */
-  private packer: StreamPacker | undefined
+  private readonly packer: BlockPacker
   private unpacker: StreamUnpacker | undefined
-  /** Blocks that are not worth a try, after one that was not. */
-  private unworthy = 0
 
   /** Owns the carrier from now on. */
   constructor(carrier: Duplex, { clock, codec = brotliBlocks }: PackedStreamOptions) {
@@ -77,6 +58,7 @@ export class PackedStream extends Duplex {
     super({ writableHighWaterMark: 2 * blockBytesMax, readableHighWaterMark: 2 * blockBytesMax, allowHalfOpen })
     this.carrier = carrier
     this.codec = codec
+    this.packer = new BlockPacker(codec, this.rate)
     this.clock = clock
     carrier.on('data', (chunk: Buffer) => {
       this.arrived.push(chunk)
@@ -110,7 +92,7 @@ export class PackedStream extends Duplex {
     for (const { chunk } of chunks) waiting.push(chunk)
     const blocks: Promise<Buffer[]>[] = []
     const most = this.rate.exceeds(unhurriedBytesPerSecond) ? blockBytesMax : slowBlockBytesMax
-    while (waiting.bytes > 0) blocks.push(this.block(waiting.take(most)))
+    while (waiting.bytes > 0) blocks.push(this.packer.pack(waiting.take(most)))
     this.send(blocks).then(() => callback(), callback)
   }
 
@@ -122,40 +104,9 @@ export class PackedStream extends Duplex {
     this.carrier.destroy(error ?? undefined)
     this.arrived.clear()
     this.roomMade?.()
-    this.packer?.close()
+    this.packer.close()
     this.unpacker?.close()
     callback(error)
-  }
-
-  /** Header and body. */
-  private async block(pieces: Buffer[]): Promise<Buffer[]> {
-    const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
-    const effort = this.effort()
-    if (effort === 'none' || length < packedBytesMin || this.unworthy > 0) {
-      this.unworthy = Math.max(0, this.unworthy - 1)
-      return [headerOf(length), ...pieces]
-    }
-    const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, length)
-    if (effort === 'much') return await this.blockInStream(bytes)
-    const packed = await this.codec.pack(bytes)
-    if (packed.length <= length * worthShare) return [headerOf(packed.length | packedBit), packed]
-    this.unworthy = unworthyBlocks
-    return [headerOf(length), ...pieces]
-  }
-
-  /** The other end unpacks whatever was packed so, or it would not understand what follows. */
-  private async blockInStream(bytes: Buffer): Promise<Buffer[]> {
-    this.packer ??= this.codec.packer()
-    const packed = await this.packer.pack(bytes)
-    if (packed.length > bytes.length * worthShare) this.unworthy = unworthyBlocks
-    return [headerOf(packed.length | packedBit | streamBit), packed]
-  }
-
-  /** Before anything is known of the link a little packing costs nothing that anybody would notice. */
-  private effort(): 'none' | 'little' | 'much' {
-    const rate = this.rate.bytesPerSecond
-    if (this.rate.exceeds(fastBytesPerSecond)) return 'none'
-    return rate !== undefined && rate < slowBytesPerSecond ? 'much' : 'little'
   }
 
   /** Resolves when the carrier has passed all of it on: what was written may change from then on. */
@@ -294,10 +245,4 @@ export class PackedStream extends Duplex {
     if (this.arrived.bytes > 0) this.destroy(new ProtocolError('the stream ends inside a block'))
     else this.push(null)
   }
-}
-
-function headerOf(word: number): Buffer {
-  const header = Buffer.allocUnsafe(headerBytes)
-  header.writeUInt32BE(word >>> 0)
-  return header
 }
