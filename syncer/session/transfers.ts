@@ -8,18 +8,13 @@ import { Comparisons } from './comparisons.ts'
 import type { Exchange } from './exchange.ts'
 import { FileReading, GraftReading, memberBytesMax, openKnown, type Reading } from './readings.ts'
 import type { Member, Transfer } from './transfer.ts'
+import { TransferQueue } from './transfer-queue.ts'
+import { UnplacedGrafts } from './unplaced-grafts.ts'
 
 /** Content on the bulk lane that is not answered yet. */
 const outstandingBytesMax = 32 * 1024 * 1024
 /** What each path of a subtree counts beside its content: many may be empty. */
 const memberBytes = 256
-/**
- * Subtrees that have not taken their place at the other end, and paths in them: fewer than it holds. Their PUTs travel on
- * the other lane, which may be late by any time.
- */
-const unplacedMax = 500
-const unplacedMembersMax = 250_000
-
 /**
  * Sends content ahead of its PUT on the bulk lane, one transfer at a time: small files in one message, large ones in
  * parts, and subtrees that the other end lacks.
@@ -29,9 +24,7 @@ export class Transfers {
   doneFiles = 0
   readonly comparisons: Comparisons
   private readonly x: Exchange
-  /** Those before `queueAt` were taken, and are not held on to. */
-  private readonly queue: (Transfer | undefined)[] = []
-  private queueAt = 0
+  private readonly queue = new TransferQueue()
   private readonly byEntry = new Map<Entry, Transfer>()
   private readonly byId = new Map<number, Transfer>()
   private readonly insisting = new Set<Entry>()
@@ -42,9 +35,7 @@ export class Transfers {
   private readonly sent = new Set<Transfer>()
   private unansweredBytes = 0
   private outstandingBytes = 0
-  /** Paths of each subtree that was sent and has no place yet, by its topmost folder. */
-  private readonly unplaced = new Map<Entry, number>()
-  private unplacedMembers = 0
+  private readonly unplaced = new UnplacedGrafts()
   private pendingBytes = 0
   private lastId = 0
   /** For the content of the files in a subtree, one after the other. */
@@ -55,7 +46,7 @@ export class Transfers {
     this.comparisons = new Comparisons(
       exchange,
       () => this.nextId(),
-      transfer => this.push(transfer),
+      transfer => this.queue.push(transfer),
     )
   }
 
@@ -71,7 +62,7 @@ export class Transfers {
 
   /** What is being read and sent, or comes next. */
   get current(): Path | undefined {
-    return ((this.reading ?? this.paused)?.transfer ?? this.queue[this.queueAt])?.entry.path
+    return ((this.reading ?? this.paused)?.transfer ?? this.queue.head)?.entry.path
   }
 
   entries(): Iterable<Entry> {
@@ -96,8 +87,7 @@ export class Transfers {
     this.paused?.close()
     this.paused = undefined
     this.comparisons.reset()
-    this.queue.length = 0
-    this.queueAt = 0
+    this.queue.clear()
     this.byEntry.clear()
     this.byId.clear()
     this.sent.clear()
@@ -105,7 +95,6 @@ export class Transfers {
     this.insisting.clear()
     this.outstandingBytes = 0
     this.unplaced.clear()
-    this.unplacedMembers = 0
     this.pendingBytes = 0
     this.doneBytes = 0
     this.doneFiles = 0
@@ -132,18 +121,13 @@ export class Transfers {
     const { smallBytesMax, blockBytes } = this.x.replica.grain
     const isLarge = wanted.members === undefined && transfer.size > smallBytesMax
     if (isLarge && this.x.live && transfer.size <= assembledBlocksMax * blockBytes) this.comparisons.add(transfer)
-    else this.push(transfer)
+    else this.queue.push(transfer)
   }
 
   /** Numbers what travels ahead of its PUT. */
   nextId(): number {
     this.lastId += 1
     return this.lastId
-  }
-
-  private push(transfer: Transfer): void {
-    if (transfer.urgent) this.queue.splice(this.queueAt, 0, transfer)
-    else this.queue.push(transfer)
   }
 
   get hasWork(): boolean {
@@ -153,13 +137,13 @@ export class Transfers {
   }
 
   private get mayOpen(): boolean {
-    const hasRoom = this.unplaced.size < unplacedMax && this.unplacedMembers < unplacedMembersMax
-    return this.queueAt < this.queue.length && hasRoom && this.outstandingBytes < outstandingBytesMax
+    const hasRoom = !this.unplaced.isFull && this.outstandingBytes < outstandingBytesMax
+    return this.queue.head !== undefined && hasRoom
   }
 
   /** What goes on, or comes next: what changed just now passes a large file that is under way. */
   private next(): Reading | undefined {
-    const head = this.queue[this.queueAt]
+    const { head } = this.queue
     const passes = head?.urgent === true && head.compared === undefined && this.mayOpen
     if (passes && this.paused === undefined && this.reading instanceof BuildReading) {
       this.paused = this.reading
@@ -219,8 +203,7 @@ export class Transfers {
 
   /** The subtree below `entry` stands at its place, or is given up: the other end holds nothing of it any more. */
   placed(entry: Entry): void {
-    this.unplacedMembers -= this.unplaced.get(entry) ?? 0
-    this.unplaced.delete(entry)
+    this.unplaced.placed(entry)
   }
 
   /** One path of a subtree changed while it was read: it does not go along. */
@@ -258,19 +241,12 @@ export class Transfers {
   }
 
   private openNext(): Reading | undefined {
-    const transfer = this.queue[this.queueAt]!
-    this.queue[this.queueAt++] = undefined
-    if (this.queueAt > 1024) {
-      this.queue.splice(0, this.queueAt)
-      this.queueAt = 0
-    }
+    const transfer = this.queue.take()!
     this.byId.set(transfer.id, transfer)
     this.countOutstanding(transfer, 1)
     const { members } = transfer
     if (members !== undefined) {
-      this.placed(transfer.entry)
-      this.unplaced.set(transfer.entry, members.length)
-      this.unplacedMembers += members.length
+      this.unplaced.sent(transfer.entry, members.length)
       this.memory ??= Buffer.allocUnsafeSlow(memberBytesMax)
       return new GraftReading(this.x, transfer, members, this.memory, member => this.leave(transfer, member))
     }
