@@ -1,42 +1,35 @@
 import { errnoOf, ProtocolError } from '../base/errors.ts'
-import { absent, folder } from '../core/content.ts'
 import { isMuted, type SyncMode, unmutes } from '../core/sync-policy.ts'
-import type { IgnoreRules } from '../endpoint/replica.ts'
 import type { Bases, ContactMessage, Hello, Marker } from '../wire/contact-message.ts'
 import { agreementDigest } from './agreement-digest.ts'
 import type { Ahead } from './ahead.ts'
 import { type Incarnation, judgeMarker, LaptopContact, PodContact } from './contact.ts'
 import type { Exchange } from './exchange.ts'
 import type { JournalRecord } from './journal.ts'
+import { ownProblems } from './path-problems.ts'
+import { SharedRules, type SharedRulesOptions } from './shared-rules.ts'
 
-export interface HandshakeOptions {
+export interface HandshakeOptions extends SharedRulesOptions {
   session: string
   initial: 'mirror' | 'keep'
-  /** The rules as text for the pod, and how the pod compiles them. */
-  rulesText: string
-  compileRules(text: string): IgnoreRules
   /** Pod only: the marker in its private folder. */
   marker?: { read(): Marker | null; write(marker: Marker): void }
   newMarkerId(): string
-  /** The folder must be read (again) from top to bottom, at the latest after `withinMs`; now when absent. */
-  sweep(withinMs?: number): void
   ahead: Pick<Ahead, 'open' | 'has' | 'close'>
 }
 
 const retryMs = 1_000
 /** A folder that was watched while nobody was connected is read again so soon, in case events were lost. */
 const sweepLaterMs = 2_000
-/** Where the troubles of the private folder are told. */
-const ownProblems = '.podswap'
 
-/** The first words of a connection, from hello to the moment when changes may flow, and the rules both ends follow. */
+/** The first words of a connection, from hello to the moment when changes may flow. */
 export class Handshake {
   private readonly x: Exchange
   private readonly options: HandshakeOptions
   private readonly podContact: PodContact
   private readonly laptopContact: LaptopContact
   private readonly incarnation: Incarnation = { confirmed: undefined, raising: undefined }
-  private rulesText: string
+  private readonly rules: SharedRules
   /** How changes travelled when what is agreed was agreed. */
   private agreedMode: SyncMode = 'two-way'
   private connected = false
@@ -56,7 +49,7 @@ export class Handshake {
   constructor(exchange: Exchange, options: HandshakeOptions) {
     this.x = exchange
     this.options = options
-    this.rulesText = options.rulesText
+    this.rules = new SharedRules(exchange, options)
     this.podContact = new PodContact(exchange)
     this.laptopContact = new LaptopContact(exchange, options.initial)
   }
@@ -66,7 +59,7 @@ export class Handshake {
     if (this.x.role === 'pod') return
     const { session } = this.options
     const agreed = agreementDigest(this.x.replica.tree)
-    this.x.send('control', { type: 'hello', session, rules: this.rulesText, nowMs: this.x.clock.now(), agreed })
+    this.x.send('control', { type: 'hello', session, rules: this.rules.text, nowMs: this.x.clock.now(), agreed })
   }
 
   disconnect(): void {
@@ -107,7 +100,7 @@ export class Handshake {
         this.onEpochDone(message.epoch)
         break
       case 'rules':
-        this.takeRules(message.rules)
+        this.rules.take(message.rules)
     }
   }
 
@@ -128,8 +121,8 @@ export class Handshake {
 
   /** Laptop: the ignore files changed. Paths that are ignored now are forgotten, never deleted. */
   setRules(text: string): void {
-    if (text === this.rulesText) return
-    this.takeRules(text)
+    if (text === this.rules.text) return
+    this.rules.take(text)
     if (this.connected) this.x.send('control', { type: 'rules', rules: text })
   }
 
@@ -180,8 +173,8 @@ export class Handshake {
     if (!this.connected || this.greeted !== undefined) throw new ProtocolError('a second hello')
     this.x.replica.clockOffsetMs = this.x.clock.now() - nowMs
     // The same as before: the folder was read by them, and watched since. It is read again when changes flow.
-    if (this.hasRules && rules === this.rulesText) this.sweepsLater = true
-    else this.takeRules(rules)
+    if (this.hasRules && rules === this.rules.text) this.sweepsLater = true
+    else this.rules.take(rules)
     this.hasRules = true
     this.welcome(agreed)
   }
@@ -276,36 +269,5 @@ export class Handshake {
     if (this.sweepsLater) this.options.sweep(sweepLaterMs)
     this.sweepsLater = false
     this.x.emit({ type: 'live' })
-  }
-
-  private takeRules(text: string): void {
-    this.rulesText = text
-    const rules = this.options.compileRules(text)
-    this.x.rules = rules
-    this.x.rulesVersion += 1
-    this.solveIgnored(rules)
-    for (const entry of [...this.x.replica.tree.walk()]) {
-      if (!rules.ignored(entry.path, entry.current === folder || entry.agreed === folder)) continue
-      this.x.agree(entry, absent)
-      this.x.unsent(entry)
-      this.x.untaken.delete(entry)
-      const flight = this.x.flights.get(entry)
-      // The pod forgets what it takes before it hears of this; what the laptop takes it takes after it has forgotten.
-      if (flight !== undefined && this.x.role === 'laptop') flight.stale = true
-      entry.current = absent
-      entry.key = null
-      this.x.prune(entry)
-    }
-    this.options.sweep()
-  }
-
-  /** What does not travel any more is no trouble any more. */
-  private solveIgnored(rules: IgnoreRules): void {
-    const { tree } = this.x.replica
-    for (const path of this.x.problems.paths()) {
-      if (path === '' || path === ownProblems) continue
-      const entry = tree.find(path)
-      if (rules.ignored(path, entry?.current === folder || entry?.agreed === folder)) this.x.problems.made(path)
-    }
   }
 }

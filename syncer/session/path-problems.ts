@@ -3,6 +3,9 @@ import type { Role } from '../core/sync-policy.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import { notTakenInCode } from './sync-port.ts'
 
+/** Where the troubles of the private folder are told. */
+export const ownProblems = '.podswap'
+
 export interface PathProblem {
   path: Path
   /** `''`: there is none any more. */
