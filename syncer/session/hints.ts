@@ -1,6 +1,6 @@
 import { errnoOf } from '../base/errors.ts'
 import { QueueSet } from '../base/queue-set.ts'
-import { TimerQueue } from '../base/timer-queue.ts'
+import { TimerSet } from '../base/timer-set.ts'
 import { absent, folder, isFile } from '../core/content.ts'
 import { isTooLong, nameOf, type Path, parentOf } from '../core/path.ts'
 import { isMuted } from '../core/sync-policy.ts'
@@ -9,6 +9,7 @@ import type { HintKind } from '../endpoint/holds.ts'
 import type { Scanner } from '../endpoint/scanner.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { EarlyContent } from './early-content.ts'
+import { isEcho } from './echo.ts'
 import type { Exchange } from './exchange.ts'
 
 /**
@@ -44,12 +45,10 @@ export class Hints {
   private readonly x: Exchange
   private readonly scanner: Scanner
   private readonly early: EarlyContent
-  /** Folders that are read again, and when; {@link rereadTimes} may hold later times of theirs too. */
-  private readonly rereads = new Map<Entry, number>()
-  private readonly rereadTimes = new TimerQueue<Entry>()
-  /** Files that are looked at again, and when; {@link recheckTimes} may hold later times of theirs too. */
-  private readonly rechecks = new Map<Entry, number>()
-  private readonly recheckTimes = new TimerQueue<Entry>()
+  /** Folders that are read again, and when. */
+  private readonly rereads = new TimerSet<Entry>()
+  /** Files that are looked at again, and when. */
+  private readonly rechecks = new TimerSet<Entry>()
   /** Of these: those whose time has come. */
   private readonly overdue = new QueueSet<Entry>()
   /** Names hinted at in this turn, or since some wait, by folder. */
@@ -81,9 +80,7 @@ export class Hints {
   due(secondMs: number): number {
     if (this.waiting.size > 0) return 0
     const overdue = this.overdue.size > 0 ? secondMs : Number.POSITIVE_INFINITY
-    const reread = this.rereads.size === 0 ? Number.POSITIVE_INFINITY : this.rereadTimes.nextDue()
-    const recheck = this.rechecks.size === 0 ? Number.POSITIVE_INFINITY : this.recheckTimes.nextDue()
-    return Math.min(reread, recheck, overdue, this.x.holds.nextDue())
+    return Math.min(this.rereads.nextDue(), this.rechecks.nextDue(), overdue, this.x.holds.nextDue())
   }
 
   hint(path: Path, kind: HintKind): void {
@@ -132,7 +129,7 @@ export class Hints {
       return
     }
     const stat = this.stat(path)
-    if (this.isEcho(parent, path, stat)) return
+    if (isEcho(this.x, parent, path, stat)) return
     if (known?.hasKey === true && isFile(known.current) && stat?.kind === 'file') this.recheckSoon(known, rereadMs)
     else this.readSoon(parent)
     if (
@@ -158,11 +155,8 @@ export class Hints {
   tick(nowMs: number): void {
     this.atOnceLeft = atOnceMax
     if (this.waiting.size === 0) this.counts.clear()
-    for (let at = this.recheckTimes.take(nowMs); at !== undefined; at = this.recheckTimes.take(nowMs)) {
-      if ((this.rechecks.get(at) ?? Number.POSITIVE_INFINITY) <= nowMs) this.overdue.add(at)
-    }
-    for (let at = this.rereadTimes.take(nowMs); at !== undefined; at = this.rereadTimes.take(nowMs)) {
-      if ((this.rereads.get(at) ?? Number.POSITIVE_INFINITY) > nowMs) continue
+    for (const at of this.rechecks.due(nowMs)) this.overdue.add(at)
+    for (const at of this.rereads.due(nowMs)) {
       this.rereads.delete(at)
       this.scanner.add(at, false)
     }
@@ -195,7 +189,7 @@ export class Hints {
     // It comes to rest first, or is not what has this name any more.
     if (x.holds.has(entry) || parent?.children?.get(entry.name) !== entry) return
     const stat = this.stat(path)
-    if (this.isEcho(parent, path, stat) || x.rules.ignored(path, stat?.kind === 'dir')) return
+    if (isEcho(this.x, parent, path, stat) || x.rules.ignored(path, stat?.kind === 'dir')) return
     if (stat?.kind !== 'file' || stat.mount) {
       this.scanner.add(parent, false)
       return
@@ -210,8 +204,8 @@ export class Hints {
   /** Everything that is held back or put off is looked at now; what waits to be looked at is, in its turn. */
   release(): void {
     for (const { entry, stat } of this.x.holds.release()) this.touched(entry, stat)
-    for (const entry of this.rechecks.keys()) this.overdue.add(entry)
-    for (const entry of this.rereads.keys()) this.scanner.add(entry, false)
+    for (const entry of this.rechecks) this.overdue.add(entry)
+    for (const entry of this.rereads) this.scanner.add(entry, false)
     this.rereads.clear()
   }
 
@@ -257,31 +251,15 @@ export class Hints {
     x.queue(entry, true)
   }
 
-  /** What stands there is what we know, most often because we put it there ourselves. */
-  private isEcho(parent: Entry, path: Path, stat: Stat | null): boolean {
-    const entry = parent.children?.get(nameOf(path))
-    if (entry === undefined || entry.racy || this.x.holds.has(entry)) return false
-    if (stat === null || !entry.hasKey) return stat === null && !entry.hasKey && entry.current === absent
-    if (entry.isKey(stat)) return true
-    const key = entry.key!
-    return stat.kind === 'dir' && key.kind === 'dir' && stat.ino === key.ino
-  }
-
   /** The folder is read within the time, whatever else happens. */
   readSoon(entry: Entry, withinMs = rereadMs): void {
     const cost = (entry.children?.size ?? 0) * rereadMsPerName
-    const dueMs = this.nowMs() + Math.max(withinMs, granuleMs(this.x.replica.disk) + 1, cost)
-    if ((this.rereads.get(entry) ?? Number.POSITIVE_INFINITY) <= dueMs) return
-    this.rereads.set(entry, dueMs)
-    this.rereadTimes.add(dueMs, entry)
+    this.rereads.add(this.nowMs() + Math.max(withinMs, granuleMs(this.x.replica.disk) + 1, cost), entry)
   }
 
   /** The name is looked at within the time, whatever else happens. */
   private recheckSoon(entry: Entry, withinMs: number): void {
-    const dueMs = this.nowMs() + Math.max(withinMs, granuleMs(this.x.replica.disk) + 1)
-    if ((this.rechecks.get(entry) ?? Number.POSITIVE_INFINITY) <= dueMs) return
-    this.rechecks.set(entry, dueMs)
-    this.recheckTimes.add(dueMs, entry)
+    this.rechecks.add(this.nowMs() + Math.max(withinMs, granuleMs(this.x.replica.disk) + 1), entry)
   }
 
   /** Once more after the clock's granule: a later write could carry the same time stamps. */
