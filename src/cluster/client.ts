@@ -1,9 +1,11 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { systemTimers } from '../../syncer/base/clock.ts'
 import { errnoOf } from '../../syncer/base/errors.ts'
+import { pause } from '../../syncer/base/pause.ts'
 import type { Authority, Credentials } from './credentials.ts'
 import { type Asked, admissionRefusal, refusalOf, silenceOf, type Where } from './refusal.ts'
-import { pause, unlessAborted } from './wait.ts'
+import { unlessAborted } from './unless-aborted.ts'
 
 /** One request to the API server. */
 export interface ApiCall {
@@ -108,7 +110,8 @@ export class ApiClient {
       }
       response.resume()
       exchange.end()
-      await pause(pauseMs, call.signal)
+      await pause(systemTimers, pauseMs, call.signal)
+      call.signal?.throwIfAborted()
     }
   }
 

@@ -18,7 +18,7 @@ import { openExecSocket } from './exec-socket.ts'
 import { openPortStream } from './port-stream.ts'
 import { type Asked, clusterErrorOf, refusalOf, silenceOf, type Where } from './refusal.ts'
 import { apiVersionOf, pathOf, resourceOf } from './resources.ts'
-import { unlessAborted } from './wait.ts'
+import { unlessAborted } from './unless-aborted.ts'
 import { watchLoop } from './watch.ts'
 
 export interface KubeClusterParts {

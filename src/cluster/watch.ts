@@ -1,6 +1,7 @@
+import { systemTimers } from '../../syncer/base/clock.ts'
 import { UserError } from '../../syncer/base/errors.ts'
+import { pause } from '../../syncer/base/pause.ts'
 import { ClusterError, type KubeObject, type WatchEvent } from './cluster.ts'
-import { pause } from './wait.ts'
 
 /** Where the objects come from; fails with the codes of the `Cluster` port. */
 export interface WatchSource {
@@ -64,7 +65,7 @@ export async function watchLoop(
       failures = Math.max(1, failures)
     }
     const backoffMs = failures === 0 ? 50 : Math.min(backoffMsMax, 100 * 2 ** failures)
-    await pause(backoffMs * (0.5 + options.random() / 2), signal).catch(() => {})
+    await pause(systemTimers, backoffMs * (0.5 + options.random() / 2), signal)
   }
 }
 

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Clock, systemClock, systemTimers, type Timers } from '../../syncer/base/clock.ts'
 import { errnoOf, UserError } from '../../syncer/base/errors.ts'
+import { pause } from '../../syncer/base/pause.ts'
 import { splice } from '../../syncer/wire/splice.ts'
 import type { Forward } from '../manifest/manifest.ts'
 import { type Listener, listen } from './listen.ts'
@@ -130,24 +131,12 @@ export class LocalForward {
           if (!signal.aborted) reason = error
           if (!signal.aborted && !isPassing(error)) throw error
         }
-        if (!signal.aborted) await this.pause(signal)
+        if (!signal.aborted) await pause(this.timers, retryIntervalMs, signal)
       }
       throw reason ?? new UserError('timeout', `no connection within ${dialTimeoutMs / 1000} s`)
     } finally {
       cancel()
     }
-  }
-
-  private pause(signal: AbortSignal): Promise<void> {
-    return new Promise(resolve => {
-      const cancel = this.timers.after(retryIntervalMs, done)
-      function done(): void {
-        cancel()
-        signal.removeEventListener('abort', done)
-        resolve()
-      }
-      signal.addEventListener('abort', done)
-    })
   }
 
   private failed(error: unknown): void {

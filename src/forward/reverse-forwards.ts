@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import { dial } from '../../syncer/agent/services/dial.ts'
 import { type Clock, systemClock, systemTimers, type Timers } from '../../syncer/base/clock.ts'
 import { errnoOf, ProtocolError } from '../../syncer/base/errors.ts'
+import { pause } from '../../syncer/base/pause.ts'
 import type { AgentClient } from '../../syncer/wire/client.ts'
 import type { MuxStream } from '../../syncer/wire/mux-stream.ts'
 import { parseReverseRequest } from '../../syncer/wire/open-request.ts'
@@ -109,7 +110,7 @@ export class ReverseForwards {
       } catch (error) {
         if (!signal.aborted) this.#refused(reverse, errnoOf(error) ?? String(error))
       }
-      await this.#pause(retryMs, signal)
+      await pause(this.#timers, retryMs, signal)
     }
     this.#turn(reverse, 'reconnecting', null)
   }
@@ -134,19 +135,6 @@ export class ReverseForwards {
     const line = { local: `localhost:${localPort}`, remote: `localhost:${remotePort}`, state, error }
     this.#states.set(reverse, line)
     return line
-  }
-
-  #pause(ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise(resolve => {
-      if (signal.aborted) return resolve()
-      const done = () => {
-        cancel()
-        signal.removeEventListener('abort', done)
-        resolve()
-      }
-      const cancel = this.#timers.after(ms, done)
-      signal.addEventListener('abort', done)
-    })
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Timers } from '../../syncer/base/clock.ts'
+import { pause } from '../../syncer/base/pause.ts'
 
 /** How often it is looked whether something comes. */
 const lookMsUsual = 5_000
@@ -41,17 +42,4 @@ export async function awaitStall(options: StallOptions): Promise<boolean> {
     received = now.bytes
   }
   return !signal.aborted
-}
-
-function pause(timers: Timers, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    if (signal.aborted) return resolve()
-    const done = () => {
-      cancel()
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const cancel = timers.after(ms, done)
-    signal.addEventListener('abort', done)
-  })
 }

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { UserError } from '../../syncer/base/errors.ts'
+import { pause } from '../../syncer/base/pause.ts'
 import type { Connection } from './connection.ts'
 import type { BoundForwards, DialTarget, Report, SessionParts } from './parts.ts'
 
@@ -51,7 +52,8 @@ export class SessionForwards {
       } catch (error) {
         const isTaken = error instanceof UserError && error.code === 'port-in-use'
         if (!isTaken || over.aborted || clock.monotonic() >= untilMs) throw error
-        await new Promise<void>(resolve => timers.after(AGAIN_MS, resolve))
+        await pause(timers, AGAIN_MS, over)
+        if (over.aborted) throw error
       }
     }
   }

@@ -1,5 +1,6 @@
 import { systemTimers, type Timers } from '../../syncer/base/clock.ts'
 import { UserError } from '../../syncer/base/errors.ts'
+import { pause } from '../../syncer/base/pause.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import type { AppliedSwap } from './apply.ts'
 import { scalerOf } from './field-owners.ts'
@@ -46,7 +47,7 @@ async function followOnce(guard: OriginalGuard, original: KubeObject, timers: Ti
     // moved on, or no answer: the newest version is looked at again
     const isPassing = ['conflict', 'timeout', 'unreachable', 'unauthorized'].includes(error.code)
     if (!isPassing) guard.refused(original, error)
-    await new Promise<void>(resolve => timers.after(againMs, resolve))
+    await pause(timers, againMs, signal)
   }
 }
 

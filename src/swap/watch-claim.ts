@@ -1,5 +1,6 @@
 import type { Timers } from '../../syncer/base/clock.ts'
 import { UserError } from '../../syncer/base/errors.ts'
+import { pause } from '../../syncer/base/pause.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import type { DevPodNews } from './dev-pod-watcher.ts'
 import { oneLine } from './pod-trouble.ts'
@@ -30,7 +31,7 @@ export async function watchClaim(
       told.add(why)
       on({ state: 'warning', name: `the volume ${name}`, message: why, hint })
     }
-    await pause(timers, signal)
+    await pause(timers, lookEveryMs, signal)
   }
 }
 
@@ -51,17 +52,4 @@ async function whyUnbound(cluster: Cluster, name: string, signal: AbortSignal): 
     if (error instanceof UserError) return undefined
     throw error
   }
-}
-
-function pause(timers: Timers, signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    if (signal.aborted) return resolve()
-    const settle = () => {
-      cancel()
-      signal.removeEventListener('abort', settle)
-      resolve()
-    }
-    const cancel = timers.after(lookEveryMs, settle)
-    signal.addEventListener('abort', settle, { once: true })
-  })
 }

@@ -26,19 +26,3 @@ export interface PodDesk {
   /** Resolves after this time, or when the signal is aborted. */
   pause(ms: number, signal: AbortSignal): Promise<void>
 }
-
-export function pauseWith(timers: Timers, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    if (signal.aborted) {
-      resolve()
-      return
-    }
-    const settle = () => {
-      cancel()
-      signal.removeEventListener('abort', settle)
-      resolve()
-    }
-    const cancel = timers.after(ms, settle)
-    signal.addEventListener('abort', settle, { once: true })
-  })
-}

@@ -1,4 +1,5 @@
 import type { Timers } from '../../../syncer/base/clock.ts'
+import { pause } from '../../../syncer/base/pause.ts'
 import type { EventRecorder, Happening } from '../controllers/event-recorder.ts'
 import { type ClusterNames, type PodPlace, type PodRuntime, RuntimeRefusal } from '../pod-runtime.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -7,7 +8,7 @@ import type { ObjectStore } from '../store/object-store.ts'
 import { resourceTypes } from '../store/resource-types.ts'
 import { ContainerWorker, type RestartPolicy } from './container-worker.ts'
 import type { PodScene } from './environment.ts'
-import { type KubeletTimes, type PodDesk, pauseWith } from './pod-desk.ts'
+import type { KubeletTimes, PodDesk } from './pod-desk.ts'
 import { podStatus } from './pod-status.ts'
 import { volumesOf } from './volumes.ts'
 
@@ -64,7 +65,7 @@ export class PodWorker implements PodDesk {
   }
 
   pause(ms: number, signal: AbortSignal): Promise<void> {
-    return pauseWith(this.timers, ms, signal)
+    return pause(this.timers, ms, signal)
   }
 
   tell(happening: Happening): void {

@@ -1,6 +1,7 @@
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import type { Clock, Timers } from '../../base/clock.ts'
 import { errnoOf } from '../../base/errors.ts'
+import { pause } from '../../base/pause.ts'
 import { StreamError } from '../../wire/stream-error.ts'
 
 export interface DialOptions {
@@ -37,7 +38,7 @@ export async function dial(options: DialOptions): Promise<Socket> {
       const isLast = clock.monotonic() + retryIntervalMs >= endMs
       if (!options.isPatient || !passing.has(code) || isLast) throw dialError(options, code)
     }
-    await new Promise<void>(resolve => timers.after(retryIntervalMs, resolve))
+    await pause(timers, retryIntervalMs, signal)
   }
 }
 
