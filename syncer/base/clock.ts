@@ -11,6 +11,9 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
 }
 
+/** For how long this process has had nothing to do but wait, since its start, in ms. */
+export const processIdleMs = (): number => performance.nodeTiming.idleTime
+
 /** Waiting as a parameter, for the same reason. */
 export interface Timers {
   /** Calls `action` once, `delayMs` from now; the returned function cancels that. */

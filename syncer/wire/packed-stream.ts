@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream'
-import type { Clock } from '../base/clock.ts'
+import { type Clock, processIdleMs } from '../base/clock.ts'
 import { ProtocolError } from '../base/errors.ts'
 import { type BlockCodec, brotliBlocks } from './block-codec.ts'
 import { arrivedBit, blockBytesMax, bodyBytesMax, headerBytes, headerOf, packedBit, streamBit } from './block-header.ts'
@@ -24,6 +24,8 @@ const aheadMax = 4
 
 export interface PackedStreamOptions {
   clock: Clock
+  /** See {@link processIdleMs}, which it is when absent. */
+  idleMs?: () => number
   codec?: BlockCodec
 }
 
@@ -35,12 +37,9 @@ export interface PackedStreamOptions {
 export class PackedStream extends Duplex {
   private readonly carrier: Duplex
   private readonly codec: BlockCodec
-  private readonly clock: Clock
-  private readonly rate = new LinkRate()
+  private readonly rate: LinkRate
   /** Sent, and not said to have arrived. */
   private underWay = 0
-  /** When the oldest of that was sent, or when the other end was heard last. */
-  private underWaySinceMs = 0
   private roomMade: (() => void) | undefined
   /** Arrived, and not told yet. */
   private untold = 0
@@ -53,13 +52,13 @@ export class PackedStream extends Duplex {
   private unpacker: StreamUnpacker | undefined
 
   /** Owns the carrier from now on. */
-  constructor(carrier: Duplex, { clock, codec = brotliBlocks }: PackedStreamOptions) {
+  constructor(carrier: Duplex, { clock, idleMs = processIdleMs, codec = brotliBlocks }: PackedStreamOptions) {
     const { allowHalfOpen } = carrier
     super({ writableHighWaterMark: 2 * blockBytesMax, readableHighWaterMark: 2 * blockBytesMax, allowHalfOpen })
     this.carrier = carrier
     this.codec = codec
+    this.rate = new LinkRate(clock, idleMs)
     this.packer = new BlockPacker(codec, this.rate)
-    this.clock = clock
     carrier.on('data', (chunk: Buffer) => {
       this.arrived.push(chunk)
       this.cut()
@@ -115,7 +114,7 @@ export class PackedStream extends Duplex {
     await this.room()
     if (this.carrier.destroyed || pieces.length === 0) return
     // The rest that nobody told of yet took no time.
-    if (this.underWay < toldBytes) this.underWaySinceMs = this.clock.monotonic()
+    if (this.underWay < toldBytes) this.rate.begin()
     this.underWay += pieces.reduce((sum, piece) => sum + piece.length, 0)
     await new Promise<void>((resolve, reject) => {
       this.carrier.cork()
@@ -144,9 +143,7 @@ export class PackedStream extends Duplex {
   private told(bytes: number): void {
     if (bytes > this.underWay) throw new ProtocolError('more has arrived than was sent')
     this.underWay -= bytes
-    const nowMs = this.clock.monotonic()
-    this.rate.took(bytes, nowMs - this.underWaySinceMs)
-    this.underWaySinceMs = nowMs
+    this.rate.took(bytes)
     this.roomMade?.()
   }
 

@@ -82,6 +82,13 @@ describe('what it packs', () => {
     expect(triedBytes).toBeLessThan(bytes / 20)
   })
 
+  it('is nothing where this end is busy itself, and the link not the reason; on a very slow one it is all the same', async () => {
+    const busy = await sentOver({ bytesPerMs: 8_000, idleShare: 0.1 })
+    const slow = await sentOver({ bytesPerMs: 1_000, idleShare: 0.1 })
+    expect(busy.triedBytes).toBeLessThan(busy.bytes / 20)
+    expect(slow.wireBytes).toBeLessThan(slow.bytes / 2)
+  })
+
   it('is not what does not get smaller', async () => {
     const { triedBytes, wireBytes, bytes } = await sentOver({ bytesPerMs: 1_000 }, randomBytes)
     expect(triedBytes).toBeLessThan(bytes / 4)
@@ -131,8 +138,11 @@ async function drained(stream: PackedStream): Promise<boolean> {
   return false
 }
 
-/** 16 MiB over a link of that speed, by a clock of its own. */
-async function sentOver({ bytesPerMs }: { bytesPerMs: number }, make: (bytes: number) => Buffer = text) {
+/** 16 MiB over a link of that speed, by a clock of its own. @param idleShare of the time that it takes this end only waits */
+async function sentOver(
+  { bytesPerMs, idleShare = 1 }: { bytesPerMs: number; idleShare?: number },
+  make: (bytes: number) => Buffer = text,
+) {
   let nowMs = 0
   let wireBytes = 0
   let triedBytes = 0
@@ -161,7 +171,7 @@ async function sentOver({ bytesPerMs }: { bytesPerMs: number }, make: (bytes: nu
   const unpack = async (packed: Buffer) => packed
   const packer = () => ({ pack: pack('much'), close() {} })
   const codec = { pack: pack('little'), unpack, packer, unpacker: () => ({ unpack, close() {} }) }
-  const stream = new PackedStream(carrier, { clock, codec })
+  const stream = new PackedStream(carrier, { clock, codec, idleMs: () => idleShare * nowMs })
   const blocks = 64
   for (let block = 0; block < blocks; block++) {
     await new Promise(resolve => stream.write(make(256 * 1024), resolve))
