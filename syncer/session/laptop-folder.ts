@@ -61,26 +61,31 @@ export class LaptopFolder {
   /** @throws UserError `not-found`, `state` */
   constructor({ local, stateFolder, sessionKey, rules, clock, events, init }: LaptopFolderOptions) {
     fs.mkdirSync(stateFolder, { recursive: true, mode: 0o700 })
-    // Where it cannot run, names are not exchanged, and each change is made the other way.
-    const names = init === undefined ? undefined : new NameExchange({ init, clock, log: () => {} })
-    this.names = names
-    const exchange = names && { exchange: (pairs: readonly NamePair[]) => names.begin(pairs) }
+    const opened: { close(): void }[] = []
+    const open = <T extends { close(): void }>(part: T): T => {
+      opened.unshift(part)
+      return part
+    }
     try {
-      this.disk = createNodeDisk({ root: local, privateFolder, ...exchange })
+      // Where it cannot run, names are not exchanged, and each change is made the other way.
+      const names = init === undefined ? undefined : open(new NameExchange({ init, clock, log: () => {} }))
+      const exchange = names && { exchange: (pairs: readonly NamePair[]) => names.begin(pairs) }
+      this.names = names
+      this.disk = open(createNodeDisk({ root: local, privateFolder, ...exchange }))
+      const disk = exactDisk(this.disk)
+      const owner = ownerOf(sessionKey)
+      this.replica = new Replica({ disk, clock, newId: newIdMaker(), owner, trash, markKey: randomBytes(markKeyBytes) })
+      this.log = open(new AncestorLog(path.join(stateFolder, 'ancestor.log'), bootId(uptime(), clock.now())))
+      this.watcher = open(createNodeWatcher({ root: this.disk.rootPath, events }))
+      this.ignore = new IgnoreReader(disk, rules, dir => this.watcher.watch(dir))
+      const indexFile = path.join(stateFolder, 'index')
+      loadIndex(indexFile, this.replica, this.log.otherBoot)
+      const { tree } = this.replica
+      this.index = new IndexKeeper(clock, systemTimers, () => new IndexWriting(indexFile, tree, clock.now()))
     } catch (error) {
-      names?.close()
+      for (const part of opened) part.close()
       throw error
     }
-    const disk = exactDisk(this.disk)
-    const owner = ownerOf(sessionKey)
-    this.replica = new Replica({ disk, clock, newId: newIdMaker(), owner, trash, markKey: randomBytes(markKeyBytes) })
-    this.log = new AncestorLog(path.join(stateFolder, 'ancestor.log'), bootId(uptime(), clock.now()))
-    this.watcher = createNodeWatcher({ root: this.disk.rootPath, events })
-    this.ignore = new IgnoreReader(disk, rules, dir => this.watcher.watch(dir))
-    const indexFile = path.join(stateFolder, 'index')
-    loadIndex(indexFile, this.replica, this.log.otherBoot)
-    const { tree } = this.replica
-    this.index = new IndexKeeper(clock, systemTimers, () => new IndexWriting(indexFile, tree, clock.now()))
   }
 
   /**
