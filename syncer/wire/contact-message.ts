@@ -4,7 +4,7 @@ import type { Path } from '../core/path.ts'
 /** What the ends tell each other of before changes travel: who they are, what they know, by which rules. */
 export type ContactMessage = Hello | Welcome | Index | Bases | Epoch | EpochDone | Rules
 
-const types: ReadonlySet<string> = new Set<ContactMessage['type']>([
+export const contactTypes = [
   'hello',
   'welcome',
   'index',
@@ -12,7 +12,9 @@ const types: ReadonlySet<string> = new Set<ContactMessage['type']>([
   'epoch',
   'epoch-done',
   'rules',
-])
+] as const satisfies ContactMessage['type'][]
+
+const types: ReadonlySet<string> = new Set(contactTypes)
 
 export function isContact(message: { type: string }): message is ContactMessage {
   return types.has(message.type)

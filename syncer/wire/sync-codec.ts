@@ -3,19 +3,14 @@ import { ByteReader } from './byte-reader.ts'
 import type { ByteWriter } from './byte-writer.ts'
 import { changeReaders, changeWriters } from './change-codec.ts'
 import { contactReaders, contactWriters } from './contact-codec.ts'
+import { contactTypes } from './contact-message.ts'
 import { contentReaders, contentWriters } from './content-codec.ts'
 import type { Readers, Writers } from './message-codec.ts'
 import { codeBytesMax, readPath, writePath } from './sync-fields.ts'
 import type { StateMessage, SyncMessage } from './sync-message.ts'
 
 const types = [
-  'hello',
-  'welcome',
-  'index',
-  'bases',
-  'epoch',
-  'epoch-done',
-  'rules',
+  ...contactTypes,
   'put',
   'ack',
   'rej',
