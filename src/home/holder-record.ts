@@ -3,6 +3,7 @@ import { linkSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileS
 import { join } from 'node:path'
 import { errnoOf, UserError } from '../../syncer/base/errors.ts'
 import type { Home } from './home.ts'
+import { placeOnce } from './place-once.ts'
 
 /** The process on this laptop that holds a session, as another podswap process finds it. */
 export interface HolderRecord {
@@ -41,34 +42,13 @@ export type Claim = { claimed: true } | { claimed: false; by: HolderRecord }
 export function claimHolder(home: Home, record: HolderRecord): Claim {
   const path = recordPath(home, record.id)
   for (let attempt = 0; attempt < 3; attempt++) {
-    if (writeExclusively(path, record)) return { claimed: true }
+    if (placeOnce(path, JSON.stringify(record))) return { claimed: true }
     const by = readHolder(home, record.id)
     if (by) return { claimed: false, by }
     // Unreadable, or gone just now: out of the way, and once more.
     removeFile(path)
   }
   throw new UserError('state', `cannot claim ${path}: it keeps changing`)
-}
-
-function writeExclusively(path: string, record: HolderRecord): boolean {
-  const own = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`
-  try {
-    writeFileSync(own, JSON.stringify(record), { mode: 0o600, flag: 'wx' })
-    try {
-      linkSync(own, path)
-      return true
-    } catch (error) {
-      if (errnoOf(error) === 'EEXIST') return false
-      throw error
-    } finally {
-      unlinkSync(own)
-    }
-  } catch (error) {
-    throw new UserError('state', `cannot write ${path}`, {
-      hint: 'set PODSWAP_HOME to a folder that you can write to',
-      cause: error,
-    })
-  }
 }
 
 /** Puts a newer version of our own record in place of the older one. */

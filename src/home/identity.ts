@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, UserError } from '../../syncer/base/errors.ts'
 import type { Home } from './home.ts'
+import { placeOnce } from './place-once.ts'
 
 const IDENTITY = /^[0-9a-f]{32}$/
 
@@ -12,25 +13,9 @@ const IDENTITY = /^[0-9a-f]{32}$/
  */
 export function homeIdentity(home: Home): string {
   const path = join(home.path, 'identity')
-  try {
-    const known = read(path)
-    if (known !== null) return known
-    const own = `${path}.${process.pid}`
-    writeFileSync(own, randomBytes(16).toString('hex'), { mode: 0o600 })
-    try {
-      // Of two processes that start at once, one is the first.
-      linkSync(own, path)
-    } catch (error) {
-      if (errnoOf(error) !== 'EEXIST') throw error
-    } finally {
-      unlinkSync(own)
-    }
-  } catch (error) {
-    throw new UserError('state', `cannot write ${path}`, {
-      hint: 'set PODSWAP_HOME to a folder that you can write to',
-      cause: error,
-    })
-  }
+  const known = read(path)
+  if (known !== null) return known
+  placeOnce(path, randomBytes(16).toString('hex'))
   const made = read(path)
   if (made !== null) return made
   throw new UserError('state', `${path} is damaged`, { hint: 'remove it, and run podswap up --take-over' })
@@ -42,6 +27,9 @@ function read(path: string): string | null {
     return IDENTITY.test(text) ? text : null
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null
-    throw error
+    throw new UserError('state', `cannot read ${path}`, {
+      hint: 'set PODSWAP_HOME to a folder of your own',
+      cause: error,
+    })
   }
 }
