@@ -89,6 +89,13 @@ describe('the house', () => {
     expect(offences(inRooms, wrong)).toEqual([])
   })
 
+  it('has no circles: no file needs itself through others, not for a type either', () => {
+    const circles = sources.filter(({ path, imports }) =>
+      imports.some(({ file }) => file !== undefined && reachableFrom(file, byPath, { types: true }).has(path)),
+    )
+    expect(circles.map(({ path }) => path)).toEqual([])
+  })
+
   it('only src/cluster speaks to the Kubernetes client', () => {
     const importers = sources.filter(({ imports }) =>
       imports.some(({ specifier }) => specifier.startsWith('@kubernetes/')),

@@ -50,14 +50,17 @@ export function importsOf(path: string, text: string): Import[] {
   return found
 }
 
-/** Every file that is loaded when `start` is, itself included; imports of types alone load nothing. */
-export function reachableFrom(start: string, files: Map<string, SourceFile>): Set<string> {
+/**
+ * Every file that is loaded when `start` is, itself included; imports of types alone load nothing, and count only with
+ * `types`.
+ */
+export function reachableFrom(start: string, files: Map<string, SourceFile>, { types = false } = {}): Set<string> {
   const seen = new Set<string>()
   const queue = [start]
   for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
     if (seen.has(path)) continue
     seen.add(path)
-    for (const { file, typeOnly } of files.get(path)?.imports ?? []) if (file && !typeOnly) queue.push(file)
+    for (const { file, typeOnly } of files.get(path)?.imports ?? []) if (file && (types || !typeOnly)) queue.push(file)
   }
   return seen
 }
