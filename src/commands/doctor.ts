@@ -1,18 +1,14 @@
-import { randomBytes } from 'node:crypto'
 import { UserError } from '../../syncer/base/errors.ts'
-import type { Cluster } from '../cluster/cluster.ts'
 import { type HolderRecord, listHolders } from '../home/holder-record.ts'
 import { removeStale, staleFiles } from '../home/stale-state.ts'
 import { isAlive, stopHolder } from '../session/find-holder.ts'
-import { undoSession } from '../swap/lease.ts'
-import { type Leftover, leftoversOf } from '../swap/leftovers.ts'
-import { revertSwap } from '../swap/revert.ts'
-import type { SwapEvent } from '../swap/swap-event.ts'
+import type { Leftover } from '../swap/leftovers.ts'
 import { findSwapped, type Swapped, swappedTitle } from '../swap/swapped.ts'
 import type { Reporter, UiEvent } from '../ui/events.ts'
 import { confirm } from './confirm.ts'
 import type { Invocation } from './io.ts'
-import { endedSessions, isOfNamespace } from './targets.ts'
+import { leftSwaps, mendSwap } from './mend-swaps.ts'
+import { isOfNamespace } from './targets.ts'
 import { openWorkplace, type Workplace } from './workplace.ts'
 
 export interface DoctorOptions {
@@ -62,15 +58,9 @@ async function findAll(invocation: Invocation<DoctorOptions>, workplace: Workpla
   const all = await findSwapped(cluster, { signal })
   // not `holdersHere`, which removes what dead ones left: looking changes nothing
   const holders = listHolders(home).filter(record => isAlive(record) && isOfNamespace(record, cluster))
-  const view = {
-    viewer: `${io.user}@${io.host}`,
-    heldHere: holders.flatMap(({ workload }) => workload ?? []),
-    endedHere: endedSessions(workplace, all),
-    nowMs: cluster.serverTimeMs(),
-  }
-  const findings: Finding[] = leftoversOf(all, view).map(left => ({
+  const findings: Finding[] = leftSwaps(workplace, all, io).map(left => ({
     ...left,
-    ...(left.fix && { mend: report => mendSwap(cluster, left, { owner: view.viewer, signal, report }) }),
+    ...(left.fix && { mend: report => mendSwap(workplace, left, { io, report }) }),
   }))
   for (const record of holders.filter(record => isOrphan(record, all))) {
     const message = `process ${record.pid} holds ${record.dev}, and ${record.workload} is not swapped any more`
@@ -90,17 +80,6 @@ async function findAll(invocation: Invocation<DoctorOptions>, workplace: Workpla
 
 function isOrphan(record: HolderRecord, all: Swapped[]): boolean {
   return record.workload !== null && !all.some(swapped => swappedTitle(swapped) === record.workload)
-}
-
-async function mendSwap(
-  cluster: Cluster,
-  { swapped: { kind, name } }: Leftover,
-  { owner, signal, report }: { owner: string; signal: AbortSignal; report: (event: UiEvent) => void },
-): Promise<void> {
-  const by = { owner, session: undoSession(randomBytes(4).toString('hex')) }
-  const on = (event: SwapEvent) => report({ type: 'swap', event })
-  const { leftovers } = await revertSwap(cluster, { kind, name }, { by, signal, on })
-  for (const message of leftovers) report({ type: 'warning', message })
 }
 
 /** Those that were mended: one that cannot be does not keep the others from it. */

@@ -1,6 +1,7 @@
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { type HolderRecord, listHolders } from '../home/holder-record.ts'
+import { readLeftNote } from '../home/left-note.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import { withServices } from '../manifest/read-services.ts'
 import { isAlive, liveHolders, sessionId, swapSessionId } from '../session/find-holder.ts'
@@ -40,8 +41,9 @@ function bears({ labels }: Swapped, selector: Record<string, string>): boolean {
 }
 
 /**
- * Sessions in the cluster of this state folder whose process is gone, of those that can be told: of the records that dead
- * ones left, of the manifest's devs, and of what is swapped by a dev without a selector. Changes nothing.
+ * Sessions in the cluster of this state folder whose process is gone, of those that can be told: of the records and the
+ * notes of their folders that dead ones left, of the manifest's devs, and of what is swapped by a dev without a selector.
+ * Changes nothing.
  */
 export function endedSessions({ home, cluster, manifest }: Omit<Workplace, 'reporter'>, all: Swapped[]): string[] {
   const records = listHolders(home).filter(record => isOfNamespace(record, cluster))
@@ -52,7 +54,9 @@ export function endedSessions({ home, cluster, manifest }: Omit<Workplace, 'repo
   const ids = devs.map(dev => sessionId(cluster, dev))
   const living = records.filter(isAlive).map(({ id }) => id)
   const ended = [...records.map(({ id }) => id), ...ids].filter(id => !living.includes(id))
-  return [...new Set(ended)].map(id => swapSessionId(home, id))
+  const live = living.map(id => swapSessionId(home, id))
+  const noted = all.filter(({ session }) => !live.includes(session) && readLeftNote(home, session) !== null)
+  return [...new Set([...ended.map(id => swapSessionId(home, id)), ...noted.map(({ session }) => session)])]
 }
 
 /**

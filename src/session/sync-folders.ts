@@ -10,6 +10,7 @@ import {
 } from '../../syncer/session/sync-port.ts'
 import type { SyncFolder } from '../manifest/manifest.ts'
 import type { Transfer, UiEvent } from '../ui/events.ts'
+import { cureOf, problemText } from '../ui/problem-text.ts'
 import type { Link } from './link.ts'
 import type { AppliedSwap } from './parts.ts'
 import type { FolderSource } from './status-report.ts'
@@ -18,6 +19,8 @@ import { TransferRate } from './transfer-rate.ts'
 
 const PROGRESS_INTERVAL_MS = 200
 const COUNTED_PATIENCE_MS = 2_000
+/** Of what keeps an end from being in step so many are named. */
+const NAMED_MAX = 10
 
 const LIVE: SyncStatus['state'][] = ['first-sync', 'syncing', 'ready']
 
@@ -76,8 +79,7 @@ export class SyncFolders {
    */
   async flush(signal: AbortSignal): Promise<void> {
     await Promise.all(this.#open.map(({ session }) => session.flush(signal)))
-    const left = this.#notTakenIn()
-    if (left.length > 0) throw notInStep(left)
+    refuseAny(this.#notTakenIn())
   }
 
   /** Resolves when all that was written in the pod before the call is here. Throws `state` where some cannot be. */
@@ -100,13 +102,12 @@ export class SyncFolders {
 
   /** Content of the pod that the laptop cannot take in. */
   #refuseNotTakenIn(): void {
-    const left = this.#notTakenIn().filter(problem => problem.side === 'pod' || isOfMovedFolder(problem))
-    if (left.length > 0) throw notInStep(left)
+    refuseAny(this.#notTakenIn().filter(isPodsWork))
   }
 
   #notTakenIn(): SyncProblem[] {
     const problems = this.#open.flatMap(({ session }) => session.status().problems)
-    return problems.filter(problem => problem.code === notTakenInCode || isOfMovedFolder(problem))
+    return problems.filter(problem => problem.code === notTakenInCode || problem.isUnmade === true)
   }
 
   /**
@@ -234,20 +235,19 @@ function halted(folder: SyncFolder, reason: string, hint: string): UserError {
   return new UserError('sync-halted', `sync of ${folder.remote} stopped: ${reason}`, { hint })
 }
 
-/** A change of the pod that finds the laptop's folder moved or removed: it is made when that is back. */
-function isOfMovedFolder({ side, path, code }: SyncProblem): boolean {
-  return side === 'laptop' && path !== '' && code === 'ESTALE'
+/** The pod wrote it, and the laptop could not take it in or make it. */
+function isPodsWork({ side, code }: SyncProblem): boolean {
+  return (side === 'pod') === (code === notTakenInCode)
 }
 
-function notInStep(left: SyncProblem[]): UserError {
-  const moved = left.find(isOfMovedFolder)
-  if (moved) {
-    return new UserError('state', `not all is in step: ${moved.message}: the synced folder was moved or removed`, {
-      hint: 'put it back; it goes on then',
-    })
-  }
-  const more = left.length > 1 ? `, and ${left.length - 1} more` : ''
-  return new UserError('state', `not all is in step: ${left[0]!.message}${more}`, {
-    hint: 'make room there or give the right to write; it is sent again until then, and `podswap status` names all',
-  })
+function refuseAny(left: SyncProblem[]): void {
+  const [first, ...others] = left
+  if (first === undefined) return
+  const more = others.length > 0 ? `, and ${others.length} more` : ''
+  const hint = [
+    ...others.slice(0, NAMED_MAX - 1).map(problem => problemText(problem)),
+    ...(left.length > NAMED_MAX ? [`… ${left.length - NAMED_MAX} more: podswap status --json`] : []),
+    cureOf(first) ?? 'it is tried again until it can be, or is removed there',
+  ].join('\n')
+  throw new UserError('state', `not all is in step: ${problemText(first)}${more}`, { hint })
 }

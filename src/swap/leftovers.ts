@@ -20,6 +20,8 @@ export interface LeftoverView {
   heldHere: string[]
   /** Sessions of this laptop whose process is gone: none of them goes on, however young its Lease is. */
   endedHere: string[]
+  /** Of these: those whose folders are known here, and whose pods run. */
+  fetchable: string[]
   nowMs: number
 }
 
@@ -66,7 +68,7 @@ function leaseText({ lease, ...swapped }: Swapped): string {
     : `a Lease of ${title} has lapsed`
 }
 
-function noSession(swapped: Swapped, { viewer, nowMs }: LeftoverView, back: string): Leftover {
+function noSession(swapped: Swapped, { viewer, nowMs, fetchable }: LeftoverView, back: string): Leftover {
   const { lease, owner = 'somebody' } = swapped
   const title = swappedTitle(swapped)
   if (!lease && owner !== viewer) {
@@ -78,7 +80,9 @@ function noSession(swapped: Swapped, { viewer, nowMs }: LeftoverView, back: stri
     kind: 'no-session',
     swapped,
     message: `${title} is swapped by ${lease?.owner ?? owner}${last}, and nobody is at it`,
-    fix: `${back}; what was edited in its pod alone is lost`,
+    fix: fetchable.includes(swapped.session)
+      ? `fetch what was written in its pod, and ${back}`
+      : `${back}; what was edited in its pod alone is lost`,
   }
 }
 

@@ -7,7 +7,7 @@ import { sameButLinks, withExecutable } from './file-stat.ts'
 import type { Graft, GraftNode } from './grafts.ts'
 import { HandOut } from './hand-out.ts'
 import type { Litter } from './litter.ts'
-import { changed, done, failure, type Outcome } from './outcome.ts'
+import { changed, done, failure, type Outcome, refusedName } from './outcome.ts'
 import { type Replacement, Replacer } from './replace.ts'
 import type { Stage, StagedFile } from './stage.ts'
 import type { Trash } from './trash.ts'
@@ -151,7 +151,7 @@ export class Applier {
       }
       return done
     } catch (error) {
-      return failure(error)
+      return refusedName(error)
     }
   }
 
@@ -196,7 +196,7 @@ export class Applier {
       this.place(from, path)
       return done
     } catch (error) {
-      return errnoOf(error) === 'EEXIST' ? changed : failure(error)
+      return errnoOf(error) === 'EEXIST' ? changed : refusedName(error)
     }
   }
 
@@ -261,7 +261,7 @@ export class Applier {
     try {
       this.disk.mkdir(path)
     } catch (error) {
-      if (errnoOf(error) !== 'EEXIST') return failure(error)
+      if (errnoOf(error) !== 'EEXIST') return refusedName(error)
       if (!entry.shadow) return changed
     }
     const stat = this.disk.stat(inTree(path))

@@ -31,3 +31,8 @@ export function failure(error: unknown): Outcome {
   if (code === undefined) throw error
   return refusal(code)
 }
+
+/** Of a call that makes a name: no race makes that invalid (mkdir(2), open(2)). @throws what is no system error */
+export function refusedName(error: unknown): Outcome {
+  return errnoOf(error) === 'EINVAL' ? { result: 'failed', code: 'name-refused' } : failure(error)
+}

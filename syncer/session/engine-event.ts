@@ -5,7 +5,7 @@ import type { Role } from '../core/sync-policy.ts'
 export type EngineEvent =
   | { type: 'live' }
   | { type: 'conflict'; path: Path; copy: Path }
-  | { type: 'problem'; side: Role; path: Path; code: string; message: string }
+  | { type: 'problem'; side: Role; path: Path; code: string; message: string; isUnmade: boolean }
   | { type: 'mirror'; removed: number; largest: { folder: Path; files: number }[] }
   | { type: 'halted'; deletes: number }
   | { type: 'resumed' }

@@ -133,6 +133,7 @@ export class Exchange {
 
   /** Forgets what belonged to the connection that ended. What was sent and not answered stays on record. */
   reset(): void {
+    if (this.live) this.problems.doubt()
     this.live = false
     this.outbox.dropMessages()
     this.flights.clear()
@@ -217,6 +218,14 @@ export class Exchange {
     return false
   }
 
+  /** Laptop: see {@link PathProblems.forgetDoubted}. */
+  lookAtDoubted(): void {
+    for (const path of this.problems.forgetDoubted()) {
+      if (isMuted(this.policy, this.role)) this.problems.over(path)
+      else this.queue(this.replica.tree.ensure(path), false)
+    }
+  }
+
   private tellProblem(problem: PathProblem): void {
     if (this.role === 'laptop') this.emit({ type: 'problem', side: 'laptop', ...problem })
     else if (this.live || problem.code !== '') this.send('control', { type: 'problem', ...problem })
@@ -225,7 +234,7 @@ export class Exchange {
   /** Pod: the laptop may not have heard of them, or take them for those of another pod. */
   tellProblems(): void {
     if (this.role === 'laptop') return
-    for (const problem of this.problems.all()) this.send('control', { type: 'problem', ...problem })
+    for (const problem of this.problems.certain()) this.send('control', { type: 'problem', ...problem })
   }
 
   /** Drops the entry where nothing is known or wanted of it any more. */

@@ -221,7 +221,11 @@ export class LaptopSession implements SyncSession {
         this.flushes.flushed(event.side, event.id)
         break
       case 'probed':
-        if (this.probes.answered(event.pending)) this.problems.forgetUntold()
+        // What the pod cannot make it says in answer to what is still on its way from here.
+        if (this.probes.answered(event.pending) && this.engine.pending() === 0) {
+          this.problems.forgetUntold()
+          this.engine.exchange.lookAtDoubted()
+        }
         break
       case 'changed':
         this.checkpoints.lastChangeAtMs = this.clock.now()

@@ -11,6 +11,8 @@ export interface PathProblem {
   /** `''`: there is none any more. */
   code: string
   message: string
+  /** What the other end wrote there waits to be made: it has it alone. */
+  isUnmade: boolean
 }
 
 /** What hinders the sync of single paths, and of the folder as a whole (`''`), until it is over. */
@@ -18,8 +20,13 @@ export class PathProblems {
   private readonly role: Role
   private readonly tell: (problem: PathProblem) => void
   private readonly problems = new Map<Path, PathProblem>()
-  /** Where a change of the other end cannot be made: such a problem lasts until there is an answer to it. */
-  private readonly unmade = new Set<Path>()
+  /**
+   * Where a change of the other end cannot be made, and whether what it wrote is there alone: such a problem lasts until
+   * there is an answer to it.
+   */
+  private readonly unmade = new Map<Path, boolean>()
+  /** What could not be made over an earlier connection, and was not offered over this one. */
+  private readonly doubted = new Set<Path>()
 
   /** @param tell of each that is new, another one than before, or over */
   constructor(role: Role, tell: (problem: PathProblem) => void) {
@@ -35,8 +42,9 @@ export class PathProblems {
     return this.problems.get(path)?.code
   }
 
-  all(): PathProblem[] {
-    return [...this.problems.values()]
+  /** Those that are so over this connection. */
+  certain(): PathProblem[] {
+    return [...this.problems.values()].filter(({ path }) => !this.doubted.has(path))
   }
 
   paths(): Path[] {
@@ -44,19 +52,25 @@ export class PathProblems {
   }
 
   note(path: Path, code: string, message: string): void {
-    if (this.codeOf(path) === code) return
-    const problem = { path, code, message }
+    const known = this.problems.get(path)
+    const isSame = known?.code === code
+    const isUnmade = this.unmade.get(path) === true
+    const isNews = this.doubted.delete(path) || !isSame || known.isUnmade !== isUnmade
+    if (!isNews) return
+    const problem = { path, code, message: isSame ? known.message : message, isUnmade }
     this.problems.set(path, problem)
     this.tell(problem)
   }
 
   over(path: Path): void {
-    if (this.problems.delete(path)) this.tell({ path, code: '', message: '' })
+    this.doubted.delete(path)
+    if (this.problems.delete(path)) this.tell({ path, code: '', message: '', isUnmade: false })
   }
 
   /** It can be read (again). That says nothing of whether the other end's change can be made. */
   readable(path: Path): void {
-    if (!this.unmade.has(path) && this.codeOf(path) !== notTakenInCode) this.over(path)
+    const isAwaited = this.unmade.has(path) || this.doubted.has(path)
+    if (!isAwaited && this.codeOf(path) !== notTakenInCode) this.over(path)
   }
 
   /** What went with its folder is no trouble any more, whether anything is known of it or not. */
@@ -64,10 +78,37 @@ export class PathProblems {
     for (const path of this.paths()) if (isWithin(path, gone)) this.readable(path)
   }
 
-  /** A change of the other end cannot be made here; it is offered again until it can, or is not wanted any more. */
-  cannotMake(path: Path, code: string, message: string): void {
-    this.unmade.add(path)
+  /**
+   * A change of the other end cannot be made here; it is offered again until it can, or is not wanted any more.
+   * @param isContent it is no removal
+   */
+  cannotMake(path: Path, code: string, message: string, isContent = true): void {
+    this.unmade.set(path, isContent)
     this.note(path, code, message)
+  }
+
+  /** The connection is over: the other end, which may be another one by then, offers anew what it still wants made. */
+  doubt(): void {
+    if (this.role === 'pod') {
+      // what was not offered since is wanted no more, and the laptop has not heard of it again
+      for (const path of this.doubted) this.problems.delete(path)
+      this.doubted.clear()
+    }
+    for (const path of this.unmade.keys()) this.doubted.add(path)
+    this.unmade.clear()
+  }
+
+  /**
+   * Laptop: the pod has offered all that it has.
+   * @returns where else something could not be made: to be looked at again, for it may be no trouble any more
+   */
+  forgetDoubted(): Path[] {
+    const paths = [...this.doubted]
+    for (const path of paths) {
+      const known = this.problems.get(path)
+      if (known !== undefined) this.note(path, known.code, known.message)
+    }
+    return paths
   }
 
   /** Nothing of the other end waits to be made here any more. */

@@ -37,7 +37,7 @@ export class PutJudge {
       return
     }
     if (look.state === 'barred') {
-      x.problems.note(put.path, look.code, `${put.path} cannot be changed here`)
+      x.problems.cannotMake(put.path, look.code, `${put.path} cannot be changed here`, put.data !== absent)
       this.outcomes.refuse(put, 'failed')
       return
     }

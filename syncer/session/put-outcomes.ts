@@ -67,7 +67,7 @@ export class PutOutcomes {
       return
     }
     if (outcome.result === 'failed')
-      x.problems.cannotMake(put.path, outcome.code, `${put.path} ${explain(outcome.code)}`)
+      x.problems.cannotMake(put.path, outcome.code, `${put.path} ${explain(outcome.code)}`, put.data !== absent)
     this.refuse(put, outcome.result === 'need' ? 'need' : outcome.result === 'failed' ? 'failed' : 'changed')
     if (outcome.result === 'changed' && entry.parent !== null) this.scanner.add(entry.parent, false)
   }

@@ -88,7 +88,7 @@ export class Receiver {
         x.emit({ type: 'flushed', side: 'pod', id: message.id })
         break
       case 'problem':
-        x.emit({ type: 'problem', side: 'pod', path: message.path, code: message.code, message: message.message })
+        x.emit({ ...message, side: 'pod' })
         break
       case 'probe':
         // What this end has to tell is not known before the agreements.

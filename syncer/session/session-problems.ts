@@ -37,11 +37,11 @@ export class SessionProblems {
   }
 
   /** Takes a problem of either end; one without a code is over. */
-  take({ side, path, code, message }: SyncProblem): void {
+  take({ side, path, code, message, isUnmade = false }: SyncProblem): void {
     if (code === watchLimitCode) this.takeLimit(side, message)
     else if (code === unkeptCode) this.takeOfFolder(side, code, message)
     else if (code === '') this.solve(`${side} ${path}`)
-    else this.takeOfPath({ side, path, code, message })
+    else this.takeOfPath({ side, path, code, message, ...(isUnmade && { isUnmade }) })
   }
 
   /** The connection is gone: the pod that answers next, which may be another one, says anew what is wrong. */
@@ -90,7 +90,10 @@ export class SessionProblems {
     const key = `${problem.side} ${problem.path}`
     this.untold.delete(key)
     const known = this.problems.get(key)
-    if (known?.code === problem.code && known.message === problem.message) return
+    if (known?.code === problem.code && known.message === problem.message) {
+      this.problems.set(key, problem)
+      return
+    }
     if (known !== undefined || this.problems.size < problemsKept) this.tell(key, problem)
   }
 

@@ -181,7 +181,8 @@ class PodFolder {
 
   private tellLimit(): void {
     const { exchange } = this.engine
-    exchange.send('control', { type: 'problem', path: privateFolderName, code: watchLimitCode, message: this.limit })
+    const of = { path: privateFolderName, code: watchLimitCode, isUnmade: false }
+    exchange.send('control', { type: 'problem', ...of, message: this.limit })
     this.loop.wake()
   }
 

@@ -56,6 +56,8 @@ export interface SyncProblem {
   /** System error code or one of ours: `EACCES`, `ENOSPC`, `unsupported-type`, `mount-point`, `name-taken`, … */
   code: string
   message: string
+  /** What the other end wrote there, or made of it, waits to be made at this side: it has it alone. */
+  isUnmade?: boolean
 }
 
 /** Of a problem of the pod's folder as a whole: it cannot be synced as it is (no right to write, a read-only mount). */

@@ -59,6 +59,7 @@ const stateWriters: Writers<StateMessage['type']> = {
     if (m.path !== '') writePath(to, m.path)
     to.text(m.code)
     to.text(m.message)
+    to.u8(m.isUnmade ? 1 : 0)
   },
   probe: (to, m) => to.f64(m.id),
   probed(to, m) {
@@ -75,6 +76,7 @@ const stateReaders: Readers<StateMessage['type']> = {
     path: from.flag() ? readPath(from) : '',
     code: from.text(codeBytesMax),
     message: from.text(4096),
+    isUnmade: from.flag(),
   }),
   probe: from => ({ type: 'probe', id: from.count() }),
   probed: from => ({ type: 'probed', id: from.count(), pending: from.count() }),

@@ -25,6 +25,8 @@ export interface Problem {
   path: Path
   code: string
   message: string
+  /** What the laptop wrote there waits to be made. */
+  isUnmade: boolean
 }
 
 /** Asks the other end's engine to answer: a proof that it is alive. */

@@ -1,3 +1,5 @@
+import { readFileSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DevSession } from './support/dev-session.ts'
 import { Laptop } from './support/laptop.ts'
@@ -40,7 +42,7 @@ describe('doctor', () => {
     const { code, stdout } = await doctor()
     expect(code).toBe(1)
     expect(stdout).toMatch(/deployment\/web is swapped by \S+, last seen \d+ \S+ ago, and nobody is at it/)
-    expect(stdout).toMatch(/--fix would put deployment\/web back to 2 replicas/)
+    expect(stdout).toMatch(/--fix would fetch what was written in its pod, and put deployment\/web back to 2 replicas/)
     expect((await leftovers()).map(({ kind }) => kind)).toEqual(['no-session', 'state'])
     expect((await session.namespace.admin.get('deployment', 'web')).spec.replicas).toBe(0)
   })
@@ -66,6 +68,24 @@ describe('doctor', () => {
       stdout: expect.stringContaining('done: delete them'),
     })
     expect(await doctor()).toMatchObject({ code: 0 })
+  })
+
+  it('fetches what was written in the pod first, and leaves a pod that holds what cannot come', async () => {
+    await session.up()
+    await killAll()
+    const inPod = ['exec', 'web', '--no-tty', ...inNamespace, '--']
+    await session.laptop.ok([...inPod, 'sh', '-c', 'echo since > /app/since.txt'])
+    const away = `${session.folder}-away`
+    renameSync(session.folder, away)
+    const stuck = await doctor('--fix', '--yes')
+    expect(stuck).toMatchObject({ code: 1, stdout: expect.stringMatching(/could not fetch .*may not all be here/) })
+    expect((await session.namespace.admin.get('deployment', 'web')).spec.replicas).toBe(0)
+    renameSync(away, session.folder)
+    const fixed = await doctor('--fix', '--yes', '--json')
+    expect(fixed.code).toBe(0)
+    expect(JSON.parse(fixed.stdout)).toMatchObject({ leftovers: [{ kind: 'no-session', fixed: true }] })
+    expect(readFileSync(join(session.folder, 'since.txt'), 'utf8')).toBe('since\n')
+    await expectRestored(session.namespace.admin, session.was)
   })
 
   it('finds a process that holds what is put back already, and ends it', async () => {

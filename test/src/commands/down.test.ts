@@ -11,6 +11,7 @@ import { endedSessions } from '../../../src/commands/targets.ts'
 import type { Workplace } from '../../../src/commands/workplace.ts'
 import { claimHolder, type HolderRecord, releaseHolder } from '../../../src/home/holder-record.ts'
 import { openHome } from '../../../src/home/home.ts'
+import { writeLeftNote } from '../../../src/home/left-note.ts'
 import { processStart } from '../../../src/home/process-identity.ts'
 import type { Dev, Manifest } from '../../../src/manifest/manifest.ts'
 import { ControlServer } from '../../../src/session/control-server.ts'
@@ -451,6 +452,17 @@ describe('which sessions have ended here', () => {
     const sessions = endedSessions(workplace('mine', devs), all)
     return all.filter(({ session }) => sessions.includes(session)).map(({ name }) => name)
   }
+
+  test('those that left a note of their folders, without the manifest too', async () => {
+    const home = openHome(join(path, 'mine'))
+    const mine = dev({ name: 'backend', selector: { app: 'api' } })
+    await up('mine', 'api', mine)
+    const session = swapSessionId(home, sessionId(cluster, mine))
+    writeLeftNote(home, session, { version: 1, dev: mine, workload: 'deployment/api', folders: [] })
+    expect(await ended()).toEqual(['api'])
+    expect(claimHolder(home, recordOf(mine))).toEqual({ claimed: true })
+    expect(await ended()).toEqual([])
+  })
 
   test('those of dead processes, of the manifest, and of no selector', async () => {
     const home = openHome(join(path, 'mine'))

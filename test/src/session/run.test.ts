@@ -652,14 +652,33 @@ describe('what others ask of it', () => {
     const sync = begun.sync()
     const message = 'big.bin could not be written on the laptop (ENOSPC)'
     const problem = { side: 'pod' as const, path: 'big.bin', code: notTakenInCode, message }
-    const moved = { side: 'laptop' as const, path: 'a.txt', code: 'ESTALE', message: 'a.txt could not be written' }
-    for (const each of [problem, moved]) {
+    const isUnmade = true
+    const written = { side: 'laptop' as const, message: 'could not be written', isUnmade }
+    const moved = { ...written, path: 'a.txt', code: 'ESTALE' }
+    const named = { ...written, path: 'CON', code: 'name-refused' }
+    const { signal } = new AbortController()
+    for (const each of [problem, moved, named]) {
       sync.current = { ...sync.current, firstSyncSeconds: 1, problems: [each] }
-      await expect(begun.session.flush(new AbortController().signal)).rejects.toMatchObject({ code: 'state' })
-      await expect(begun.session.fetch(new AbortController().signal)).rejects.toMatchObject({ code: 'state' })
+      const error = { code: 'state', message: expect.stringContaining(each.path) }
+      await expect(begun.session.flush(signal)).rejects.toMatchObject(error)
+      await expect(begun.session.fetch(signal)).rejects.toMatchObject(error)
     }
+    sync.current = {
+      ...sync.current,
+      problems: [
+        { ...named, isUnmade: false },
+        { ...named, side: 'pod' },
+      ],
+    }
+    await begun.session.fetch(signal)
+    await expect(begun.session.flush(signal)).rejects.toMatchObject({ code: 'state' })
+    sync.current = { ...sync.current, problems: Array.from({ length: 12 }, (_, i) => ({ ...named, path: `f${i}` })) }
+    await expect(begun.session.fetch(signal)).rejects.toMatchObject({
+      message: expect.stringContaining('f0 on the laptop'),
+      hint: expect.stringMatching(/f1 on.*f9 on.*2 more.*another name/s),
+    })
     sync.current = { ...sync.current, problems: [] }
-    await begun.session.flush(new AbortController().signal)
+    await begun.session.flush(signal)
     begun.session.leave()
     await begun.session.done
     await expectClosed(begun)

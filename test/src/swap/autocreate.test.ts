@@ -274,7 +274,13 @@ describe('what goes wrong', () => {
     for (const lease of cluster.all('Lease')) cluster.remove('Lease', lease.metadata.name!)
     const found = await findSwapped(cluster, { signal: AbortSignal.timeout(60_000) })
     expect(found).toMatchObject([{ name: 'web', made: true, state: 'no-clone' }])
-    const [left] = leftoversOf(found, { viewer: 'cara@desk', heldHere: [], endedHere: [], nowMs: Date.now() })
+    const [left] = leftoversOf(found, {
+      viewer: 'cara@desk',
+      heldHere: [],
+      endedHere: [],
+      fetchable: [],
+      nowMs: Date.now(),
+    })
     expect(left!.fix).toBe('delete deployment/web, which podswap had made')
     expect(await trial.down()).toMatchObject({ state: 'removed' })
     await expectEmpty()

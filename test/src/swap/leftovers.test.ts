@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { leaseName } from '../../../src/swap/lease.ts'
-import { leftoversOf } from '../../../src/swap/leftovers.ts'
+import { type LeftoverView, leftoversOf } from '../../../src/swap/leftovers.ts'
 import { marks } from '../../../src/swap/record.ts'
 import { findSwapped } from '../../../src/swap/swapped.ts'
 import { MemoryCluster } from '../cluster/memory-cluster.ts'
@@ -19,8 +19,15 @@ beforeEach(async () => {
 })
 afterEach(() => cluster.close())
 
-const found = async (more: { viewer?: string; heldHere?: string[]; endedHere?: string[] } = {}) => {
-  const view = { viewer: 'cara@desk', heldHere: [], endedHere: [], nowMs: cluster.serverTimeMs(), ...more }
+const found = async (more: Partial<LeftoverView> = {}) => {
+  const view = {
+    viewer: 'cara@desk',
+    heldHere: [],
+    endedHere: [],
+    fetchable: [],
+    nowMs: cluster.serverTimeMs(),
+    ...more,
+  }
   return leftoversOf(await findSwapped(cluster, { signal }), view)
 }
 const pass = (minutes: number) => {
@@ -52,6 +59,14 @@ it('is a swap that nobody is at, until it is put back', async () => {
   await trial.down()
   expect(await found()).toEqual([])
   await expectUntouched(cluster, before)
+})
+
+it('is mended after what its pod wrote was fetched, where this laptop has its folders', async () => {
+  await trial.up()
+  pass(5)
+  expect(await found({ fetchable: [planOptions.sessionId] })).toMatchObject([
+    { kind: 'no-session', fix: 'fetch what was written in its pod, and put deployment/web back to 2 replicas' },
+  ])
 })
 
 it('is at once what a process of this laptop held that is gone', async () => {

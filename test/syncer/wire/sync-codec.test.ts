@@ -150,6 +150,7 @@ const message: fc.Arbitrary<SyncMessage> = fc.oneof(
     path: fc.oneof(path, fc.constant('')),
     code: name,
     message: fc.string(),
+    isUnmade: fc.boolean(),
   }),
   fc.record({ type: fc.constant('probe' as const), id: count }),
   fc.record({ type: fc.constant('probed' as const), id: count, pending: count }),

@@ -1,0 +1,133 @@
+import fs from 'node:fs'
+import net from 'node:net'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { macos, windows } from '../../../syncer/disk/memory-system.ts'
+import { Pair, runFor } from './pair.ts'
+import { RealPair, until } from './real-pair.ts'
+
+/** As Linux mounts it: nobody knows beforehand which names it refuses. */
+const vfat = { ...windows, locksOpenFiles: false }
+
+/** Paths of which the last that was told says that what the other end wrote is there alone. */
+function unmadeOf(pair: Pair): string[] {
+  const unmade = new Set<string>()
+  for (const event of pair.events) {
+    if (event.type !== 'problem') continue
+    if (event.code !== '' && event.isUnmade) unmade.add(`${event.side} ${event.path}`)
+    else unmade.delete(`${event.side} ${event.path}`)
+  }
+  return [...unmade]
+}
+
+describe('what the pod wrote and the laptop cannot make', () => {
+  test.each([
+    ['a name that differs in case alone', macos, 'a'],
+    ['a name that is not Unicode', macos, 'caf\udce9'],
+    ['a name that the system refuses', windows, 'CON'],
+    ['a folder of such a name', windows, 'aux/file'],
+    ['a name that a foreign file system refuses', vfat, 'a:b'],
+    ['a folder of such a name there', vfat, 'a:b/file'],
+  ] as const)('%s', (_, laptopSystem, path) => {
+    const pair = new Pair(undefined, { laptopSystem })
+    pair.disks.laptop.people.save('A', Buffer.from('here'))
+    pair.connect()
+    pair.settle()
+    const [dir] = path.split('/')
+    if (dir !== path) pair.disks.pod.people.mkdir(dir!)
+    pair.disks.pod.people.save(path, Buffer.from('there'))
+    pair.pod.sweep()
+    runFor(pair, 5_000)
+    expect(unmadeOf(pair)).toEqual([`laptop ${dir}`])
+    pair.disks.pod.people.removeAll(dir!)
+    pair.pod.sweep()
+    runFor(pair, 70_000)
+    expect(unmadeOf(pair)).toEqual([])
+  })
+
+  test('a removal that cannot be made leaves nothing of the pod alone', () => {
+    const pair = new Pair(undefined, { laptopSystem: windows })
+    pair.disks.laptop.people.save('f', Buffer.from('here'))
+    pair.connect()
+    pair.settle()
+    pair.disks.laptop.people.open('f', 'a')
+    pair.disks.pod.people.unlink('f')
+    pair.pod.sweep()
+    runFor(pair, 10_000)
+    expect(pair.events).toContainEqual(expect.objectContaining({ type: 'problem', code: 'EPERM', isUnmade: false }))
+    expect(unmadeOf(pair)).toEqual([])
+  })
+})
+
+describe('over real folders', () => {
+  let pair: RealPair
+  let server: net.Server
+  beforeEach(() => {
+    pair = new RealPair()
+    server = net.createServer()
+  })
+  afterEach(() => {
+    server.close()
+    pair.dispose()
+  })
+
+  /** The whole path may be longer than a socket's may be. */
+  function makeSocket(side: 'laptop' | 'pod'): void {
+    const before = process.cwd()
+    process.chdir(pair.at(side, ''))
+    server.listen('place')
+    process.chdir(before)
+  }
+
+  const isUnmade = () => pair.session.status().problems.some(problem => problem.isUnmade === true)
+
+  test.each(['laptop', 'pod'] as const)('where a socket of the %s has the place, until it is gone', async side => {
+    pair.write('laptop', 'f', 'text')
+    pair.open()
+    pair.attach()
+    await pair.inStep()
+    makeSocket(side)
+    const other = side === 'laptop' ? 'pod' : 'laptop'
+    pair.write(other, 'place', 'written')
+    await until(isUnmade)
+    expect(pair.session.status().problems).toMatchObject([{ side, path: 'place', isUnmade: true }])
+    await pair.session.fetch(AbortSignal.timeout(60_000))
+    fs.rmSync(pair.at(side, 'place'))
+    await until(() => pair.read(side, 'place') === 'written' && !isUnmade())
+    expect(pair.session.status().problems).toEqual([])
+  })
+
+  test.each(['laptop', 'pod'] as const)('at the %s, told once over a new connection', async side => {
+    pair.write('laptop', 'f', 'text')
+    pair.open()
+    pair.attach()
+    await pair.inStep()
+    makeSocket(side)
+    pair.write(side === 'laptop' ? 'pod' : 'laptop', 'place', 'written')
+    await until(isUnmade)
+    const told = () => pair.events.filter(({ type }) => type === 'problem' || type === 'problem-solved').length
+    const before = told()
+    pair.session.detach()
+    pair.attach()
+    await pair.inStep()
+    await pair.inStep()
+    expect(isUnmade()).toBe(true)
+    expect(told()).toBe(before)
+  })
+
+  test('it is no trouble any more where another pod has nothing of it', async () => {
+    pair.write('laptop', 'f', 'text')
+    pair.open()
+    pair.attach()
+    await pair.inStep()
+    makeSocket('laptop')
+    pair.write('pod', 'place', 'written')
+    await until(isUnmade)
+    pair.session.detach()
+    pair.host.close()
+    fs.rmSync(pair.podFolder, { recursive: true })
+    fs.mkdirSync(pair.podFolder)
+    pair.restartHost()
+    pair.attach()
+    await until(() => !isUnmade() && pair.session.status().state === 'ready')
+  })
+})
