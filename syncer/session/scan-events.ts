@@ -9,6 +9,9 @@ import type { Exchange } from './exchange.ts'
 import type { Hints } from './hints.ts'
 import type { Sweep } from './sweep.ts'
 
+/** How soon the synced folder itself is read again where that failed. */
+const rootRetryMs = 1_000
+
 export interface WatchOptions {
   /** Folders to watch as they are found. */
   watch(path: Path): void
@@ -45,7 +48,9 @@ export function scanEvents(options: WatchOptions, listeners: () => ScanListeners
       exchange.holds.later(entry, exchange.clock.monotonic(), 5)
     },
     barred: (path, code) => {
-      const { exchange } = listeners()
+      const { exchange, sweep } = listeners()
+      // Nothing tells when it is back, or what was changed in it meanwhile.
+      if (path === '' && code !== '') sweep.beginWithin(rootRetryMs)
       if (code === '') exchange.problems.readable(path)
       else exchange.problems.note(path, code, `${path === '' ? 'the folder' : path} ${explain(code)}`)
     },
