@@ -4,7 +4,11 @@ import { titleOf } from './find-workload.ts'
 import { selectorText, type Topic, until } from './follow.ts'
 import { podTrouble, replicaFailure } from './pod-trouble.ts'
 import { marks, type WorkloadKind } from './record.ts'
+import type { SetRefusals } from './set-refusals.ts'
 import type { OnSwapEvent } from './swap-event.ts'
+
+/** How often events are asked for that tell of a StatefulSet's pods. */
+const refusalsEveryMs = 1_000
 
 interface Awaiting {
   /** As it is after it was restored. */
@@ -111,29 +115,35 @@ export async function awaitAnswering(
 
 /**
  * Returns when the namespace has taken a pod of the restored original, or refuses it: at once, or where that may pass by
- * itself (`isPatient`) at the end of the time. It ends then in any case: nobody says of a StatefulSet that it is refused.
+ * itself (`isPatient`) at the end of the time. It ends then in any case.
  */
 export async function awaitTaken(
   cluster: Cluster,
   workload: KubeObject,
-  { timeoutMs, isPatient = false, signal, on }: Awaited & { isPatient?: boolean },
+  { timeoutMs, refusals, isPatient = false, signal, on }: Awaited & { refusals: SetRefusals; isPatient?: boolean },
 ): Promise<Restored> {
   if (workload.spec.replicas === 0) return { workload }
   const { kind, metadata } = workload
   const topic = { kind: kind as WorkloadKind, fieldSelector: `metadata.name=${metadata.name}` }
   let seen: Restored = { workload }
   let told: string | undefined
-  await until(cluster, [topic], { signal, timeoutMs }, ([workloads = []]) => {
+  let said: string | undefined
+  const look = ([workloads = []]: KubeObject[][]) => {
     const [current] = workloads
     if (current?.metadata.uid !== metadata.uid) return true
-    seen = restoredAs(workload, current as KubeObject)
-    const { isReady: _, ...progress } = progressOf(workload, current as KubeObject)
+    seen = restoredAs(workload, current as KubeObject, said)
+    const { isReady: _, ...progress } = progressOf(workload, current as KubeObject, said)
     const isRefused = seen.refusal !== undefined
     if (isRefused && told !== seen.refusal) on({ type: 'waiting-original', workload: titleOf(workload), ...progress })
     told = seen.refusal
     const isTaken = isObserved(workload, current as KubeObject) && current?.status?.replicas > 0
     return isTaken || current?.spec.replicas === 0 || (isRefused && !isPatient) ? true : undefined
-  })
+  }
+  const lookMs = refusals.areAsked ? refusalsEveryMs : timeoutMs
+  for (let leftMs = timeoutMs; leftMs > 0; leftMs -= lookMs) {
+    if (await until(cluster, [topic], { signal, timeoutMs: Math.min(leftMs, lookMs) }, look)) break
+    said = await refusals.newest(signal)
+  }
   return seen
 }
 
@@ -157,8 +167,8 @@ export function isOfQuota(refusal: string): boolean {
   return refusal.includes('exceeded quota')
 }
 
-function restoredAs(workload: KubeObject, current: KubeObject): Restored {
-  const { message } = progressOf(workload, current)
+function restoredAs(workload: KubeObject, current: KubeObject, said?: string): Restored {
+  const { message } = progressOf(workload, current, said)
   const hasNone = !current.status?.replicas
   return { workload: current, ...(message !== undefined && hasNone && { refusal: message }) }
 }
@@ -174,11 +184,12 @@ function isStuck(pod: KubeObject): boolean {
   return containers.some(({ name }) => (podTrouble(pod, name)?.patience ?? 'none') !== 'none')
 }
 
-function progressOf(restored: KubeObject, current: KubeObject) {
+/** @param said what was refused, where the workload itself does not say it */
+function progressOf(restored: KubeObject, current: KubeObject, said?: string) {
   const { spec, status = {} } = current
   const ready: number = status.readyReplicas ?? 0
   const isNow = isObserved(restored, current)
-  const message = isNow ? replicaFailure(current)?.message : undefined
+  const message = isNow ? (replicaFailure(current)?.message ?? said) : undefined
   return {
     isReady: isNow && ready >= spec.replicas,
     ready,

@@ -9,6 +9,7 @@ import { hasMarks, ourLabels, refuseSwappedAgain, removeMarks } from './original
 import { sharesWithOld } from './pod-template.ts'
 import { fieldManager, isRecordOf, marks, readRecord, readUndo, undoLabel, type WorkloadKind } from './record.ts'
 import { askAgain, insistOnPods, restore, takenMs } from './scale-up.ts'
+import { SetRefusals } from './set-refusals.ts'
 import { guardUndo, leaseIfAllowed, type Undoer } from './undo-guard.ts'
 import { patchAfresh } from './write-again.ts'
 
@@ -96,11 +97,14 @@ async function undo(cluster: Cluster, found: Found, options: RevertOptions): Pro
   const isHandedOver = !sharesWithOld(workload) && clones.some(isAnswering)
   if (!isHandedOver) await stopClones(cluster, clones, options)
   if (sharesWithOld(workload)) await awaitCloneGone(cluster, { cloneNames: names, workload, signal, on })
+  const refusals = new SetRefusals(cluster, workload)
+  // scaled up by an earlier call, it may have been refused since
+  if (kept.spec.replicas === 0) await refusals.begin(signal)
   const restored = await restore(cluster, kept, { ...options, isHandedOver })
   const timeoutMs = Math.min(readyMs, isHandedOver ? handOverMs : takenMs)
   const { workload: now, refusal } = isHandedOver
     ? await awaitAnswering(cluster, restored, { timeoutMs, signal, on })
-    : await awaitTaken(cluster, restored, { timeoutMs, signal, on })
+    : await awaitTaken(cluster, restored, { timeoutMs, refusals, signal, on })
   if (isHandedOver) refuseSwappedAgain(restored, now)
   const stays = isHandedOver && refusal !== undefined && !isOfQuota(refusal)
   if (isHandedOver && !stays) await stopClones(cluster, clones, options)

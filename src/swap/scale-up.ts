@@ -6,6 +6,7 @@ import { titleOf } from './find-workload.ts'
 import { awaitTaken, awaitUnrefused, isOfQuota } from './original.ts'
 import { isOurs, removeMarks } from './original-marks.ts'
 import { marks, readSession, readUndo, type Undo, undoLabel } from './record.ts'
+import { SetRefusals } from './set-refusals.ts'
 import type { OnSwapEvent } from './swap-event.ts'
 import { patchAfresh } from './write-again.ts'
 
@@ -79,8 +80,10 @@ export async function insistOnPods(
   if (!stays) await awaitCloneGone(cluster, { cloneNames: names, workload, signal, on })
   const down = await scaleToNone(cluster, restored, signal)
   await awaitUnrefused(cluster, down, { timeoutMs, signal })
+  const refusals = new SetRefusals(cluster, down)
+  await refusals.begin(signal)
   const again = await restore(cluster, down, { ...options, on: () => {} })
-  const { refusal } = await awaitTaken(cluster, again, { timeoutMs, isPatient, signal, on })
+  const { refusal } = await awaitTaken(cluster, again, { timeoutMs, refusals, isPatient, signal, on })
   if (refusal === undefined) return again
   const dev = stays ? 'Its dev pod stays until then.' : 'Nothing of it runs until then.'
   throw new UserError('rejected', `${title} is scaled up, but the namespace refuses its pods: ${refusal}`, {

@@ -82,11 +82,18 @@ function createPod(context: ControllerContext, set: ApiObject, ordinal: number, 
     'statefulset.kubernetes.io/pod-name': name,
   }
   const identity = { hostname: name, ...(set.spec.serviceName && { subdomain: set.spec.serviceName }) }
-  context.createPod(
-    set,
-    { ...metadata, name, namespace, generateName: `${setName}-`, labels },
-    { ...spec, ...identity, ...(volumes.length > 0 && { volumes }) },
-  )
+  try {
+    context.createPod(
+      set,
+      { ...metadata, name, namespace, generateName: `${setName}-`, labels },
+      { ...spec, ...identity, ...(volumes.length > 0 && { volumes }) },
+    )
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    const message = `create Pod ${name} in StatefulSet ${setName} failed error: ${why}`
+    context.events.record(set, statefulSetController, { type: 'Warning', reason: 'FailedCreate', message })
+    throw error
+  }
   tell(context, set, 'SuccessfulCreate', `create Pod ${name} in StatefulSet ${setName} successful`)
 }
 

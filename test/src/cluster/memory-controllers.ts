@@ -102,7 +102,9 @@ export class MemoryControllers {
   #workloadStatus(kind: Kind, workload: KubeObject, owners: KubeObject[]): void {
     const pods = this.#cluster.all('Pod').filter(pod => owners.some(owner => isOwnedBy(pod, owner)))
     const staying = pods.filter(({ metadata }) => !metadata.deletionTimestamp)
-    const refused = owners.map(({ metadata }) => this.#refusals.get(metadata.uid ?? '')?.message).find(Boolean)
+    // no such condition is ever on a StatefulSet
+    const refusals = kind === 'StatefulSet' ? [] : owners
+    const refused = refusals.map(({ metadata }) => this.#refusals.get(metadata.uid ?? '')?.message).find(Boolean)
     const failure = { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: refused }
     const status = {
       observedGeneration: workload.metadata.generation,
@@ -145,6 +147,7 @@ export class MemoryControllers {
     for (let index = 0; index < set.spec.replicas; index += 1) {
       const name = `${set.metadata.name}-${index}`
       if (pods.some(({ metadata }) => metadata.name === name)) continue
+      if (this.#refusals.get(set.metadata.uid ?? '')?.version === set.metadata.resourceVersion) continue
       for (const { metadata, spec } of set.spec.volumeClaimTemplates ?? []) {
         const claim = `${metadata.name}-${name}`
         if (this.#cluster.peek('PersistentVolumeClaim', claim)) continue
@@ -159,11 +162,29 @@ export class MemoryControllers {
     const { metadata, spec } = owner.spec.template
     const pod = this.admit({ metadata: { ...metadata, name, ownerReferences: [ownerOf(owner)] }, spec })
     const { uid = '', resourceVersion: version } = owner.metadata
-    if (pod instanceof Error) this.#refusals.set(uid, { message: pod.message, version })
-    else {
+    if (pod instanceof Error) {
+      this.#refusals.set(uid, { message: pod.message, version })
+      if (owner.kind === 'StatefulSet') this.#tellRefusal(name, owner, pod.message)
+    } else {
       this.#refusals.delete(uid)
       this.#cluster.put('Pod', pod, 'controllers')
     }
+  }
+
+  #tellRefusal(pod: string, set: KubeObject, why: string): void {
+    const { name, uid } = set.metadata
+    const told = this.#cluster.all('Event') as (KubeObject & { involvedObject: { uid?: string }; count: number })[]
+    const before = told.find(({ involvedObject }) => involvedObject.uid === uid)
+    const event = {
+      metadata: { name: `${name}.refused` },
+      involvedObject: { kind: 'StatefulSet', name, uid },
+      type: 'Warning',
+      reason: 'FailedCreate',
+      message: `create Pod ${pod} in StatefulSet ${name} failed error: ${why}`,
+      count: (before?.count ?? 0) + 1,
+    }
+    if (before) this.#cluster.store('Event', { ...before, ...event, metadata: before.metadata })
+    else this.#cluster.put('Event', event, 'controllers')
   }
 
   #terminate(name: string): void {

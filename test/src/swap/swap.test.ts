@@ -231,6 +231,27 @@ describe('up and down', () => {
     await expectUntouched(cluster, before)
   })
 
+  it.each(['exceeded quota: pods=1', 'violates PodSecurity'])(
+    'say it of a StatefulSet, whose controller tells it in events alone (%s)',
+    async why => {
+      const before = await seeded(fresh(dbStatefulSet()))
+      await trial.up({ dev: dev({ name: 'db' }) })
+      cluster.controllers.admit = pod => (pod.metadata.labels?.[marks.clone] ? pod : new Error(why))
+      const down = () => trial.down({ kind: 'StatefulSet', name: 'db', readyMs: 3_000 })
+      for (let times = 0; times < 2; times += 1) {
+        await expect(down()).rejects.toMatchObject({
+          code: 'rejected',
+          message: `statefulset/db is scaled up, but the namespace refuses its pods: ${why}`,
+        })
+      }
+      expect(trial.events).toContainEqual(expect.objectContaining({ type: 'waiting-original', message: why }))
+      expect(readUndo(cluster.peek('StatefulSet', 'db')!)).toMatchObject({ replicas: 2 })
+      cluster.controllers.admit = pod => pod
+      expect(await down()).toMatchObject({ state: 'reverted', isReady: true, leftovers: [] })
+      await expectUntouched(cluster, before)
+    },
+  )
+
   it('see the clone’s pod go', async () => {
     await seeded()
     await trial.up()
