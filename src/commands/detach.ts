@@ -196,8 +196,8 @@ async function interrupt(holder: Holder): Promise<void> {
 
 function reportReady({ reporter }: Workplace, dev: Dev, status: DevStatus, wasRunning: boolean): void {
   for (const { local, remote, direction, state, error } of status.forwards) {
-    // why one from the pod could not be had was said when it was tried
-    if (state === 'ready' || direction === 'reverse') continue
+    // why one from the pod, or a port, could not be had was said when it was tried
+    if (state === 'ready' || state === 'waiting' || direction === 'reverse') continue
     reporter.report({ type: 'warning', message: `forward ${local} → ${remote} does not answer yet: ${error ?? state}` })
   }
   const { command } = status

@@ -26,6 +26,7 @@ type Line = BoundForwards['lines'][number]
 export async function bindForwards(dev: Dev, around: Around): Promise<BoundForwards> {
   const open: LocalForward[] = []
   const lines: Line[] = []
+  const waiting = new Set<Forward>()
   const stops = new Set<() => void>()
   let isClosed = false
   const close = async () => {
@@ -38,6 +39,7 @@ export async function bindForwards(dev: Dev, around: Around): Promise<BoundForwa
     if (isClosed) return bound.local.close()
     open.push(bound.local)
     lines.push(bound.line)
+    waiting.delete(forward)
   }
   const bindLater = (forward: Forward) => {
     const stop = around.timers.after(SHARED_AGAIN_MS, async () => {
@@ -61,10 +63,11 @@ export async function bindForwards(dev: Dev, around: Around): Promise<BoundForwa
       } catch (error) {
         if (!forward.isShared || !(error instanceof UserError) || error.code !== 'port-in-use') throw error
         around.report({ type: 'warning', message: `${error.message}; the file’s \`forward\` waits for it` })
+        waiting.add(forward)
         bindLater(forward)
       }
     }
-    return { lines, close }
+    return { lines, waiting: () => [...waiting].map(forward => waitingLine(dev, forward)), close }
   } catch (error) {
     await close()
     throw error
@@ -78,17 +81,24 @@ async function bindOne(
 ): Promise<{ local: LocalForward; line: Line }> {
   const { host = OWN_HOST, labels } = forward
   const target = {
-    host: labels ? labelsText(labels) : host,
-    port: forward.remotePort,
+    ...targetOf(forward),
     ...((labels || isBare(host)) && { resolve: (signal: AbortSignal) => hosts.find(forward, signal) }),
   }
   const local = await openLocalForward({ forward, interface: dev.interface, dial: signal => dial(target, signal) })
-  const line = {
-    local: `${bracketed(dev.interface)}:${local.port}`,
-    remote: `${bracketed(target.host)}:${target.port}`,
-    ...target,
-  }
-  return { local, line }
+  return { local, line: { ...lineOf(dev, local.port, target), ...target } }
+}
+
+function waitingLine(dev: Dev, forward: Forward): ReturnType<BoundForwards['waiting']>[number] {
+  const { localPort } = forward
+  return { ...lineOf(dev, localPort, targetOf(forward)), localPort }
+}
+
+function targetOf({ host = OWN_HOST, labels, remotePort }: Forward): { host: string; port: number } {
+  return { host: labels ? labelsText(labels) : host, port: remotePort }
+}
+
+function lineOf(dev: Dev, localPort: number, { host, port }: { host: string; port: number }) {
+  return { local: `${bracketed(dev.interface)}:${localPort}`, remote: `${bracketed(host)}:${port}` }
 }
 
 /** The name of a Service of this namespace, or of a workload; not the pod itself, nor a name that DNS alone knows. */

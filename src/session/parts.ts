@@ -56,6 +56,8 @@ export type Dial = (target: DialTarget, signal: AbortSignal) => Promise<Duplex>
 export interface BoundForwards {
   /** In the order of the manifest. */
   lines: (ForwardLine & DialTarget)[]
+  /** Shared ones whose port somebody has: `localPort` of the laptop. */
+  waiting(): (ForwardLine & { localPort: number })[]
   close(): Promise<void>
 }
 

@@ -1,6 +1,7 @@
 import { systemTimers } from '../../syncer/base/clock.ts'
 import { deadline } from '../../syncer/base/deadline.ts'
 import type { CommandState } from '../../syncer/wire/services.ts'
+import { describeHolder, findPortHolder } from '../forward/port-holder.ts'
 import type { HolderRecord } from '../home/holder-record.ts'
 import type { Link } from './link.ts'
 import type { BoundForwards } from './parts.ts'
@@ -20,12 +21,19 @@ const PROBE_TIMEOUT_MS = 2_000
 /** How a session of this process is, from probes made now: each forward is dialled, the agent is asked. */
 export async function reportSession(session: Session, record: HolderRecord, now: () => number): Promise<DevStatus> {
   const { link } = session
-  const { forwards } = session.snapshot()
-  const [command, probed] = await Promise.all([
+  const { forwards, waitingForwards } = session.snapshot()
+  const [command, probed, waiting] = await Promise.all([
     link ? askCommand(link) : null,
     Promise.all(forwards.map(forward => probeForward(link, forward))),
+    Promise.all(waitingForwards.map(probeWaiting)),
   ])
-  return composeStatus({ record, snapshot: session.snapshot(), command, forwards: probed, nowMs: now() })
+  return composeStatus({
+    record,
+    snapshot: session.snapshot(),
+    command,
+    forwards: [...probed, ...waiting],
+    nowMs: now(),
+  })
 }
 
 /** Puts together what was found. Pure. */
@@ -73,6 +81,17 @@ async function askCommand(link: Link): Promise<CommandState | null> {
   } catch {
     return null
   }
+}
+
+/** Who has its port now. */
+async function probeWaiting({
+  local,
+  remote,
+  localPort,
+}: SessionSnapshot['waitingForwards'][number]): Promise<ForwardStatus> {
+  const holder = await findPortHolder(localPort)
+  const error = holder ? `${describeHolder(holder)} has the port` : null
+  return { local, remote, direction: 'local', state: 'waiting', error }
 }
 
 async function probeForward(link: Link | null, forward: BoundForwards['lines'][number]): Promise<ForwardStatus> {

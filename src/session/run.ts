@@ -16,6 +16,7 @@ export interface SessionSnapshot {
   pod: string | null
   swap: AppliedSwap | null
   forwards: BoundForwards['lines']
+  waitingForwards: ReturnType<BoundForwards['waiting']>
   reverses: ReverseState[]
   folders: FolderSource[]
   /** Why it is not ready, where something went wrong. */
@@ -106,6 +107,7 @@ export class Session {
       pod: state.pod?.name ?? null,
       swap: swap.applied,
       forwards: forwards.lines,
+      waitingForwards: forwards.waiting,
       reverses: this.#parts.reverses?.states ?? [],
       folders: pod.sources,
       trouble,

@@ -25,6 +25,10 @@ export class SessionForwards {
     return this.#bound?.lines ?? []
   }
 
+  get waiting(): ReturnType<BoundForwards['waiting']> {
+    return this.#bound?.waiting() ?? []
+  }
+
   /** `patient`: a port that is taken may come free. Throws `port-in-use`. */
   async bind(patient: boolean, why: () => string | null, over: AbortSignal): Promise<void> {
     const dial = (target: DialTarget, signal: AbortSignal) => this.#dial(target, signal, why)

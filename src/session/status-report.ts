@@ -70,8 +70,11 @@ export interface ForwardStatus {
   remote: string
   /** `reverse`: from the pod to the laptop. */
   direction: 'local' | 'reverse'
-  /** `ready`: dialled from inside the pod just now; of a reverse one: the pod listens. `unknown`: not asked. */
-  state: 'ready' | 'failed' | 'reconnecting' | 'unknown'
+  /**
+   * `ready`: dialled from inside the pod just now; of a reverse one: the pod listens. `waiting`: for its port, which somebody
+   * has just now, as `error` says. `unknown`: not asked.
+   */
+  state: 'ready' | 'failed' | 'reconnecting' | 'waiting' | 'unknown'
   error: string | null
 }
 

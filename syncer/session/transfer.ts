@@ -27,6 +27,8 @@ export interface Transfer {
   urgent: boolean
   /** Of a subtree: `entry` and what goes along. */
   members: Member[] | undefined
+  /** Files whose content it brings: neither folders nor links. */
+  files: number
   /** How many those were before any was left out; 0 for a file. */
   membersAtStart: number
   /** Of a large file: what the other end has of it. */

@@ -1,5 +1,5 @@
 import { ProtocolError } from '../base/errors.ts'
-import type { Token } from '../core/content.ts'
+import { isFile, type Token } from '../core/content.ts'
 import type { Path } from '../core/path.ts'
 import { assembledBlocksMax } from '../endpoint/basis.ts'
 import type { Entry } from '../endpoint/tree.ts'
@@ -37,6 +37,7 @@ export class Transfers {
   private outstandingBytes = 0
   private readonly unplaced = new UnplacedGrafts()
   private pendingBytes = 0
+  private pendingFiles = 0
   private lastId = 0
   /** For the content of the files in a subtree, one after the other. */
   private memory: Buffer | undefined
@@ -52,7 +53,7 @@ export class Transfers {
 
   /** Bytes and files that are waiting or under way. */
   get pending(): { bytes: number; files: number } {
-    return { bytes: this.pendingBytes, files: this.byEntry.size }
+    return { bytes: this.pendingBytes, files: this.pendingFiles }
   }
 
   /** Bytes that were sent, those that are not answered yet included. */
@@ -96,6 +97,7 @@ export class Transfers {
     this.outstandingBytes = 0
     this.unplaced.clear()
     this.pendingBytes = 0
+    this.pendingFiles = 0
     this.doneBytes = 0
     this.doneFiles = 0
   }
@@ -110,14 +112,16 @@ export class Transfers {
     this.enqueue({ entry, token, size: bytes, urgent, members })
   }
 
-  private enqueue(wanted: Omit<Transfer, 'id' | 'base' | 'rulesVersion' | 'membersAtStart'>): void {
+  private enqueue(wanted: Omit<Transfer, 'id' | 'base' | 'rulesVersion' | 'files' | 'membersAtStart'>): void {
     const membersAtStart = wanted.members?.length ?? 0
+    const files = (wanted.members ?? [wanted]).filter(({ token }) => isFile(token)).length
     const { rulesVersion } = this.x
     const base = wanted.entry.agreed
-    const transfer: Transfer = { ...wanted, id: this.nextId(), base, membersAtStart, rulesVersion }
+    const transfer: Transfer = { ...wanted, id: this.nextId(), base, files, membersAtStart, rulesVersion }
     this.byEntry.set(transfer.entry, transfer)
     for (const { entry } of transfer.members ?? []) this.byEntry.set(entry, transfer)
     this.pendingBytes += transfer.size
+    this.pendingFiles += files
     const { smallBytesMax, blockBytes } = this.x.replica.grain
     const isLarge = wanted.members === undefined && transfer.size > smallBytesMax
     if (isLarge && this.x.live && transfer.size <= assembledBlocksMax * blockBytes) this.comparisons.add(transfer)
@@ -180,7 +184,7 @@ export class Transfers {
     this.end(transfer)
     this.comparisons.ended(transfer, false)
     this.doneBytes += transfer.size
-    this.doneFiles += transfer.members?.length ?? 1
+    this.doneFiles += transfer.files
     return transfer
   }
 
@@ -217,6 +221,10 @@ export class Transfers {
   private leave(transfer: Transfer, member: Member): void {
     transfer.members = transfer.members!.filter(each => each !== member)
     this.byEntry.delete(member.entry)
+    if (isFile(member.token)) {
+      transfer.files -= 1
+      this.pendingFiles -= 1
+    }
     this.lookAnew(member.entry)
   }
 
@@ -228,6 +236,7 @@ export class Transfers {
     if (this.sent.delete(transfer)) this.unansweredBytes -= transfer.size
     this.countOutstanding(transfer, -1)
     this.pendingBytes -= transfer.size
+    this.pendingFiles -= transfer.files
   }
 
   private isReading(transfer: Transfer): boolean {

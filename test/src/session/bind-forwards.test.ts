@@ -69,6 +69,8 @@ describe('a port that is taken', () => {
     const forwards = await bound
     open.push(forwards)
     expect(forwards.lines).toEqual([])
+    const waiting = { local: `127.0.0.1:${port}`, remote: 'localhost:80', localPort: port }
+    expect(forwards.waiting()).toEqual([waiting])
     expect(events).toMatchObject([{ type: 'warning', message: expect.stringContaining(`port ${port}`) }])
     server.close()
     await once(server, 'close')
@@ -78,6 +80,7 @@ describe('a port that is taken', () => {
     }
     expect(events[1]).toMatchObject({ type: 'forwards-bound', forwards: [{ local: `127.0.0.1:${port}` }] })
     expect(forwards.lines).toMatchObject([{ port: 80 }])
+    expect(forwards.waiting()).toEqual([])
   })
 
   it('is not waited for after the end', async () => {

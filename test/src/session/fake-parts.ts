@@ -162,7 +162,7 @@ export class FakeParts implements SessionParts {
     }
     this.dial = dial
     const lines = [{ local: 'localhost:8080', remote: 'localhost:8080', host: 'localhost', port: 8080 }]
-    return { lines, close: async () => void this.log.push('unbind') }
+    return { lines, waiting: () => [], close: async () => void this.log.push('unbind') }
   }
 
   keptCommand: string[] | null | undefined
