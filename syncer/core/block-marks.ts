@@ -82,6 +82,11 @@ export class BlockSum {
     }
   }
 
+  /** Of a block that is complete. */
+  at(block: number): Uint8Array | undefined {
+    return this.#values[block]
+  }
+
   /** Once, at the end. */
   digest(): Buffer {
     if (this.#filled > 0) this.#endPart()

@@ -29,15 +29,17 @@ export class ContentSum {
     this.#grain = grain
   }
 
-  update(bytes: Uint8Array): void {
+  /** @param known the hash of a whole block, by its number, where it need not be computed */
+  update(bytes: Uint8Array, known?: (block: number) => Uint8Array | undefined): void {
     this.#size += bytes.length
     if (this.#size > this.#grain.smallBytesMax) this.#whole = undefined
     this.#whole?.update(bytes)
     const { blockBytes } = this.#grain
     for (let at = 0; at < bytes.length; ) {
       const end = Math.min(bytes.length, at + blockBytes - this.#blockFilled)
-      if (this.#blockFilled === 0 && end - at === blockBytes) this.#blocks.push(blockHash(bytes.subarray(at, end)))
-      else this.#part(bytes.subarray(at, end))
+      const part = bytes.subarray(at, end)
+      if (this.#blockFilled > 0 || part.length < blockBytes) this.#part(part)
+      else this.#blocks.push(known?.(this.#blocks.count) ?? blockHash(part))
       at = end
     }
   }

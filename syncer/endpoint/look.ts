@@ -176,9 +176,9 @@ export class Looker {
     return this.jobs.get(entry)?.sum.opened
   }
 
-  /** What its blocks are told by, if it is being read and they will be marked. */
+  /** What its blocks are told by, if it is being read. */
   marksOf(entry: Entry): BlockMarks | undefined {
-    return this.jobs.get(entry)?.sum.isMarked ? this.measure : undefined
+    return this.jobs.has(entry) ? this.measure : undefined
   }
 
   /** The blocks of a large file's content that was read here not long ago. */
@@ -271,8 +271,8 @@ export class Looker {
     }
     if (job === undefined) {
       const startedNs = this.nowNs()
-      const measure = this.isThere(entry, stat) ? this.measure : undefined
-      job = { sum: new SlicedSum(this.disk.open(inTree(path)), this.grain, measure), startedNs }
+      const marking = this.measure && { measure: this.measure, before: this.blocksBefore(entry, stat) }
+      job = { sum: new SlicedSum(this.disk.open(inTree(path)), this.grain, marking), startedNs }
       this.jobs.set(entry, job)
     }
     const { sum } = job
@@ -288,9 +288,10 @@ export class Looker {
     return known(entry.current)
   }
 
-  /** The other end may have most of it: both agreed on what stood here, or on what has its inode. */
-  private isThere(entry: Entry, { ino }: Stat): boolean {
-    return isFile(entry.agreed) || this.findLarge(({ key }) => key?.ino === ino) !== undefined
+  /** Of what stood here, or of what had its inode elsewhere: most of it may be there still. */
+  private blocksBefore(entry: Entry, { ino }: Stat): FileBlocks | undefined {
+    const renamed = () => this.findLarge(({ key }) => key?.ino === ino)
+    return this.blocksOf(entry.current) ?? this.blocksOf(renamed()?.current ?? absent)
   }
 
   /** Where files have no such bit it is what both ends agreed on: an edit here does not take it away there. */

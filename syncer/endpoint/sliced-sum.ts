@@ -1,5 +1,5 @@
 import { type BlockMarks, BlockSum, proofOfMarks } from '../core/block-marks.ts'
-import { ContentSum, type Grain } from '../core/content-sum.ts'
+import { blockHashBytes, ContentSum, type Grain } from '../core/content-sum.ts'
 import type { OpenFile, Stat } from '../disk/disk.ts'
 import { sameKey } from './stat-columns.ts'
 
@@ -38,6 +38,12 @@ export interface FileSum {
   stat: Stat
 }
 
+export interface Marking {
+  measure: BlockMarks
+  /** What the file held before, marked under the same key: a block that bears the mark it had has the hash it had. */
+  before: FileBlocks | undefined
+}
+
 /** Reads and hashes a file of any size in small steps; owns the file. */
 export class SlicedSum {
   readonly opened: Stat
@@ -45,12 +51,14 @@ export class SlicedSum {
   private readonly sum: ContentSum
   /** Of the very bytes that are hashed. */
   private readonly marks: BlockSum | undefined
+  private readonly before: FileBlocks | undefined
   private readonly sliceBytes: number
   private offset = 0
 
-  /** @param measure by which its blocks are told to the other end, where that has most of them */
-  constructor(file: OpenFile, grain: Grain, measure?: BlockMarks) {
-    this.marks = measure && new BlockSum(measure, grain)
+  /** @param marking where its blocks may be told to the other end */
+  constructor(file: OpenFile, grain: Grain, marking?: Marking) {
+    this.marks = marking && new BlockSum(marking.measure, grain)
+    this.before = marking?.before
     this.file = file
     this.opened = file.opened
     this.sum = new ContentSum(grain)
@@ -61,18 +69,14 @@ export class SlicedSum {
     return this.offset
   }
 
-  get isMarked(): boolean {
-    return this.marks !== undefined
-  }
-
   /**
    * @param into memory for a slice
    * @returns `changed`: somebody wrote to it meanwhile
    */
   step(into?: Buffer): 'more' | 'changed' | FileSum {
     const bytes = this.file.read(this.offset, this.sliceBytes, into)
-    this.sum.update(bytes)
     this.marks?.update(bytes)
+    this.sum.update(bytes, block => this.knownHash(block))
     this.offset += bytes.length
     if (bytes.length === this.sliceBytes && this.offset < this.opened.size) return 'more'
     const stat = this.file.stat()
@@ -85,5 +89,14 @@ export class SlicedSum {
 
   close(): void {
     this.file.close()
+  }
+
+  private knownHash(block: number): Uint8Array | undefined {
+    const mark = this.marks?.at(block)
+    const { hashes, marks } = this.before ?? {}
+    if (mark === undefined || hashes === undefined || marks === undefined) return undefined
+    const at = block * mark.length
+    if (Buffer.compare(mark, marks.values.subarray(at, at + mark.length)) !== 0) return undefined
+    return hashes.subarray(block * blockHashBytes, (block + 1) * blockHashBytes)
   }
 }

@@ -2,7 +2,7 @@ import { errnoOf } from '../base/errors.ts'
 import { fileToken, linkToken, type Token } from '../core/content.ts'
 import { contentHash, type Grain } from '../core/content-sum.ts'
 import { type Disk, inOwn, type Stat } from '../disk/disk.ts'
-import { SlicedSum } from './sliced-sum.ts'
+import { SlicedSum, SliceMemory } from './sliced-sum.ts'
 
 /** Room for what came since the stat: a large buffer for each of many small files is much for the garbage collector. */
 const growthBytes = 4 * 1024
@@ -13,10 +13,12 @@ export class TrashContent {
   private readonly grain: Grain
   /** Of the large file that is being read. */
   private sum: SlicedSum | undefined
+  private readonly memory: SliceMemory
 
   constructor(disk: Disk, grain: Grain) {
     this.disk = disk
     this.grain = grain
+    this.memory = new SliceMemory(grain)
   }
 
   /** Null where nothing has that name, undefined where that cannot be told now. */
@@ -62,7 +64,7 @@ export class TrashContent {
   readOn(name: string, stat: Stat): Token | 'later' | undefined {
     try {
       this.sum ??= new SlicedSum(this.disk.open(inOwn(name)), this.grain)
-      const result = this.sum.step()
+      const result = this.sum.step(this.memory.get())
       if (result === 'more') return 'later'
       this.close()
       return result === 'changed' ? undefined : fileToken(result.hash, (stat.mode & 0o100) !== 0)
@@ -77,5 +79,6 @@ export class TrashContent {
   close(): void {
     this.sum?.close()
     this.sum = undefined
+    this.memory.giveBack()
   }
 }
