@@ -1,27 +1,17 @@
 import type { Clock } from '../base/clock.ts'
 import { errnoOf } from '../base/errors.ts'
 import type { BlockMarks } from '../core/block-marks.ts'
-import {
-  absent,
-  fileToken,
-  folder,
-  hashOf,
-  isExecutable,
-  isFile,
-  linkToken,
-  type Token,
-  unreadFile,
-} from '../core/content.ts'
+import { absent, fileToken, folder, hashOf, isExecutable, linkToken, type Token, unreadFile } from '../core/content.ts'
 import { contentHash, type Grain, grainOfFiles } from '../core/content-sum.ts'
 import type { Path } from '../core/path.ts'
 import { type Disk, inTree, type Stat } from '../disk/disk.ts'
 import { KnownBlocks } from './known-blocks.ts'
+import { LargeFiles } from './large-files.ts'
 import { type FileBlocks, SlicedSum, SliceMemory } from './sliced-sum.ts'
+import { Stamps } from './stamps.ts'
 import { sameKey } from './stat-columns.ts'
 import type { Entry } from './tree.ts'
 
-/** Large files that are known, so that one is found again under another name. */
-const largeMax = 10_000
 const ownerExecute = 0o100
 
 export type Look =
@@ -45,14 +35,12 @@ export class Looker {
   /** Bytes read to hash, since the start. */
   hashedBytes = 0
   private readonly disk: Disk
-  private readonly clock: Clock
   private readonly sawFolder: (entry: Entry) => void
   private readonly jobs = new Map<Entry, Job>()
   private readonly grain: Grain
   private readonly blocks = new KnownBlocks()
-  /** Entries at which a large file stood when it was looked at last. */
-  private readonly large = new Set<Entry>()
-
+  readonly large = new LargeFiles()
+  readonly stamps: Stamps
   /** For a slice of a large file, while one is read. */
   private readonly memory: SliceMemory
   /** What blocks of large files are told by to the other end. */
@@ -70,7 +58,7 @@ export class Looker {
     this.grain = grain
     this.memory = new SliceMemory(grain)
     this.measure = measure
-    this.clock = clock
+    this.stamps = new Stamps(disk, clock)
     this.sawFolder = sawFolder
   }
 
@@ -98,7 +86,7 @@ export class Looker {
         case 'link':
           return this.lookAtLink(entry, path, stat)
         case 'file':
-          if (this.isLarge(stat)) this.noteLarge(entry)
+          if (this.isLarge(stat)) this.large.note(entry)
           if (!entry.racy && entry.isKey(stat)) {
             const token = entry.current
             if (token !== unreadFile) return known(token)
@@ -138,14 +126,15 @@ export class Looker {
    * @returns whether it is known now; else it changes just now, is large, or cannot be read
    */
   readNoted(entry: Entry, path: Path, target: Buffer): boolean {
-    const startedNs = this.nowNs()
+    const startedNs = this.stamps.nowNs()
     let after: Stat | undefined
     try {
       after = this.disk.readInto(inTree(path), target)
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
     }
-    if (after === undefined || !entry.isKey(after) || this.isLarge(after) || this.isRacy(after, startedNs)) return false
+    if (after === undefined || !entry.isKey(after) || this.isLarge(after) || this.stamps.isRacy(after, startedNs))
+      return false
     this.hashedBytes += target.length
     entry.current = fileToken(contentHash(target, this.grain), this.isExecutable(entry, after))
     return true
@@ -186,20 +175,6 @@ export class Looker {
     return this.blocks.of(hashOf(token))
   }
 
-  /** Where both ends agreed on a large file that is `wanted`. */
-  findLarge(wanted: (entry: Entry) => boolean): Entry | undefined {
-    for (const entry of this.large) {
-      if (isFile(entry.agreed) && wanted(entry)) return entry
-      if (!isFile(entry.agreed) && !isFile(entry.current)) this.large.delete(entry)
-    }
-    return undefined
-  }
-
-  private noteLarge(entry: Entry): void {
-    this.large.add(entry)
-    if (this.large.size > largeMax) this.large.delete(this.large.values().next().value!)
-  }
-
   /** Frees what a look in slices holds. */
   forget(entry: Entry): void {
     const job = this.jobs.get(entry)
@@ -215,51 +190,32 @@ export class Looker {
     this.memory.giveBack()
   }
 
-  /** Was the change so recent that another could follow with the same time stamps? */
-  isRacy(stat: Stat, readStartedNs: bigint): boolean {
-    return stat.ctimeNs >= readStartedNs - this.disk.timestampGranuleNs
-  }
-
-  /** Racy, and not merely of a time that is still to come: a change of now would show another one. */
-  isUnsure(entry: Entry): boolean {
-    return entry.racy && (entry.key?.ctimeNs ?? 0n) <= this.nowNs() + this.disk.timestampGranuleNs
-  }
-
-  /** The oldest time stamp that a change from now on may bear, ns. */
-  presentNs(): bigint {
-    return this.nowNs() - this.disk.timestampGranuleNs
-  }
-
   /** The wall clock was set back: what was learnt of these entries counts as long as their stamps cannot come again. */
   clockWentBack(entries: Iterable<Entry>): void {
-    const presentNs = this.presentNs()
-    for (const job of this.jobs.values()) job.startedNs = this.nowNs()
+    const presentNs = this.stamps.presentNs()
+    for (const job of this.jobs.values()) job.startedNs = this.stamps.nowNs()
     for (const entry of entries) {
       const { key } = entry
       if (key !== null && key.kind !== 'dir' && key.ctimeNs >= presentNs) entry.racy = true
     }
   }
 
-  nowNs(): bigint {
-    return BigInt(Math.floor(this.clock.now() * 1000)) * 1000n
-  }
-
   private lookAtLink(entry: Entry, path: Path, stat: Stat): Look {
     if (!entry.racy && entry.isKey(stat)) return known(entry.current)
-    const startedNs = this.nowNs()
+    const startedNs = this.stamps.nowNs()
     const look = this.learn(entry, linkToken(this.disk.readlink(inTree(path))), stat)
     // Another link may get its inode number, and its times.
-    entry.racy = this.isRacy(stat, startedNs)
+    entry.racy = this.stamps.isRacy(stat, startedNs)
     return look
   }
 
   private lookWhole(entry: Entry, path: Path, before: Stat, wantBytes: boolean): Look {
-    const startedNs = this.nowNs()
+    const startedNs = this.stamps.nowNs()
     const { bytes, stat: after } = this.disk.read(inTree(path), before.size)
     if (!sameKey(before, after) || bytes.length !== before.size) return { state: 'busy' }
     this.hashedBytes += bytes.length
     this.learn(entry, fileToken(contentHash(bytes, this.grain), this.isExecutable(entry, after)), after)
-    entry.racy = this.isRacy(after, startedNs)
+    entry.racy = this.stamps.isRacy(after, startedNs)
     return wantBytes ? { state: 'known', token: entry.current, bytes } : known(entry.current)
   }
 
@@ -270,7 +226,7 @@ export class Looker {
       job = undefined
     }
     if (job === undefined) {
-      const startedNs = this.nowNs()
+      const startedNs = this.stamps.nowNs()
       const marking = this.measure && { measure: this.measure, before: this.blocksBefore(entry, stat) }
       job = { sum: new SlicedSum(this.disk.open(inTree(path)), this.grain, marking), startedNs }
       this.jobs.set(entry, job)
@@ -284,13 +240,13 @@ export class Looker {
     if (result === 'changed') return { state: 'busy' }
     this.learn(entry, fileToken(result.hash, this.isExecutable(entry, result.stat)), result.stat)
     if (result.blocks !== undefined) this.blocks.keep(result.hash, result.blocks)
-    entry.racy = this.isRacy(result.stat, job.startedNs)
+    entry.racy = this.stamps.isRacy(result.stat, job.startedNs)
     return known(entry.current)
   }
 
   /** Of what stood here, or of what had its inode elsewhere: most of it may be there still. */
   private blocksBefore(entry: Entry, { ino }: Stat): FileBlocks | undefined {
-    const renamed = () => this.findLarge(({ key }) => key?.ino === ino)
+    const renamed = () => this.large.find(({ key }) => key?.ino === ino)
     return this.blocksOf(entry.current) ?? this.blocksOf(renamed()?.current ?? absent)
   }
 

@@ -61,7 +61,7 @@ export class Comparisons {
   add(transfer: Transfer): void {
     const { entry, token } = transfer
     const same = (other: Entry) => other !== entry && hashOf(other.agreed) === hashOf(token)
-    const comparison = this.asked(transfer) ?? this.ask(entry, this.x.replica.looker.findLarge(same), transfer)
+    const comparison = this.asked(transfer) ?? this.ask(entry, this.x.replica.looker.large.find(same), transfer)
     if (comparison === undefined) {
       this.waiting.add(transfer)
       return
@@ -171,6 +171,6 @@ export class Comparisons {
     const { looker } = this.x.replica
     const opened = looker.openedOf(entry)
     if (opened === undefined) return undefined
-    return looker.findLarge(({ key }) => key !== null && key.ino === opened.ino && key.size === opened.size)
+    return looker.large.find(({ key }) => key !== null && key.ino === opened.ino && key.size === opened.size)
   }
 }

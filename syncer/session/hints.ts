@@ -213,7 +213,7 @@ export class Hints {
   scanned(entry: Entry, before: Stat | null = entry.key): void {
     const { x } = this
     if (x.holds.found(entry, before, this.nowMs(), x.clock.now())) return
-    if (!entry.hasKey || !x.replica.looker.isUnsure(entry)) {
+    if (!entry.hasKey || !x.replica.looker.stamps.isUnsure(entry)) {
       // Under way as it stands here: there is nothing to look at again.
       const flight = x.flights.get(entry)
       if (flight !== undefined && flight.data === entry.current) return
@@ -244,7 +244,7 @@ export class Hints {
       const isNew = look.token === folder && before?.ino !== entry.key?.ino
       if (isNew) this.scanner.adopt(entry)
       // Once more after the clock's granule: a later write could carry the same time stamps.
-      if (x.replica.looker.isUnsure(entry)) this.readSoon(entry.parent ?? entry)
+      if (x.replica.looker.stamps.isUnsure(entry)) this.readSoon(entry.parent ?? entry)
       if (look.token === folder) this.scanner.add(entry, isNew || entry.children === null)
       if (look.token === absent && entry.children !== null) this.scanner.add(entry, false)
     }

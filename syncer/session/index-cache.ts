@@ -71,7 +71,7 @@ export function loadIndex(file: string, replica: Replica, otherBoot: boolean): v
     if (errnoOf(error) === undefined) throw error
     return
   }
-  unpackIndex(data, replica.tree, otherBoot, replica.looker.presentNs())
+  unpackIndex(data, replica.tree, otherBoot, replica.looker.stamps.presentNs())
 }
 
 /**

@@ -135,7 +135,7 @@ export class Offers {
       return
     }
     // Once more after the clock's granule: a later write could carry the same time stamps.
-    if (released !== undefined && x.replica.looker.isUnsure(entry)) this.reread(entry)
+    if (released !== undefined && x.replica.looker.stamps.isUnsure(entry)) this.reread(entry)
     // Of a folder that is said where it is read.
     if (look.token !== folder) x.problems.readable(path)
     this.offerKnown(entry, path, look, urgent)

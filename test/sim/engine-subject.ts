@@ -129,7 +129,7 @@ class Laptop extends End {
     const log = new Log(ports)
     const replica = makeReplica(ports)
     const index = ports.habits.indexKept ? ports.kept.read() : undefined
-    if (index !== undefined) unpackIndex(index, replica.tree, log.otherBoot, replica.looker.presentNs())
+    if (index !== undefined) unpackIndex(index, replica.tree, log.otherBoot, replica.looker.stamps.presentNs())
     const awaited = new Set<string>()
     const problems: Map<string, { side: 'laptop' | 'pod'; path: Path }> = new Map()
     const on = (event: EngineEvent) => {

@@ -34,7 +34,7 @@ const handOut = 'syncer/endpoint/hand-out.ts'
 const fileStat = 'syncer/endpoint/file-stat.ts'
 const trash = 'syncer/endpoint/trash.ts'
 const lateLooks = 'syncer/endpoint/late-looks.ts'
-const look = 'syncer/endpoint/look.ts'
+const stamps = 'syncer/endpoint/stamps.ts'
 const replica = 'syncer/endpoint/replica.ts'
 const assemblies = 'syncer/endpoint/assemblies.ts'
 const buildReading = 'syncer/session/build-reading.ts'
@@ -182,7 +182,11 @@ export const bugs: Bug[] = [
   {
     name: 'no look is racy',
     edits: [
-      { file: look, text: 'return stat.ctimeNs >= readStartedNs - this.disk.timestampGranuleNs', bug: 'return false' },
+      {
+        file: stamps,
+        text: 'return stat.ctimeNs >= readStartedNs - this.disk.timestampGranuleNs',
+        bug: 'return false',
+      },
     ],
     focus: {
       ...undisturbed,

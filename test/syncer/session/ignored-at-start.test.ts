@@ -14,7 +14,7 @@ test('a folder goes though a file in it, whose hash was kept, is ignored since t
   pair.cut()
   pair.ignored = path => path === 'd/f'
   pair.start('laptop')
-  unpackIndex(kept, pair.laptop.exchange.replica.tree, false, pair.laptop.exchange.replica.looker.presentNs())
+  unpackIndex(kept, pair.laptop.exchange.replica.tree, false, pair.laptop.exchange.replica.looker.stamps.presentNs())
   expect(pair.laptop.exchange.replica.tree.find('d/f')?.current).not.toBe('')
   pair.start('pod')
   pair.disks.pod.people.removeAll('d')

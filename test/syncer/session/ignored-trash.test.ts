@@ -20,7 +20,7 @@ test('what gave way stays in the trash, though its path is ignored since and the
   pair.cut()
   pair.ignored = path => path === 'f'
   pair.start('laptop')
-  unpackIndex(kept, pair.laptop.exchange.replica.tree, false, pair.laptop.exchange.replica.looker.presentNs())
+  unpackIndex(kept, pair.laptop.exchange.replica.tree, false, pair.laptop.exchange.replica.looker.stamps.presentNs())
   pair.connect()
   pair.settle()
   expect(trashed()).toEqual(['f'])
