@@ -21,9 +21,16 @@ import type { Workplace } from './workplace.ts'
 /**
  * A heap that starts at 64 MB: the memory of what forwards carry counts against the heap's limit, which is 20 MB at
  * first, and V8 would mark the whole heap each 10 MB that it carried. Two threads for V8's garbage and compiler: its
- * usual four took twice their time where processors are few. Half its room for what is new, which stays once it was used.
+ * usual four took twice their time where processors are few. Half its room for what is new, which stays once it was used. A
+ * third of what V8 puts into one function when it optimizes it: in the few seconds of a first sync that took those threads
+ * a quarter of all the process's time, and does not pay.
  */
-const nodeFlags = ['--initial-old-space-size=64', '--v8-pool-size=2', '--max-semi-space-size=8']
+const nodeFlags = [
+  '--initial-old-space-size=64',
+  '--v8-pool-size=2',
+  '--max-semi-space-size=8',
+  '--max-inlined-bytecode-size-cumulative=300',
+]
 /**
  * glibc held to a beginning: otherwise it takes it from the first large block that is freed that such blocks are to be
  * kept, and what a first sync had in passing stays for the whole session. Its own is 131072 for both; what is read from a
