@@ -1,5 +1,5 @@
 import { errnoOf } from '../base/errors.ts'
-import { joinPath, nameOf, type Path, parentOf } from '../core/path.ts'
+import { hasOnlyNames, joinPath, nameOf, type Path, parentOf } from '../core/path.ts'
 import type { Place } from './disk.ts'
 import type { Folders, PinnedFolder } from './folders.ts'
 import type { Mounts } from './mounts.ts'
@@ -142,11 +142,10 @@ export class NodePlaces {
 
 /** Private names are ours to choose, those with a dot in front are kept by the disk itself; in a folder any name goes. */
 function assertOwnName(name: string): void {
-  const slash = name.indexOf('/')
-  const first = slash < 0 ? name : name.slice(0, slash)
-  const below = slash < 0 ? '' : name.slice(slash)
-  const isSafe = first !== '' && !first.startsWith('.') && !/[\\\0]/.test(first)
-  if (!isSafe || /\/(\.{0,2})(\/|$)|\0/.test(below)) {
+  const backslash = name.indexOf('\\')
+  const slash = backslash < 0 ? -1 : name.indexOf('/')
+  const isPlain = backslash < 0 || (slash >= 0 && slash < backslash)
+  if (!isPlain || name.startsWith('.') || !hasOnlyNames(name)) {
     throw systemError('EINVAL', `not a private name: ${JSON.stringify(name)}`)
   }
 }

@@ -1,4 +1,5 @@
 import { ProtocolError } from '../base/errors.ts'
+import { decodePathIn, type Path } from '../core/path.ts'
 
 /** Reads what `ByteWriter` wrote; every read is bounds-checked, so hostile input ends in a `ProtocolError`. */
 export class ByteReader {
@@ -47,6 +48,13 @@ export class ByteReader {
     const length = this.length(bytesMax)
     const start = this.advance(length)
     return this.buffer.toString('utf8', start, start + length)
+  }
+
+  /** Text of bytes that need not be UTF-8, see {@link Path}; it may be any, safe or not. */
+  path(bytesMax: number): Path {
+    const length = this.length(bytesMax)
+    const start = this.advance(length)
+    return decodePathIn(this.buffer, start, start + length)
   }
 
   /** A view into the message, not a copy. */

@@ -1,7 +1,7 @@
 import { ProtocolError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { assertToken, hashOf, isFile, type Token } from '../core/content.ts'
-import { assertSafePath, decodePath, encodePath, type Path } from '../core/path.ts'
+import { assertSafePath, encodePath, type Path } from '../core/path.ts'
 import type { ByteReader } from './byte-reader.ts'
 import type { ByteWriter } from './byte-writer.ts'
 
@@ -17,7 +17,7 @@ export function writePath(to: ByteWriter, path: Path): void {
 const mayNeedBytes = /[\uDC80-\uDCFF]/
 
 export function readPath(from: ByteReader): Path {
-  const path = decodePath(from.blob(limits.pathBytesMax))
+  const path = from.path(limits.pathBytesMax)
   assertSafePath(path)
   return path
 }
@@ -33,12 +33,9 @@ export function readToken(from: ByteReader): Token {
   const kind = from.u8()
   if (kind === 0) return ''
   const letter = String.fromCharCode(kind)
-  const token =
-    letter === 'f' || letter === 'x'
-      ? letter + from.hex(32)
-      : letter === 'l'
-        ? letter + decodePath(from.blob(limits.linkTargetBytesMax))
-        : letter
+  // Of 32 bytes it can only be what it should be.
+  if (letter === 'f' || letter === 'x') return letter + from.hex(32)
+  const token = letter === 'l' ? letter + from.path(limits.linkTargetBytesMax) : letter
   assertToken(token)
   return token
 }

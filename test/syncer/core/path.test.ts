@@ -6,6 +6,7 @@ import {
   decodePath,
   depthOf,
   encodePath,
+  hasOnlyNames,
   isWithin,
   joinPath,
   nameOf,
@@ -32,6 +33,18 @@ const nameBytes = fc
     { maxLength: 6 },
   )
   .map(parts => Buffer.concat(parts))
+
+test('a path has only names where each of its parts is one', () => {
+  const parts = fc.oneof(fc.constantFrom('', '.', '..', '...', '.a', 'a.', '..b', 'a\0', '\0'), names)
+  const anyPaths = fc.array(parts, { maxLength: 5 }).map(parts => parts.join('/'))
+  fc.assert(
+    fc.property(anyPaths, path => {
+      const isName = (part: string) => part !== '' && part !== '.' && part !== '..' && !part.includes('\0')
+      expect(hasOnlyNames(path)).toBe(path.split('/').every(isName))
+    }),
+    { numRuns: 3_000 },
+  )
+})
 
 describe('bytes and paths', () => {
   test('every byte string has a path and comes back from it', () => {
