@@ -37,6 +37,8 @@ export interface SyncSummary {
   pending: number | null
   conflicts: { path: string; copy: string; at: string }[]
   problems: { side: SyncProblem['side']; path: string; code: string; message: string }[]
+  /** Paths of which an edit of the pod gave way to one made here (`mode: push`). */
+  replaced: number | null
   files: number | null
   bytes_sent: number | null
   bytes_received: number | null
@@ -133,6 +135,7 @@ export function summarize(folders: FolderSource[]): SyncSummary {
     problems: statuses.flatMap(status =>
       status.problems.map(({ side, path, code, message }) => ({ side, path, code, message })),
     ),
+    replaced: sum(status => status.replaced),
     files: sum(status => status.files),
     bytes_sent: sum(status => status.bytesSent),
     bytes_received: sum(status => status.bytesReceived),
@@ -177,6 +180,7 @@ export function emptySummary(state: 'unknown' | 'none'): SyncSummary {
     pending: figure,
     conflicts: [],
     problems: [],
+    replaced: figure,
     files: figure,
     bytes_sent: figure,
     bytes_received: figure,

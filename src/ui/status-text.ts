@@ -66,6 +66,7 @@ function summaryText(sync: SyncSummary, nowMs: number): string {
   if (sync.transfer !== null) parts.push(transferText(sync.transfer))
   if (sync.conflicts.length > 0) parts.push(plural(sync.conflicts.length, 'conflict'))
   if (sync.problems.length > 0) parts.push(plural(sync.problems.length, 'problem'))
+  if (sync.replaced) parts.push(`${plural(sync.replaced, 'edit')} of the pod replaced`)
   if (sync.ignored !== null && sync.ignored.files > 0) parts.push(`${plural(sync.ignored.files, 'file')} left out`)
   if (sync.bytes_sent !== null && sync.bytes_received !== null) {
     parts.push(`${formatBytes(sync.bytes_sent)} sent, ${formatBytes(sync.bytes_received)} received`)

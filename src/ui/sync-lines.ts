@@ -18,6 +18,13 @@ export function syncLines(folder: string, event: SyncEvent): Line[] {
           text: `${folder}: ${event.conflict.path} was changed on both sides; the other version is ${event.conflict.copy}`,
         },
       ]
+    case 'replaced':
+      return [
+        {
+          tone: 'warn',
+          text: `${folder}: ${event.path} was changed in the pod, and what was changed here has replaced it`,
+        },
+      ]
     case 'problem':
       return [{ tone: 'warn', text: `${folder}: ${problemAndCure(event.problem)}` }]
     case 'problem-solved':

@@ -6,6 +6,8 @@ export type EngineEvent =
   | { type: 'live' }
   | { type: 'conflict'; path: Path; copy: Path }
   | { type: 'problem'; side: Role; path: Path; code: string; message: string; isUnmade: boolean }
+  /** The pod's edit gave way to the laptop's, as the folder's mode has it. */
+  | { type: 'replaced'; path: Path }
   | { type: 'mirror'; removed: number; largest: { folder: Path; files: number }[] }
   | { type: 'halted'; deletes: number }
   | { type: 'resumed' }

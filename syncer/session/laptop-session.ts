@@ -205,6 +205,9 @@ export class LaptopSession implements SyncSession {
       case 'problem':
         this.problems.take(event)
         break
+      case 'replaced':
+        this.problems.replace(event.path)
+        break
       case 'mirror':
         this.options.onEvent(event)
         break

@@ -33,6 +33,7 @@ export function laptopStatus(sources: StatusSources): SyncStatus {
     files: progress.files(),
     conflicts: problems.openConflicts(copy => folder.isThere(copy)),
     problems: problems.list,
+    replaced: problems.replaced,
     bytesSent: loop.bytesSent,
     bytesReceived: loop.bytesReceived,
     ...(transfer === undefined ? {} : { transfer }),

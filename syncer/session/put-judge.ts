@@ -1,4 +1,4 @@
-import { absent, kindOf, type Token } from '../core/content.ts'
+import { absent, isFile, kindOf, type Token } from '../core/content.ts'
 import { answerPut, judgePut } from '../core/reconcile.ts'
 import type { Look } from '../endpoint/look.ts'
 import type { Entry } from '../endpoint/tree.ts'
@@ -78,8 +78,10 @@ export class PutJudge {
   private judgeAtPod(entry: Entry, put: Put, current: Token): void {
     const answer = answerPut(put, current, this.x.policy)
     if (answer === 'equal') this.outcomes.accept(entry, put)
-    else if (answer === 'apply') this.applier.apply(entry, put, current)
-    else {
+    else if (answer === 'apply') {
+      if (current !== put.base && (isFile(current) || kindOf(current) === 'link')) this.outcomes.replacesEdit(entry)
+      this.applier.apply(entry, put, current)
+    } else {
       this.believeBase(entry, put)
       this.outcomes.refuse(put, 'changed')
     }

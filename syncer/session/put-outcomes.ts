@@ -16,6 +16,7 @@ export class PutOutcomes {
   private readonly folders: NewFolders
   /** New files whose place turned out to be taken: the next time it is looked at first. */
   private readonly refused = new Set<Entry>()
+  private readonly replacing = new Set<Entry>()
 
   constructor(exchange: Exchange, scanner: Scanner, folders: NewFolders) {
     this.x = exchange
@@ -25,6 +26,7 @@ export class PutOutcomes {
 
   reset(): void {
     this.refused.clear()
+    this.replacing.clear()
   }
 
   /** Its place turned out to be taken; told once. */
@@ -32,8 +34,14 @@ export class PutOutcomes {
     return this.refused.delete(entry)
   }
 
+  /** Pod: what stands there is an edit that the laptop does not know, and is to give way. */
+  replacesEdit(entry: Entry): void {
+    this.replacing.add(entry)
+  }
+
   applied(entry: Entry, put: Put): void {
     const { x } = this
+    if (this.replacing.delete(entry)) x.send('control', { type: 'replaced', path: put.path })
     if (put.data === absent) {
       entry.current = absent
       entry.key = null
@@ -52,6 +60,7 @@ export class PutOutcomes {
 
   notDone(entry: Entry, put: Put, outcome: Outcome): void {
     const { x } = this
+    this.replacing.delete(entry)
     entry.key = null
     if (outcome.result === 'changed') this.refused.add(entry)
     // Nobody else will ever be told of what is only here.

@@ -90,6 +90,9 @@ export class Receiver {
       case 'problem':
         x.emit({ ...message, side: 'pod' })
         break
+      case 'replaced':
+        x.emit({ type: 'replaced', path: message.path })
+        break
       case 'probe':
         // What this end has to tell is not known before the agreements.
         x.send('control', { type: 'probed', id: message.id, pending: Math.max(x.live ? 0 : 1, pendingOf(this.parts)) })

@@ -1,15 +1,18 @@
 import { UserError } from '../base/errors.ts'
+import type { Path } from '../core/path.ts'
 import { type SyncConflict, type SyncEvent, type SyncProblem, unkeptCode, unusableCode } from './sync-port.ts'
 import { watchLimitCode } from './watch-limit.ts'
 
 const conflictsKept = 1_000
 const problemsKept = 10_000
+const replacedKept = 10_000
 const haltKey = 'halt'
 
 /** What a person should know of a folder: conflicts, what cannot be synced at either end, and a halt. */
 export class SessionProblems {
   private conflicts: SyncConflict[] = []
   halted = false
+  private readonly replacedPaths = new Set<Path>()
   private readonly problems = new Map<string, SyncProblem>()
   /** Keys of what a pod said on a connection that ended, and has not said again. */
   private readonly untold = new Set<string>()
@@ -19,6 +22,17 @@ export class SessionProblems {
 
   constructor(onEvent: (event: SyncEvent) => void) {
     this.onEvent = onEvent
+  }
+
+  /** Paths of which an edit of the pod gave way; at most so many are told apart. */
+  get replaced(): number {
+    return this.replacedPaths.size
+  }
+
+  replace(path: Path): void {
+    if (this.replacedPaths.has(path) || this.replacedPaths.size >= replacedKept) return
+    this.replacedPaths.add(path)
+    this.onEvent({ type: 'replaced', path })
   }
 
   get list(): SyncProblem[] {

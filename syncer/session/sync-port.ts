@@ -31,6 +31,8 @@ export interface SyncStatus {
   files: number
   conflicts: SyncConflict[]
   problems: SyncProblem[]
+  /** Paths of which an edit of the pod gave way to the laptop's (`mode: push`), each once. */
+  replaced: number
   bytesSent: number
   bytesReceived: number
   /** Content of the running transfer: bytes that were sent, files that are there, and all that is planned. */
@@ -82,6 +84,8 @@ export type SyncEvent =
   /** Stopped before many files were deleted on the laptop; `resumed` when the cause is gone. */
   | { type: 'halted'; reason: string; hint: string }
   | { type: 'resumed' }
+  /** The pod's edit of it gave way to the laptop's (`mode: push`); told once for each path. */
+  | { type: 'replaced'; path: Path }
   /** A first contact: what only the pod has is removed there. */
   | { type: 'mirror'; removed: number; largest: { folder: Path; files: number }[] }
   /** What the rules leave out, and why: at the first sync, and when the rules change. */

@@ -32,6 +32,7 @@ const types = [
   'fill',
   'reuse',
   'early',
+  'replaced',
 ] as const satisfies SyncMessage['type'][]
 
 /** Appends one message: u8 type, then its fields, big-endian. */
@@ -61,6 +62,7 @@ const stateWriters: Writers<StateMessage['type']> = {
     to.text(m.message)
     to.u8(m.isUnmade ? 1 : 0)
   },
+  replaced: (to, m) => writePath(to, m.path),
   probe: (to, m) => to.f64(m.id),
   probed(to, m) {
     to.f64(m.id)
@@ -78,6 +80,7 @@ const stateReaders: Readers<StateMessage['type']> = {
     message: from.text(4096),
     isUnmade: from.flag(),
   }),
+  replaced: from => ({ type: 'replaced', path: readPath(from) }),
   probe: from => ({ type: 'probe', id: from.count() }),
   probed: from => ({ type: 'probed', id: from.count(), pending: from.count() }),
 }

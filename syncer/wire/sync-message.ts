@@ -7,7 +7,7 @@ import type { ContentMessage } from './content-message.ts'
 export type SyncMessage = ContactMessage | ChangeMessage | ContentMessage | StateMessage
 
 /** What a person or another part waits for, and what hinders. */
-export type StateMessage = Flush | Flushed | Problem | Probe | Probed
+export type StateMessage = Flush | Flushed | Problem | Replaced | Probe | Probed
 
 export interface Flush {
   type: 'flush'
@@ -27,6 +27,12 @@ export interface Problem {
   message: string
   /** What the laptop wrote there waits to be made. */
   isUnmade: boolean
+}
+
+/** pod → laptop: an edit that was made there gave way to the laptop's, as the folder's mode has it. */
+export interface Replaced {
+  type: 'replaced'
+  path: Path
 }
 
 /** Asks the other end's engine to answer: a proof that it is alive. */

@@ -52,6 +52,7 @@ export class FakeSync implements SyncSession {
     files: 3,
     conflicts: [],
     problems: [],
+    replaced: 0,
     bytesSent: 0,
     bytesReceived: 0,
   }

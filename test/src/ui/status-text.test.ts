@@ -18,6 +18,7 @@ const status: SyncStatus = {
   files: 120,
   conflicts: [],
   problems: [],
+  replaced: 0,
   bytesSent: 5_000,
   bytesReceived: 1_000,
   lastChangeAtMs: NOW - 3_000,
@@ -53,13 +54,17 @@ describe('state of a dev', () => {
 test('folders add up', () => {
   const conflict = { path: 'a', copy: 'b', atMs: NOW }
   expect(
-    summarize([folder(), folder({ state: 'syncing', pending: 3, conflicts: [conflict], lastProbeAtMs: NOW - 9_000 })]),
+    summarize([
+      folder({ replaced: 2 }),
+      folder({ state: 'syncing', pending: 3, conflicts: [conflict], lastProbeAtMs: NOW - 9_000 }),
+    ]),
   ).toEqual({
     state: 'syncing',
     pending: 3,
     transfer: null,
     conflicts: [{ path: 'a', copy: 'b', at: '2026-01-01T12:00:00.000Z' }],
     problems: [],
+    replaced: 2,
     files: 240,
     bytes_sent: 10_000,
     bytes_received: 2_000,

@@ -99,6 +99,25 @@ describe('one way only', () => {
     expect([pair.laptop.pending(), pair.pod.pending()]).toEqual([0, 0])
   })
 
+  test('push: an edit of the pod that gives way is told, and nothing else', () => {
+    const pair = new Pair({ mode: 'push' })
+    const { laptop, pod } = pair.disks
+    for (const path of ['a', 'b', 'c']) laptop.people.save(path, Buffer.from('laptop'))
+    pair.connect()
+    pair.settle()
+    pair.clock.ms += 1_000
+    for (const path of ['a', 'b', 'new']) pod.people.save(path, Buffer.from('edited there'))
+    pair.sweep()
+    const told = () => pair.events.flatMap(event => (event.type === 'replaced' ? [event.path] : []))
+    expect(told()).toEqual([])
+    for (const path of ['a', 'c', 'new']) laptop.people.save(path, Buffer.from('edited here'))
+    laptop.people.unlink('b')
+    for (const path of ['a', 'b', 'c', 'new']) pair.laptop.hint(path, 'rename')
+    pair.settle()
+    expect(treeOf(pod)).toEqual({ a: 'edited here', c: 'edited here', new: 'edited here' })
+    expect(told().sort()).toEqual(['a', 'b', 'new'])
+  })
+
   test('pull: the pod’s comes, what gave way is in the trash, and the laptop’s own stays here', () => {
     const pair = new Pair({ mode: 'pull' })
     pair.disks.laptop.people.save('a', Buffer.from('laptop'))

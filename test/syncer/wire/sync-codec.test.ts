@@ -152,6 +152,7 @@ const message: fc.Arbitrary<SyncMessage> = fc.oneof(
     message: fc.string(),
     isUnmade: fc.boolean(),
   }),
+  fc.record({ type: fc.constant('replaced' as const), path }),
   fc.record({ type: fc.constant('probe' as const), id: count }),
   fc.record({ type: fc.constant('probed' as const), id: count, pending: count }),
 )
