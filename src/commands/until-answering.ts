@@ -36,10 +36,11 @@ export async function untilAnswering(options: AnsweringOptions): Promise<DevStat
   }
 }
 
-/** Why one from the pod could not be had was said when it was tried. */
+/** Why one from the pod, or its port, could not be had was said when it was tried. */
 function silentForwards({ forwards }: DevStatus): DevStatus['forwards'] {
   return forwards.filter(
-    ({ state, direction }) => state !== 'ready' && !(direction === 'reverse' && state === 'failed'),
+    ({ state, direction }) =>
+      state !== 'ready' && state !== 'waiting' && !(direction === 'reverse' && state === 'failed'),
   )
 }
 

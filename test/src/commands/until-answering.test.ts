@@ -45,6 +45,7 @@ it('says once what it waits for, where that takes longer', async () => {
 it('says nothing where that is soon, and does not wait for what will not come', async () => {
   expect(await wait(ms => status([forward(ms < 1_900 ? 'failed' : 'ready')]))).toMatchObject({ said: [], ms: 1_900 })
   expect(await wait(() => status([forward('failed', { direction: 'reverse' })]))).toMatchObject({ said: [], ms: 0 })
+  expect(await wait(() => status([forward('waiting')]))).toMatchObject({ said: [], ms: 0 })
   const exited = { command: { state: 'exited', exit_code: 1, started_at: null } } as const
   expect(await wait(() => status([forward('failed')], exited))).toMatchObject({ said: [], ms: 0 })
 })
