@@ -19,7 +19,7 @@ build() { # build ARCH COMPILER WITHOUT
   [ "$out" = built ] || grep -qxF "$version" built/compilers || {
     echo "init-$arch: not compared, this is $version" >&2; [ "$status" = 1 ] || status=2; return; }
   # shellcheck disable=SC2046,SC2086
-  "$cc" $(echo $flags | sed "s/$3//") -o "$out/init-$arch" init.c pty.c
+  "$cc" $(echo $flags | sed "s/$3//") -o "$out/init-$arch" init.c exchange.c pty.c
   [ "$out" != built ] || { echo "$version" >>built/compilers; return; }
   cmp "$out/init-$arch" "built/init-$arch" && echo "init-$arch: the same ($version)" || status=1
 }

@@ -9,13 +9,13 @@
  *   init pipes COUNT                makes pipes, which Node cannot, for the agent to open by /proc/<pid>/fd; prints the
  *                                   numbers of their ends, a reading and a writing one each, and stays until stdin ends
  *   init exchange                   exchanges two names in one step (renameat2), which Node cannot: prints the numbers of
- *                                   two pipes' ends, one to write `A\0B\0` to, one to read the int errno from; ends with
- *                                   the process that started it
+ *                                   two pipes' ends, one to write `A\0B\0` to, one to read the int errno from, and how
+ *                                   many bytes it takes at once of a request to make the files as well (exchange.c); ends
+ *                                   with the process that started it
  */
 #include "sys.h"
 #include <asm/ioctls.h>
 #include <linux/prctl.h>
-#include <linux/fs.h>
 
 enum { GRACE_MS = 8000, BACKOFF_MS = 100, BACKOFF_MS_MAX = 2000, STEADY_MS = 10000, TICK_MS = 20, HELD = 75 };
 
@@ -155,30 +155,6 @@ static int pipes(const char *count) {
   sys(write, 1, line, append(to, "\n") - line);
   while (sys(read, 0, line, sizeof line) > 0);
   return 0;
-}
-
-/* One pair of names, or, after an empty name and up to another one, several: the answers come together. */
-static int exchange(void) {
-  static char asked[65536];
-  static int errors[1024];
-  int ask[2], answer[2];
-  sys(prctl, PR_SET_PDEATHSIG, SIGKILL);
-  if (sys(pipe2, ask, 0) || sys(pipe2, answer, 0)) fail("exchange", "no pipe can be made", 125);
-  sys(write, 1, asked, append(append_number(append(append_number(asked, ask[1]), " "), answer[0]), " many\n") - asked);
-  for (;;) {
-    long size = 0, count = 0, got;
-    do {
-      if ((got = sys(read, ask[0], asked + size, sizeof asked - 2 - size)) <= 0) return 0;
-      size += got;
-    } while (!*asked && (size < 3 || asked[size - 1] || asked[size - 2]));
-    asked[size] = asked[size + 1] = 0;
-    for (char *one = asked + !*asked, *end = asked + size; count < 1024 && (!count || (!*asked && one < end - 1));) {
-      char *other = one + length(one) + 1;
-      errors[count++] = -sys(renameat2, AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE);
-      one = other + length(other) + 1;
-    }
-    sys(write, answer[1], errors, count * sizeof *errors);
-  }
 }
 
 #if defined(__x86_64__)

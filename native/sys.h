@@ -63,5 +63,7 @@ static inline int exit_code(int status) { return status & 127 ? 128 + (status & 
 /* In init.c */
 void fail(const char *what, const char *why, int code) __attribute__((noreturn));
 long spawn(char **argv, char **env, unsigned long mask, long terminal);
+/* In exchange.c */
+int exchange(void);
 /* In pty.c */
 int pty(const char *socket, const char *size, char **argv, char **env, unsigned long mask);

@@ -120,6 +120,13 @@ export interface Disk {
    */
   beginExchange?(pairs: readonly ExchangePair[]): () => (string | undefined)[]
   /**
+   * The whole change of a file's content, of many: for each one after the other a look at its path, {@link create},
+   * {@link NewFile.finish}, {@link rename} to the private name `kept`, {@link exchange}, a {@link stat} of `kept` and one of
+   * the path. It may go on until what is returned was called, as {@link beginExchange}. No path may be there twice.
+   * @returns undefined where the system has no such thing, or not now: nothing was done
+   */
+  beginPlacing?(files: readonly Placing[]): (() => Placed[]) | undefined
+  /**
    * Has whoever watches this very file (its inode, not its name) told that something happened to it, without changing
    * it; nothing for links and folders.
    */
@@ -135,6 +142,27 @@ export interface ExchangePair {
   own: string
   path: Path
 }
+
+/** A file to be made, and to change places with another one. */
+export interface Placing {
+  readonly path: Path
+  /** What the disk showed of the file that stands there: with anything else it does not change places. */
+  readonly before: Stat
+  /** Private names: while it is made, and then until what stood there has it. */
+  readonly fresh: string
+  readonly kept: string
+  readonly bytes: Uint8Array
+  /** As in {@link NewFile.finish}. */
+  readonly mode: number
+  readonly mtimeMs: number
+}
+
+/**
+ * How that went: `made` is the stat of the new file before it was moved, then come those of what came away and of what has
+ * the path, null where nothing has. Or a code, where nothing was changed and nothing is left; but with ETIME it is not
+ * known how far it came.
+ */
+export type Placed = { made: Stat; kept: Stat | null; placed: Stat | null } | { code: string }
 
 /** {@link Disk.timestampGranuleNs} in whole milliseconds. */
 export function granuleMs(disk: Disk): number {

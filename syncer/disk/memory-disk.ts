@@ -18,6 +18,7 @@ import { type Inode, statOf } from './memory-inode.ts'
 import type { BeforeOperation, DiskOperation } from './memory-operation.ts'
 import { People } from './memory-people.ts'
 import { pathOf, rootOf } from './memory-place.ts'
+import { placeInSteps } from './memory-placing.ts'
 import { MemoryVolume, type VolumeOptions } from './memory-volume.ts'
 import { systemError } from './system-error.ts'
 
@@ -38,6 +39,7 @@ export class MemoryDisk implements Disk {
   modesKept: boolean
   exchange: Disk['exchange']
   beginExchange: Disk['beginExchange']
+  beginPlacing: Disk['beginPlacing']
   readonly #files: MemoryFiles
 
   constructor(options: VolumeOptions, before?: BeforeOperation) {
@@ -180,6 +182,16 @@ export class MemoryDisk implements Disk {
       const half = pairs.length >> 1
       const done = exchange(pairs.slice(0, half))
       return () => [...done, ...exchange(pairs.slice(half))]
+    }
+  }
+
+  /** From now on files can be made and change places in one call: half of them at once, half when it is waited for. */
+  placeFiles(): void {
+    this.exchangeNames()
+    this.beginPlacing = files => {
+      const half = files.length >> 1
+      const done = files.slice(0, half).map(file => placeInSteps(this, file))
+      return () => [...done, ...files.slice(half).map(file => placeInSteps(this, file))]
     }
   }
 

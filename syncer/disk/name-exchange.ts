@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
-import { constants as os } from 'node:os'
+import { closeSync, constants, openSync, readSync, writevSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
 import { errnoOf } from '../base/errors.ts'
 import type { NamePair } from './node-disk.ts'
+import { codeOf } from './system-error.ts'
 
 export interface NameExchangeOptions {
   /** The native program. */
@@ -17,11 +17,12 @@ const pairBytesMax = 4096
 /** Of several pairs: half of what a pipe holds, so that it never has to wait. */
 const requestBytesMax = 32 * 1024
 const requestPairsMax = 1024
-const answerBytes = 4
+const errnoBytes = 4
 const answerTimeoutMs = 2_000
 const lineBytesMax = 64
-/** Between two looks for an answer. */
+/** Between two looks for an answer, each of which costs as much as some exchanges: for a long one the first is long, too. */
 const napMs = { first: 0.02, longest: 0.3 }
+const fewAnswersBytes = 1024
 
 /**
  * Exchanges two names in one step, which Node cannot: `init exchange` does it, asked over two pipes. A call waits for
@@ -32,9 +33,9 @@ export class NameExchange {
   private readonly options: NameExchangeOptions
   private readonly program: ChildProcess
   /** Undefined until the program has made its pipes, and when it is gone. */
-  private pipes: { ask: number; answers: number; takesMany: boolean } | undefined
+  private pipes: { ask: number; answers: number; takesMany: boolean; wholeBytesMax: number } | undefined
   /** Ends what was begun last, and waits for no answer again. */
-  private underWay: (() => (string | undefined)[]) | undefined
+  private underWay: (() => unknown) | undefined
 
   constructor(options: NameExchangeOptions) {
     this.options = options
@@ -73,33 +74,63 @@ export class NameExchange {
       bytes += pair.length
     }
     const end = batch.length > 0 ? this.ask(batch) : () => []
-    let ended: (string | undefined)[] | undefined
+    return this.once(() => [...codes, ...end()])
+  }
+
+  /** So many bytes a request of {@link place} may have; 0 where there is nobody to take it. */
+  get wholeBytesMax(): number {
+    return this.pipes?.wholeBytesMax ?? 0
+  }
+
+  /**
+   * Has files made that change places with others (`placing-request.ts`), which goes on until what is returned was called.
+   * @returns gives the answer, or less of it, where it does not come in time: then nothing is known of the rest
+   */
+  place(request: readonly Buffer[], answerBytes: number): () => Buffer {
+    this.underWay?.()
+    return this.once(this.request(request, answerBytes) ?? (() => Buffer.alloc(0)))
+  }
+
+  private once<T>(end: () => T): () => T {
+    let ended: { with: T } | undefined
     const ending = () => {
       if (this.underWay === ending) this.underWay = undefined
-      ended ??= [...codes, ...end()]
-      return ended
+      ended ??= { with: end() }
+      return ended.with
     }
     this.underWay = ending
     return ending
   }
 
   private ask(batch: Buffer[]): () => (string | undefined)[] {
-    const { pipes } = this
-    const none = batch.map(() => 'ENOSYS')
-    if (pipes === undefined) return () => none
     const request = batch.length === 1 ? batch[0]! : Buffer.concat([zero, ...batch, zero])
+    const end = this.request([request], batch.length * errnoBytes)
+    if (end === undefined) return () => batch.map(() => 'ENOSYS')
+    return () => {
+      const answer = end()
+      return batch.map((_, i) =>
+        (i + 1) * errnoBytes <= answer.length ? codeOf(answer.readInt32LE(i * errnoBytes)) : 'ETIME',
+      )
+    }
+  }
+
+  /** @returns undefined where it was not asked; else what waits for the answer, and gives less where that does not come */
+  private request(request: readonly Buffer[], answerBytes: number): (() => Buffer) | undefined {
+    const { pipes } = this
+    if (pipes === undefined) return undefined
     let written = 0
     try {
-      written = writeSync(pipes.ask, request)
+      written = writevSync(pipes.ask, request)
     } catch (error) {
       this.options.log(`names are not exchanged any more: ${error}`)
       this.close()
-      return () => none
+      return undefined
     }
+    const bytes = request.reduce((sum, { length }) => sum + length, 0)
     return () => {
-      const answers = written === request.length ? this.answers(batch.length) : []
-      if (answers.length < batch.length) this.close()
-      return batch.map((_, at) => (at < answers.length ? codeOf(answers[at]!) : 'ETIME'))
+      const answer = written === bytes ? this.answer(answerBytes) : Buffer.alloc(0)
+      if (answer.length < answerBytes) this.close()
+      return answer
     }
   }
 
@@ -110,13 +141,14 @@ export class NameExchange {
 
   private open(line: string): void {
     const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants
-    const [ask, answers, many] = line.trim().split(' ')
+    const [ask, answers, many, whole] = line.trim().split(' ')
     const folder = `/proc/${this.program.pid}/fd`
     let asking: number | undefined
     try {
       asking = openSync(`${folder}/${ask}`, O_WRONLY | O_NONBLOCK)
-      const takesMany = many === 'many'
-      this.pipes = { ask: asking, answers: openSync(`${folder}/${answers}`, O_RDONLY | O_NONBLOCK), takesMany }
+      const answering = openSync(`${folder}/${answers}`, O_RDONLY | O_NONBLOCK)
+      const takes = { takesMany: many === 'many', wholeBytesMax: Number(whole ?? 0) }
+      this.pipes = { ask: asking, answers: answering, ...takes }
     } catch (error) {
       if (asking !== undefined) closeSync(asking)
       this.options.log(`names are not exchanged: ${error}`)
@@ -124,15 +156,15 @@ export class NameExchange {
     }
   }
 
-  /** @returns fewer than wanted where the program does not give more in time */
-  private answers(wanted: number): Int32Array {
-    const answers = Buffer.alloc(wanted * answerBytes)
+  /** @returns less than wanted where the program does not give more in time */
+  private answer(wanted: number): Buffer {
+    const answer = Buffer.alloc(wanted)
     const endMs = this.options.clock.monotonic() + answerTimeoutMs
     let filled = 0
-    let waitMs = napMs.first
-    while (this.pipes !== undefined && filled < answers.length) {
+    let waitMs = wanted > fewAnswersBytes ? napMs.longest : napMs.first
+    while (this.pipes !== undefined && filled < wanted) {
       try {
-        const count = readSync(this.pipes.answers, answers, filled, answers.length - filled, null)
+        const count = readSync(this.pipes.answers, answer, filled, wanted - filled, null)
         if (count === 0) break
         filled += count
       } catch (error) {
@@ -142,9 +174,7 @@ export class NameExchange {
         waitMs = Math.min(waitMs * 2, napMs.longest)
       }
     }
-    return Int32Array.from({ length: Math.floor(filled / answerBytes) }, (_, at) =>
-      answers.readInt32LE(at * answerBytes),
-    )
+    return answer.subarray(0, filled)
   }
 
   private letGo(): void {
@@ -159,8 +189,3 @@ export class NameExchange {
 const zero = Buffer.alloc(1)
 /** Never written to: waiting on it is sleeping. */
 const sleeper = new Int32Array(new SharedArrayBuffer(4))
-
-function codeOf(errno: number): string | undefined {
-  if (errno === 0) return undefined
-  return Object.entries(os.errno).find(([, number]) => number === errno)?.[0] ?? `E${errno}`
-}

@@ -31,6 +31,7 @@ import {
 import { openFolders } from './node-folders.ts'
 import { readEntries, readNames } from './node-listing.ts'
 import { NodePlaces } from './node-places.ts'
+import { NodePlacing, type PlaceFiles } from './node-placing.ts'
 import { explained, leavePrivateFolder, type PrivateFolderChoice } from './private-folder.ts'
 import { systemError } from './system-error.ts'
 import { probeTimestampGranule } from './timestamp-granule.ts'
@@ -58,6 +59,8 @@ export interface NodeDiskOptions {
   readMountinfo?: () => Buffer
   /** Exchanges two names, see {@link Disk.exchange}; what Node cannot. */
   exchange?: ExchangeNames
+  /** Does that for many files that it makes, see {@link Disk.beginPlacing}. */
+  place?: PlaceFiles
   openFolders?: (root: string, platform: NodeJS.Platform) => Folders
 }
 
@@ -95,6 +98,7 @@ export class NodeDisk implements Disk {
   readonly #mounts: Mounts
   readonly exchange: Disk['exchange']
   readonly beginExchange: Disk['beginExchange']
+  readonly beginPlacing: Disk['beginPlacing']
   /** Where the mount table cannot be read: another device below the root is a mount. */
   readonly #rootDevice: bigint | undefined
   /** Private names that hold files of ours, so that moving them needs no look at what they are. */
@@ -105,7 +109,7 @@ export class NodeDisk implements Disk {
     const platform = options.platform ?? process.platform
     this.rootPath = root
     this.umask = process.umask()
-    const { exchange } = options
+    const { exchange, place } = options
     this.beginExchange = exchange && (pairs => this.#beginExchange(pairs, exchange))
     this.exchange = exchange && (pairs => this.#beginExchange(pairs, exchange)())
     this.#mounts = new Mounts(root, options.clock ?? systemClock, options.readMountinfo)
@@ -115,6 +119,8 @@ export class NodeDisk implements Disk {
       const foldsCase = platform === 'darwin' || platform === 'win32'
       const choice = options.privateFolder ?? 'in-root'
       this.#places = explained(root, () => new NodePlaces(this.#folders, this.#mounts, choice, { foldsCase }))
+      const placing = place && new NodePlacing(this.#places, this.#mounts, place)
+      this.beginPlacing = placing && (files => placing.begin(files))
       const prefix = this.#places.standingPrivatePrefix()
       this.timestampGranuleNs = explained(root, () => probeTimestampGranule(prefix, this.#mounts.fileSystem))
       const habits = explained(root, () => probeFileSystem(prefix))

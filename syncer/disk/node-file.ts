@@ -247,7 +247,8 @@ export function toListedStat(name: string, stat: fs.BigIntStats, mount: boolean)
   }
 }
 
-function kindOfMode(mode: number): EntryKind {
+/** @param mode with the kind of file in it, as stat(2) gives it */
+export function kindOfMode(mode: number): EntryKind {
   switch (mode & 0o170000) {
     case 0o100000:
       return 'file'

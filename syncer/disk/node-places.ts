@@ -134,9 +134,13 @@ export class NodePlaces {
     this.#privatePath = place
   }
 
+  /** True where the path is our private folder, or below it. */
+  isPrivate(path: Path): boolean {
+    return isPrivate(path, this.#privatePath, this.#foldsCase)
+  }
+
   #assertNotPrivate(path: Path): void {
-    if (isPrivate(path, this.#privatePath, this.#foldsCase))
-      throw systemError('ENOENT', 'the private folder has no path')
+    if (this.isPrivate(path)) throw systemError('ENOENT', 'the private folder has no path')
   }
 }
 

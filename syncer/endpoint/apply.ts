@@ -6,15 +6,13 @@ import { type Disk, inOwn, inTree, isStampRacy, type Stat } from '../disk/disk.t
 import { sameButLinks, withExecutable } from './file-stat.ts'
 import type { Graft, GraftNode } from './grafts.ts'
 import { HandOut } from './hand-out.ts'
+import { fewMax, Landing } from './landing.ts'
 import type { Litter } from './litter.ts'
 import { changed, done, failure, type Outcome, refusedName } from './outcome.ts'
 import { type Replacement, Replacer } from './replace.ts'
 import type { Stage, StagedFile } from './stage.ts'
 import type { Trash } from './trash.ts'
 import type { Entry } from './tree.ts'
-
-/** So many files that change places at once are told of it at once. */
-const fewMax = 4
 
 /**
  * Changes paths of one folder so that nothing a person wrote is lost: content is made ready in private first, what was
@@ -34,6 +32,8 @@ export class Applier {
   private readonly litter: Litter
   private readonly handOut: HandOut
   private readonly replacer: Replacer
+  /** For content of which there is no file yet. */
+  readonly landing: Landing
 
   constructor(disk: Disk, clock: Clock, litter: Litter, stage: Stage, trash: Trash) {
     this.disk = disk
@@ -43,6 +43,8 @@ export class Applier {
     this.trash = trash
     this.handOut = new HandOut(disk, clock, trash)
     this.replacer = new Replacer(disk, clock, litter, stage, trash, this.handOut)
+    const { replacer } = this
+    this.landing = new Landing({ disk, litter, stage, trash, replacer, finished: this.finished.bind(this) })
   }
 
   /**
@@ -72,21 +74,19 @@ export class Applier {
    */
   finish(replacements: readonly Replacement[]): () => Outcome[] {
     const end = this.replacer.begin(replacements)
-    return () => {
-      const outcomes = end()
-      const areMany = replacements.length > fewMax
-      return replacements.map((each, i) => this.finished(each, outcomes[i]!, areMany))
-    }
+    const areMany = replacements.length > fewMax
+    return () => end().map((outcome, i) => this.finished(replacements[i]!, outcome, areMany))
   }
 
-  private finished(replacement: Replacement, outcome: Outcome, isOneOfMany: boolean): Outcome {
+  /** @param now what has the path, where that was looked at */
+  private finished(replacement: Replacement, outcome: Outcome, isOneOfMany: boolean, now?: Stat | null): Outcome {
     const { entry, path, data, from } = replacement
     if (outcome.result !== 'done') {
       this.stage.discard(from)
       return outcome
     }
     try {
-      this.trust(entry, path, data, from)
+      this.trust(entry, path, data, from, now)
       if (isOneOfMany) this.trash.tellLater(path)
       else this.trash.tell(path)
       return done
@@ -288,8 +288,8 @@ export class Applier {
    * Remembers what was just put there, but only where the disk shows our own inode with our own time stamp: a later
    * write by somebody else would show another.
    */
-  private trust(entry: Entry, path: Path, data: Token, from: StagedFile): void {
-    const stat = this.disk.stat(inTree(path))
+  private trust(entry: Entry, path: Path, data: Token, from: StagedFile, now?: Stat | null): void {
+    const stat = now ?? this.disk.stat(inTree(path))
     entry.shadow = false
     if (stat === null) return
     const ours = kindOf(data) === 'link' ? stat.kind === 'link' : sameButLinks(stat, from.stat)

@@ -27,7 +27,7 @@ export interface Replacement {
 }
 
 /** Ours has the private name now that what comes away from the path will have. */
-interface Ready {
+export interface Ready {
   replacement: Replacement
   kept: string
   /** Where its outcome belongs. */
@@ -90,10 +90,14 @@ export class Replacer {
     return kept
   }
 
-  /** What came away is looked at: a save of the last moment goes back. */
-  private exchanged(ready: Ready, code: string | undefined): Outcome {
+  /**
+   * What came away is looked at: a save of the last moment goes back.
+   * @param code of the exchange
+   * @param got what came away, where it was looked at
+   */
+  exchanged(ready: Ready, code: string | undefined, got?: Stat): Outcome {
     try {
-      return this.judgeExchanged(ready, code)
+      return this.judgeExchanged(ready, code, got)
     } catch (error) {
       // It may be a save of the last moment.
       if (errnoOf(error) !== undefined) this.trash.doubt(ready.kept, ready.replacement.path)
@@ -101,7 +105,8 @@ export class Replacer {
     }
   }
 
-  private judgeExchanged(ready: Ready, code: string | undefined): Outcome {
+  /** @param seen what came away, where it was looked at */
+  private judgeExchanged(ready: Ready, code: string | undefined, seen?: Stat): Outcome {
     const { disk, trash } = this
     const { replacement } = ready
     const { entry, path, expected, before, from } = replacement
@@ -120,7 +125,7 @@ export class Replacer {
       disk.rename(inOwn(kept), inOwn(from.name))
       return this.renameOver(replacement)
     }
-    const got = disk.stat(inOwn(kept))
+    const got = seen ?? disk.stat(inOwn(kept))
     const isExpected = got !== null && sameButLinks(got, before)
     if (!isExpected) entry.key = null
     const isAlike = isExpected || (got !== null && got.kind !== 'dir' && trash.tokenOf(kept, got) === expected)
@@ -128,6 +133,8 @@ export class Replacer {
       trash.keep(kept, path, expected, got)
       return done
     }
+    // It may never have left.
+    if (got !== null && from.stat === unknownStat && trash.tokenOf(kept, got) === from.token) from.stat = got
     if (got !== null) this.takeBack(kept, path, got, from)
     return changed
   }
@@ -193,7 +200,18 @@ export class Replacer {
   }
 }
 
-function attempt(change: () => Outcome): Outcome {
+/** Of a file that was made, or not: equal to nothing. */
+export const unknownStat: Stat = {
+  kind: 'other',
+  size: -1,
+  mtimeNs: -1n,
+  ctimeNs: -1n,
+  ino: -1n,
+  mode: 0,
+  mount: false,
+}
+
+export function attempt(change: () => Outcome): Outcome {
   try {
     return change()
   } catch (error) {

@@ -15,6 +15,14 @@ export interface StagedFile {
   stat: Stat
 }
 
+/** Content that came inside a message, before there is a file of it. */
+export interface UnstagedFile {
+  bytes: Uint8Array
+  mode: number
+  /** Its time at this end. */
+  mtimeMs: number
+}
+
 export type StageResult = 'partial' | 'staged' | 'damaged' | 'failed'
 
 interface Running {
@@ -83,6 +91,12 @@ export class Stage {
   /** Makes a staged file of content that came inside a message. Undefined where it is not what its token says. */
   write(token: Token, bytes: Uint8Array, mtimeMs: number, live: boolean, mode?: number): StagedFile | undefined {
     return this.writeAs(this.newName(), token, bytes, mtimeMs, live, mode)
+  }
+
+  /** Like {@link write}, but the file is made later, by whoever gets this. */
+  plan(token: Token, bytes: Uint8Array, mtimeMs: number, live: boolean, mode: number): UnstagedFile | undefined {
+    if (contentHash(bytes, this.grain) !== hashOf(token)) return undefined
+    return { bytes, mode, mtimeMs: this.stamp.time(mtimeMs, live) }
   }
 
   /** {@link write} under a name in a private folder. */

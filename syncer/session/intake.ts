@@ -40,7 +40,8 @@ export class Intake {
     this.copies = new CopiesBeside(exchange)
     this.scanner = scanner
     this.outcomes = new PutOutcomes(exchange, scanner, folders)
-    this.applier = new PutApplier(exchange, this.outcomes, this.copies, options.changedAtOnceMax)
+    const judgeAnew = (entry: Entry, put: Put) => this.judge.judge(entry, put, true)
+    this.applier = new PutApplier(exchange, this.outcomes, this.copies, judgeAnew, options.changedAtOnceMax)
     this.judge = new PutJudge(exchange, this.outcomes, this.applier, new GraftIntake(exchange, folders))
     this.moves = new MoveIntake(
       exchange,

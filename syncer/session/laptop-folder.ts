@@ -69,7 +69,7 @@ export class LaptopFolder {
     try {
       // Where it cannot run, names are not exchanged, and each change is made the other way.
       const names = init === undefined ? undefined : open(new NameExchange({ init, clock, log: () => {} }))
-      const exchange = names && { exchange: (pairs: readonly NamePair[]) => names.begin(pairs) }
+      const exchange = names && { exchange: (pairs: readonly NamePair[]) => names.begin(pairs), place: names }
       this.names = names
       this.disk = open(createNodeDisk({ root: local, privateFolder, ...exchange }))
       const disk = exactDisk(this.disk)

@@ -1,5 +1,8 @@
-import { absent, folder, kindOf, type Token } from '../core/content.ts'
+import { ProtocolError } from '../base/errors.ts'
+import { absent, folder, isExecutable, isFile, kindOf, type Token } from '../core/content.ts'
 import { isMuted } from '../core/sync-policy.ts'
+import { withExecutable } from '../endpoint/file-stat.ts'
+import type { Unstaged } from '../endpoint/landing.ts'
 import type { Outcome } from '../endpoint/outcome.ts'
 import type { Replacement } from '../endpoint/replace.ts'
 import type { Entry } from '../endpoint/tree.ts'
@@ -15,6 +18,10 @@ import type { PutOutcomes } from './put-outcomes.ts'
  * come in one turn, so that the next ones are made ready while these change places.
  */
 const changedAtOnceDefault = 16
+/** Files that the disk makes as well: no folder is open for them. */
+const landedAtOnceDefault = 64
+/** Bytes of their content: what one request to a native program takes. */
+const landedBytesMax = 192 * 1024
 
 /** Brings what PUTs say into the folder: what only takes a file's place is begun, and several change places at once. */
 export class PutApplier {
@@ -22,56 +29,68 @@ export class PutApplier {
   private readonly outcomes: PutOutcomes
   private readonly copies: CopiesBeside
   private readonly changedAtOnceMax: number
+  private readonly landedAtOnceMax: number
   /** What only takes a file's place, in the order of its PUTs: everything but the change of places is done. */
   private readonly begun = new Map<Entry, { put: Put; replacement: Replacement }>()
+  /** The same of content that has no file yet. */
+  private readonly unstaged = new Map<Entry, { put: Put; file: Unstaged }>()
+  private unstagedBytes = 0
   /** Of these: those that change places now, and what ends that. */
-  private changing: { puts: Map<Entry, Put>; end: () => Outcome[] } | undefined
+  private changing: { puts: Map<Entry, Put>; end: () => (Outcome | 'unplaced')[] } | undefined
+  /** Judges a PUT by what stands there now: what was known of it is not so any more. */
+  private readonly judgeAnew: (entry: Entry, put: Put) => void
 
   /** @param changedAtOnceMax files that change places at once at most */
   constructor(
     exchange: Exchange,
     outcomes: PutOutcomes,
     copies: CopiesBeside,
-    changedAtOnceMax = changedAtOnceDefault,
+    judgeAnew: (entry: Entry, put: Put) => void,
+    changedAtOnceMax: number | undefined,
   ) {
     this.x = exchange
+    this.judgeAnew = judgeAnew
     this.outcomes = outcomes
     this.copies = copies
-    this.changedAtOnceMax = changedAtOnceMax
+    this.changedAtOnceMax = changedAtOnceMax ?? changedAtOnceDefault
+    this.landedAtOnceMax = changedAtOnceMax ?? landedAtOnceDefault
   }
 
   /** Everything is done but the change of places. */
   isBegun(entry: Entry): boolean {
-    return this.begun.has(entry)
+    return this.begun.has(entry) || this.unstaged.has(entry)
   }
 
   isUnderWay(entry: Entry): boolean {
-    return this.begun.has(entry) || this.changing?.puts.has(entry) === true
+    return this.isBegun(entry) || this.changing?.puts.has(entry) === true
   }
 
-  /** As many are begun as change places at once. */
+  /** As many are begun of one kind as change places at once. */
   get isFull(): boolean {
-    return this.begun.size >= this.changedAtOnceMax
+    const isFullToLand = this.unstaged.size >= this.landedAtOnceMax || this.unstagedBytes >= landedBytesMax
+    return isFullToLand || this.begun.size >= this.changedAtOnceMax
   }
 
   /** Does what was begun: to be called before any other message is taken, and when there is none. */
   finish(): void {
-    this.change()
-    this.endChange()
+    while (this.begun.size + this.unstaged.size > 0 || this.changing !== undefined) this.change()
   }
 
   /** What was begun changes places: the next ones can be made ready meanwhile. */
   change(): void {
-    this.endChange()
-    if (this.begun.size === 0) return
+    // What is judged anew then may have begun another.
+    while (this.changing !== undefined) this.endChange()
+    if (this.begun.size + this.unstaged.size === 0) return
+    const { applier } = this.x.replica
     const puts = new Map<Entry, Put>()
-    const replacements: Replacement[] = []
-    for (const [entry, { put, replacement }] of this.begun) {
-      puts.set(entry, put)
-      replacements.push(replacement)
-    }
+    for (const [entry, { put }] of [...this.begun, ...this.unstaged]) puts.set(entry, put)
+    const replacements = [...this.begun.values()].map(({ replacement }) => replacement)
+    const files = [...this.unstaged.values()].map(({ file }) => file)
     this.begun.clear()
-    this.changing = { puts, end: this.x.replica.applier.finish(replacements) }
+    this.unstaged.clear()
+    this.unstagedBytes = 0
+    const ends = [applier.finish(replacements), applier.landing.begin(files)]
+    this.changing = { puts, end: () => ends.flatMap(end => end()) }
   }
 
   private endChange(): void {
@@ -82,10 +101,34 @@ export class PutApplier {
     let at = 0
     for (const [entry, put] of changing.puts) {
       const outcome = outcomes[at++]!
+      if (outcome === 'unplaced') {
+        this.judgeAnew(entry, put)
+        continue
+      }
       if (outcome.result === 'done') this.outcomes.applied(entry, put)
       else this.outcomes.notDone(entry, put, outcome)
       this.outcomes.lookAgain(entry)
     }
+  }
+
+  /**
+   * Begins to change a file that stands there as it was seen last, where the disk itself asks whether it still does.
+   * @returns false where it must be looked at first
+   */
+  takesUnseen(entry: Entry, put: Put): boolean {
+    const { x } = this
+    const { key: before, current } = entry
+    const isKnown = isFile(put.base) && current === put.base && before?.kind === 'file' && !before.mount && !entry.racy
+    if (!isKnown || !isFile(put.data) || put.bytes === undefined || put.staged !== undefined) return false
+    if (!x.replica.applier.landing.isThere || entry.shadow || !parentStands(entry)) return false
+    const mode = withExecutable(before.mode & 0o777, isExecutable(put.data))
+    const from = x.replica.stage.plan(put.data, put.bytes, put.mtimeMs, put.live, mode)
+    if (from === undefined) throw new ProtocolError('content that does not match its hash')
+    // In the order of their PUTs, whichever way they go.
+    if (this.begun.size > 0) this.change()
+    this.unstaged.set(entry, { put, file: { entry, path: put.path, expected: current, before, data: put.data, from } })
+    this.unstagedBytes += put.bytes.length
+    return true
   }
 
   /** Changes what is at the path, which holds `current`, or begins to; what became of it is told. */
@@ -102,8 +145,10 @@ export class PutApplier {
       staged !== undefined && 'result' in staged
         ? staged
         : x.replica.applier.begin(entry, put.path, current, put.data, staged)
-    if (!('result' in outcome)) this.begun.set(entry, { put, replacement: outcome })
-    else if (outcome.result === 'done') this.outcomes.applied(entry, put)
+    if (!('result' in outcome)) {
+      if (this.unstaged.size > 0) this.change()
+      this.begun.set(entry, { put, replacement: outcome })
+    } else if (outcome.result === 'done') this.outcomes.applied(entry, put)
     else this.outcomes.notDone(entry, put, outcome)
   }
 

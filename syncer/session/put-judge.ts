@@ -23,12 +23,14 @@ export class PutJudge {
     this.grafts = grafts
   }
 
-  judge(entry: Entry, put: Put): void {
+  /** @param mustLook what was known of the path is not so, or may not be */
+  judge(entry: Entry, put: Put, mustLook = false): void {
     const { x } = this
     if (isInMount(x, entry)) {
       this.outcomes.refuse(put, 'failed')
       return
     }
+    if (!mustLook && this.isToBeApplied(entry, put) && this.applier.takesUnseen(entry, put)) return
     const look = this.look(entry, put)
     // Refused and offered again, not kept waiting: nothing about one path may change its order.
     if (look.state === 'busy') {
@@ -45,6 +47,14 @@ export class PutJudge {
     else if (x.role === 'pod') this.judgeAtPod(entry, put, look.token)
     else this.judgeAtLaptop(entry, put, look.token)
     if (!this.applier.isBegun(entry)) this.outcomes.lookAgain(entry)
+  }
+
+  /** By what is known of the path, if that is so. */
+  private isToBeApplied(entry: Entry, put: Put): boolean {
+    const { x } = this
+    if (x.holds.has(entry) || isSentToo(x, entry, put)) return false
+    if (x.role === 'pod') return answerPut(put, entry.current, x.policy) === 'apply'
+    return judgePut(put, entry.current, entry.agreed, x.policy) === 'pull'
   }
 
   /** A whole subtree, at the pod. */

@@ -7,6 +7,7 @@ import { errnoOf, UserError } from '../base/errors.ts'
 import { markKeyBytes } from '../core/block-marks.ts'
 import { joinPath } from '../core/path.ts'
 import { createNodeDisk, type ExchangeNames, type NodeDisk } from '../disk/node-disk.ts'
+import type { PlaceFiles } from '../disk/node-placing.ts'
 import { createNodeWatcher } from '../disk/node-watcher.ts'
 import { privateFolderName } from '../disk/private-folder.ts'
 import type { Watcher } from '../disk/watcher.ts'
@@ -32,8 +33,8 @@ export interface PodSystem {
   readMountinfo?: () => Buffer
   /** See {@link TrashLimits.isWatched}. */
   isWatched?: (inode: bigint) => boolean
-  /** Exchanges two names, see {@link NodeDiskOptions.exchange}. */
-  names?: { begin: ExchangeNames; close(): void }
+  /** Exchanges two names, see {@link NodeDiskOptions.exchange} and {@link NodeDiskOptions.place}. */
+  names?: { begin: ExchangeNames; close(): void } & PlaceFiles
 }
 
 /** The pod's end: takes the two lanes of each synced folder and keeps the folder's engine between connections. */
@@ -101,7 +102,7 @@ class PodFolder {
     fs.mkdirSync(path, { recursive: true })
     const { readMountinfo, names, isWatched } = system
     const exchange = names?.begin.bind(names)
-    this.disk = createNodeDisk({ root: path, privateFolder: 'in-root', readMountinfo, exchange })
+    this.disk = createNodeDisk({ root: path, privateFolder: 'in-root', readMountinfo, exchange, place: names })
     const replica = new Replica({
       disk: this.disk,
       clock: systemClock,

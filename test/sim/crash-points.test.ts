@@ -70,6 +70,10 @@ const oneFolder = {
   },
 }
 const severalFiles = ['f', 'g', 'd', 'e']
+const saveAll = (hands: Hands) => {
+  for (const path of severalFiles) hands.save(path)
+}
+const several = { path: 'g', given: saveAll, act: saveAll }
 const makeFolder = (hands: Hands) => {
   oneFolder.given(hands)
   hands.people.symlink('f', 'd/link')
@@ -91,15 +95,15 @@ const oneWay: Record<string, Omit<Case, 'act'> & { act: (hands: Hands) => void }
     weather: { exchangeWorks: false },
     act: hands => hands.save('f'),
   },
-  'several new versions that arrive together': {
-    path: 'g',
-    given: hands => {
-      for (const path of severalFiles) hands.save(path)
-    },
-    weather: { together: 1 },
-    act: hands => {
-      for (const path of severalFiles) hands.save(path)
-    },
+  'a new version, of which the disk makes the file': {
+    ...oneFile,
+    weather: { placingWorks: true },
+    act: hands => hands.save('f'),
+  },
+  'several new versions that arrive together': { ...several, weather: { together: 1 } },
+  'several such versions, of which the disk makes the files': {
+    ...several,
+    weather: { together: 1, placingWorks: true },
   },
   'another mode': { ...oneFile, act: ({ people }) => people.chmod('f', 0o755) },
   'a removal': { ...oneFile, act: ({ people }) => people.unlink('f') },

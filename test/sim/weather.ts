@@ -33,6 +33,8 @@ export interface Weather {
   together: number
   /** Names can be exchanged. */
   exchangeWorks: boolean
+  /** And the disk makes the files as well. */
+  placingWorks: boolean
   /** Of one kind of work in one turn: with few, things happen while a folder is being read. */
   stepsMax: number
   /** Content goes ahead of a file's coming to rest, however long the other end takes to answer. */
@@ -123,6 +125,7 @@ export const calmWeather: Weather = {
   skewMs: 0,
   timesAllowed: true,
   exchangeWorks: true,
+  placingWorks: false,
   together: 0,
   stepsMax: Number.POSITIVE_INFINITY,
   early: false,
@@ -226,6 +229,7 @@ function drawAny(random: Random, steps: number): Weather {
     timesAllowed: random.chance(0.8),
     // not drawn: each seed goes on giving the run that it gave
     exchangeWorks: paths.length % 2 === 0,
+    placingWorks: [2, 4].includes(paths.length % 8),
     together: paths.length % 4 === 2 ? 0.5 : 0,
     stepsMax: paths.length % 3 === 0 ? 3 : Number.POSITIVE_INFINITY,
     early: false,

@@ -349,7 +349,8 @@ export class World<M> {
     }
     const { tickNs, storedStepNs, reuseInodes, paths, bigBytes, deeds } = this.weather
     const disk = new MemoryDisk({ clock, tickNs, storedStepNs, reuseInodes, powerLoss: name === 'laptop' })
-    if (this.weather.exchangeWorks) disk.exchangeNames()
+    if (this.weather.placingWorks) disk.placeFiles()
+    else if (this.weather.exchangeWorks) disk.exchangeNames()
     disk.otherGroupIn = this.weather.obstacles.otherGroup
     disk.timesAllowed = name === 'laptop' || this.weather.timesAllowed
     const { checker, random } = this

@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import type { DiskOperation } from '../../../syncer/disk/memory-operation.ts'
-import { crashPod, rest } from './exchanging-pair.ts'
+import { crashPod, rest, type Way, ways } from './exchanging-pair.ts'
 import { Pair, treeOf } from './pair.ts'
 
 const names = ['a', 'b', 'c', 'd/e', 'f']
 const rounds = 3
 
 /** In step over some files, which change places two at a time in the pod; the laptop has just saved them all. */
-function savedAll(): Pair {
+function savedAll(way: Way): Pair {
   const pair = new Pair(undefined, { changedAtOnceMax: 2 })
-  pair.disks.pod.exchangeNames()
+  pair.disks.pod[way]()
   const { people } = pair.disks.laptop
   people.mkdir('d')
   for (const name of names) people.save(name, Buffer.from('base'))
@@ -24,8 +24,8 @@ function savedAll(): Pair {
   return pair
 }
 
-function operations(): DiskOperation[] {
-  const pair = savedAll()
+function operations(way: Way): DiskOperation[] {
+  const pair = savedAll(way)
   const seen: DiskOperation[] = []
   pair.disks.pod.before = operation => {
     seen.push(operation)
@@ -37,11 +37,11 @@ function operations(): DiskOperation[] {
 
 const wanted = { d: '/', ...Object.fromEntries(names.map(name => [name, `laptop ${name}`])) }
 
-describe('files that change places', () => {
-  const moments = operations().map((operation, at) => ({ operation, at }))
+describe.each(ways)('files that change places, whose disk does this: %s', way => {
+  const moments = operations(way).map((operation, at) => ({ operation, at }))
 
   test('the next ones are made ready while names are exchanged', () => {
-    const order = operations().filter(operation => operation === 'create' || operation === 'exchange')
+    const order = operations(way).filter(operation => operation === 'create' || operation === 'exchange')
     const first = order.indexOf('exchange')
     const after = order.slice(first)
     expect(after.filter(operation => operation === 'exchange')).toHaveLength(names.length)
@@ -50,7 +50,7 @@ describe('files that change places', () => {
 
   test.each(moments)('a save of somebody before operation $at ($operation) stays', ({ at }) => {
     for (const name of ['a', 'c', 'd/e']) {
-      const pair = savedAll()
+      const pair = savedAll(way)
       let left = at
       pair.disks.pod.before = () => {
         if (left-- === 0) pair.disks.pod.people.save(name, Buffer.from('pod'))
@@ -64,7 +64,7 @@ describe('files that change places', () => {
   })
 
   test.each(moments)('an agent that dies before operation $at ($operation) loses nothing', ({ at }) => {
-    const pair = savedAll()
+    const pair = savedAll(way)
     let left = at
     pair.disks.pod.before = () => {
       if (left-- <= 0) throw new Error('crash')
@@ -75,7 +75,7 @@ describe('files that change places', () => {
   })
 
   test.each(['ENOENT', 'ETIME', 'EIO', 'EXDEV', 'ENOSYS'])('exchanges that fail with %s lose nothing', code => {
-    const pair = savedAll()
+    const pair = savedAll(way)
     let count = 0
     pair.disks.pod.before = operation => (operation === 'exchange' && count++ % 2 === 0 ? code : undefined)
     pair.settle()
@@ -84,7 +84,7 @@ describe('files that change places', () => {
   })
 
   test('one path twice takes its turns', () => {
-    const pair = savedAll()
+    const pair = savedAll(way)
     const { people } = pair.disks.laptop
     people.save('a', Buffer.from('once more'))
     pair.laptop.hint('a')

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { People } from '../../../syncer/disk/memory-people.ts'
-import { rest, saved } from './exchanging-pair.ts'
+import { rest, saved, type Way, ways } from './exchanging-pair.ts'
 
 const rounds = 3
 
 /** How many operations of its disk the pod needs to take a save. */
-function operationsOfASave(): string[] {
-  const pair = saved()
+function operationsOfASave(way: Way): string[] {
+  const pair = saved('file', way)
   const operations: string[] = []
   pair.disks.pod.before = operation => {
     operations.push(operation)
@@ -31,20 +31,21 @@ const deeds: Record<string, { act: (people: People) => void; leaves: string[]; b
   },
 }
 
-describe('a save arrives in a pod where names can be exchanged', () => {
+describe.each(ways)('a save arrives in a pod whose disk does this: %s', way => {
+  const operations = operationsOfASave(way)
+
   test('in one step for its readers, and what was there is in the trash', () => {
-    expect(operationsOfASave().filter(operation => ['link', 'exchange'].includes(operation))).toEqual(['exchange'])
-    const pair = saved()
+    expect(operations.filter(operation => ['link', 'exchange'].includes(operation))).toEqual(['exchange'])
+    const pair = saved('file', way)
     pair.settle()
     expect(pair.disks.pod.listOwn().filter(name => name.startsWith('trash-pod-'))).toHaveLength(1)
     expect(rest(pair, rounds)).toEqual({ file: 'laptop' })
   })
 
-  const operations = operationsOfASave()
   const moments = operations.map((operation, at) => ({ at, operation }))
   for (const [what, { act, leaves, before = [] }] of Object.entries(deeds)) {
     test.each(moments)(`case 38: somebody ${what} before operation $at ($operation): nothing is lost`, ({ at }) => {
-      const pair = saved()
+      const pair = saved('file', way)
       let left = at
       pair.disks.pod.before = () => {
         if (left-- === 0) act(pair.disks.pod.people)
@@ -58,7 +59,7 @@ describe('a save arrives in a pod where names can be exchanged', () => {
   }
 
   test.each(['ENOENT', 'ETIME', 'EIO', 'EXDEV', 'ENOSYS'])('an exchange that fails with %s loses nothing', code => {
-    const pair = saved()
+    const pair = saved('file', way)
     let failed = 0
     pair.disks.pod.before = operation => (operation === 'exchange' && failed++ === 0 ? code : undefined)
     pair.settle()

@@ -1,10 +1,14 @@
 import { expect } from 'vitest'
 import { Pair, treeOf } from './pair.ts'
 
+/** Ways of the pod's disk: it exchanges names of files that were made, or makes them in the same call. */
+export const ways = ['exchangeNames', 'placeFiles'] as const
+export type Way = (typeof ways)[number]
+
 /** A pair in step over one file, the pod's disk exchanging names; the laptop has just saved. */
-export function saved(path = 'file'): Pair {
+export function saved(path = 'file', way: Way = 'exchangeNames'): Pair {
   const pair = new Pair()
-  pair.disks.pod.exchangeNames()
+  pair.disks.pod[way]()
   if (path.includes('/')) pair.disks.laptop.people.mkdir(path.slice(0, path.lastIndexOf('/')))
   pair.disks.laptop.people.save(path, Buffer.from('base'))
   pair.connect()

@@ -1,0 +1,85 @@
+import { errnoOf } from '../base/errors.ts'
+import type { Placed, Placing } from './disk.ts'
+import type { Mounts } from './mounts.ts'
+import type { NodePlaces } from './node-places.ts'
+import { answerBytesOf, decodePlaced, encodePlacings, placingBytesMax } from './placing-request.ts'
+
+/** Makes files and has them change places with others, in one request: see `NameExchange.place`. */
+export interface PlaceFiles {
+  /** So many bytes a request may have; 0 while there is nobody to take it. */
+  readonly wholeBytesMax: number
+  place(request: readonly Buffer[], answerBytes: number): () => Buffer
+}
+
+/** Room for the head of a request, with two paths in it. */
+const headBytesMax = 4096
+const placedAtOnceMax = 256
+/** Codes of a system, or its rules, that does not do this at all. */
+const notHere = new Set(['ENOSYS', 'EINVAL', 'EPERM'])
+
+/** {@link Disk.beginPlacing} by a native program: paths are followed there, below the root and through no link. */
+export class NodePlacing {
+  readonly #places: NodePlaces
+  readonly #mounts: Mounts
+  readonly #files: PlaceFiles
+  #isRefused = false
+
+  constructor(places: NodePlaces, mounts: Mounts, files: PlaceFiles) {
+    this.#places = places
+    this.#mounts = mounts
+    this.#files = files
+  }
+
+  /** Of more than one request takes only the last one is under way when it returns. */
+  begin(files: readonly Placing[]): (() => Placed[]) | undefined {
+    const roomBytes = this.#files.wholeBytesMax - headBytesMax
+    if (this.#isRefused || roomBytes <= 0) return undefined
+    const prefixes = this.#prefixes()
+    if (prefixes === undefined) return undefined
+    this.#mounts.refreshIfOld()
+    const ends: (() => Placed[])[] = []
+    let batch: Placing[] = []
+    let bytes = 0
+    const ask = () => {
+      if (batch.length > 0) ends.push(this.#ask(batch, prefixes))
+      batch = []
+      bytes = 0
+    }
+    for (const file of files) {
+      const fileBytes = placingBytesMax(file)
+      if (bytes + fileBytes > roomBytes || batch.length === placedAtOnceMax) ask()
+      if (fileBytes > roomBytes || this.#isElsewhere(file)) {
+        ask()
+        ends.push(() => [{ code: 'EBUSY' }])
+        continue
+      }
+      batch.push(file)
+      bytes += fileBytes
+    }
+    ask()
+    return () => ends.flatMap(end => end())
+  }
+
+  #ask(batch: readonly Placing[], [root, own]: readonly [string, string]): () => Placed[] {
+    const end = this.#files.place(encodePlacings(root, own, batch), answerBytesOf(batch.length))
+    return () => {
+      const placed = decodePlaced(end(), batch.length)
+      this.#isRefused ||= placed.some(each => 'code' in each && notHere.has(each.code))
+      return placed
+    }
+  }
+
+  /** The folders that a request begins with; undefined where they do not stand now. */
+  #prefixes(): readonly [string, string] | undefined {
+    try {
+      return [this.#places.folders.enter(''), this.#places.standingPrivatePrefix()]
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      return undefined
+    }
+  }
+
+  #isElsewhere({ path }: Placing): boolean {
+    return this.#places.isPrivate(path) || (!this.#mounts.isEmpty && this.#mounts.has(path))
+  }
+}
