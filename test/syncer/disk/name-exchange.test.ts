@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -118,4 +118,59 @@ test('without the program it is refused, and said once', async () => {
   begin(at('no-such-program'))
   await expect.poll(() => said.length).toBe(1)
   expect(codeOf(bytes('a'), bytes('b'))).toBe('ENOSYS')
+})
+
+describe.skipIf(initProgram === null)('a program that is lost', () => {
+  let aheadMs: number
+  const clock = { now: () => Date.now(), monotonic: () => performance.now() + aheadMs }
+  beforeEach(() => {
+    aheadMs = 0
+    names = new NameExchange({ init: initProgram!, clock, log: text => said.push(text) })
+  })
+
+  /** Of this process. */
+  function programs(): number[] {
+    const found = readdirSync('/proc').filter(pid => {
+      if (!/^\d+$/.test(pid)) return false
+      try {
+        const isOurs = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[1] === `${process.pid}`
+        return isOurs && readFileSync(`/proc/${pid}/cmdline`, 'utf8') === `${initProgram}\0exchange\0`
+      } catch {
+        return false
+      }
+    })
+    return found.map(Number)
+  }
+  const ask = () => codeOf(bytes('none'), bytes('neither'))
+
+  test('is started anew a while after it died, a few times', async () => {
+    for (let start = 1; start <= 5; start++) {
+      await expect.poll(ask).toBe('ENOENT')
+      process.kill(programs()[0]!, 'SIGKILL')
+      await expect.poll(ask).toBe('ENOSYS')
+      await expect.poll(programs).toEqual([])
+      aheadMs += 1_000
+      expect([ask(), programs()]).toEqual(['ENOSYS', []])
+      aheadMs += 9_100
+      ask()
+      expect(programs()).toHaveLength(start < 5 ? 1 : 0)
+    }
+  })
+
+  test('is started anew, too, where it gave no answer in time', async () => {
+    await expect.poll(ask).toBe('ENOENT')
+    process.kill(programs()[0]!, 'SIGSTOP')
+    expect(ask()).toBe('ETIME')
+    await expect.poll(programs).toEqual([])
+    aheadMs += 10_100
+    await expect.poll(ask).toBe('ENOENT')
+  })
+
+  test('stays away after the end', async () => {
+    await expect.poll(ask).toBe('ENOENT')
+    names.close()
+    await expect.poll(programs).toEqual([])
+    aheadMs += 60_000
+    expect([ask(), programs()]).toEqual(['ENOSYS', []])
+  })
 })
