@@ -1,5 +1,5 @@
 import { ExchangeProgram, type ExchangeProgramOptions } from './exchange-program.ts'
-import type { NamePair } from './node-disk.ts'
+import type { NamePair } from './node-exchange.ts'
 import { codeOf } from './system-error.ts'
 
 /** POSIX lets a longer message arrive in pieces. */
