@@ -1,7 +1,8 @@
 import { UserError } from '../../syncer/base/errors.ts'
 import type { HolderRecord } from '../home/holder-record.ts'
-import { swapSessionId } from '../session/find-holder.ts'
-import { type Swapped, swappedTitle } from '../swap/swapped.ts'
+import type { Home } from '../home/home.ts'
+import { stopHolder, swapSessionId } from '../session/find-holder.ts'
+import { findSwapped, type Swapped, swappedTitle } from '../swap/swapped.ts'
 import { type Fetching, fetchFromPods } from './fetch-from-pods.ts'
 import { fetchLeft, leftFolders } from './fetch-left.ts'
 import type { Io } from './io.ts'
@@ -36,7 +37,11 @@ interface FetchingAll extends Fetching {
 export async function fetchBeforeDown(workplace: Workplace, options: FetchingAll): Promise<Unfetched[]> {
   const left = await fetchFromLeft(workplace, options)
   const held = await fetchFromPods(options.holders, options)
-  const failed: (Unfetched | null)[] = held.map(({ record, error }) => {
+  const isGone = ({ error: { code } }: (typeof held)[number]) => code === 'not-found' || code === 'interrupted'
+  const gone = held.filter(isGone).map(({ record }) => record)
+  left.push(...(await fetchFromGone(workplace, gone, options)))
+  const asked = held.filter(each => !isGone(each))
+  const failed: (Unfetched | null)[] = asked.map(({ record, error }) => {
     const session = swapSessionId(workplace.home, record.id)
     const swapped = options.swapped.find(each => each.session === session)
     return swapped ? { record, swapped, error } : null
@@ -92,6 +97,32 @@ async function fetchFromLeft(workplace: Workplace, options: FetchingAll): Promis
     }
   }
   return failed
+}
+
+/**
+ * Of sessions that could not be asked, as those are fetched that had ended before: nothing of them may be under way then.
+ * What somebody else has put back by now holds nothing any more.
+ */
+async function fetchFromGone(workplace: Workplace, gone: HolderRecord[], options: FetchingAll): Promise<Unfetched[]> {
+  const { cluster, home } = workplace
+  const { signal } = options
+  if (gone.length === 0) return []
+  await Promise.all(gone.map(record => endedOrStuck(home, record, signal)))
+  const sessions = gone.map(({ id }) => swapSessionId(home, id))
+  const look = async () => (await findSwapped(cluster, { signal })).filter(({ session }) => sessions.includes(session))
+  const failed = await fetchFromLeft(workplace, { ...options, swapped: await look() })
+  if (failed.length === 0) return []
+  const now = await look()
+  return failed.filter(({ swapped }) => now.some(({ pod }) => pod !== undefined && pod.name === swapped.pod?.name))
+}
+
+/** One that does not end is the matter of who takes its pod. */
+async function endedOrStuck(home: Home, record: HolderRecord, signal: AbortSignal): Promise<void> {
+  try {
+    await stopHolder(home, record, signal)
+  } catch (error) {
+    if (signal.aborted || !(error instanceof UserError)) throw error
+  }
 }
 
 function tellUnknown({ reporter }: Workplace, swapped: Swapped): void {

@@ -29,6 +29,7 @@ export interface Fetching {
 /** A session whose pod holds what is not here. */
 export interface Unfetched {
   record: HolderRecord
+  /** `not-found`, `interrupted`: its process is gone, or nobody answers for it. */
   error: UserError
 }
 
@@ -44,7 +45,7 @@ export async function fetchFromPods(holders: HolderRecord[], options: Fetching):
   return all.flatMap(({ record, error }) => (error === null ? [] : [{ record, error }]))
 }
 
-/** @returns why not all came; null also where there is nobody to ask, or no sync yet */
+/** @returns why not all came; null also where there is no sync yet */
 async function fetchOne(record: HolderRecord, how: Fetching): Promise<UserError | null> {
   if (record.fetches) return new UserError('held', `process ${record.pid} is fetching it just now`)
   for (let tries = 1; ; tries++) {
@@ -75,8 +76,7 @@ async function askToFetch(record: HolderRecord, how: Fetching): Promise<UserErro
     signal.throwIfAborted()
     if (!(error instanceof UserError)) throw error
     if (stalled.signal.aborted) return await stallError(record, how)
-    // A process that hangs or goes is the matter of who asks it to end.
-    return error.code === 'not-found' || error.code === 'interrupted' ? null : error
+    return error
   } finally {
     done.abort()
     await watching

@@ -4,7 +4,7 @@ export interface Line {
   text: string
 }
 
-/** The line, and below it what can be done about it. */
+/** The line, and below it what can be done about it: a line each. */
 export function withHint(line: Line, hint: string | undefined): Line[] {
-  return hint === undefined ? [line] : [line, { tone: 'note', text: hint }]
+  return [line, ...(hint?.split('\n') ?? []).map(text => ({ tone: 'note' as const, text }))]
 }

@@ -1,4 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -13,9 +15,10 @@ import { claimHolder, type HolderRecord, releaseHolder } from '../../../src/home
 import { openHome } from '../../../src/home/home.ts'
 import { writeLeftNote } from '../../../src/home/left-note.ts'
 import { processStart } from '../../../src/home/process-identity.ts'
-import type { Dev, Manifest } from '../../../src/manifest/manifest.ts'
+import type { Dev, Manifest, SyncFolder } from '../../../src/manifest/manifest.ts'
 import { ControlServer } from '../../../src/session/control-server.ts'
 import { sessionId, swapSessionId } from '../../../src/session/find-holder.ts'
+import { syncStateFolder } from '../../../src/session/sync-parts.ts'
 import { findSwapped } from '../../../src/swap/swapped.ts'
 import type { UiEvent } from '../../../src/ui/events.ts'
 import { UserError } from '../../../syncer/base/errors.ts'
@@ -259,6 +262,31 @@ describe('down --all', () => {
     expect(error.hint).toContain('podswap down web --force')
     expect(cluster.peek('Deployment', 'web-podswap')?.spec.replicas).toBe(1)
     expect(claims()).toHaveLength(1)
+  })
+
+  test('nor one whose session dies while it is asked, before what it had not fetched is here', async () => {
+    const home = openHome(join(path, 'mine'))
+    await up('mine', 'web', { volumes: [], persistentVolume: undefined })
+    const process_ = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
+    const record = recordOf({ name: 'web' }, { pid: process_.pid!, processStart: processStart(process_.pid!) ?? null })
+    expect(claimHolder(home, record)).toEqual({ claimed: true })
+    const folder: SyncFolder = { local: path, remote: '/app', mode: 'two-way', initial: 'mirror', at }
+    const note = { version: 1 as const, dev: dev({ name: 'web' }), workload: 'deployment/web', folders: [folder] }
+    writeLeftNote(home, swapSessionId(home, record.id), note)
+    mkdirSync(syncStateFolder({ cluster, home }, { workload: 'deployment/web' }, folder), { recursive: true })
+    const server = await ControlServer.listen(record.socket, record.token, async ({ method }) => {
+      if (method === 'status') return { sync: { state: 'ready', bytes_received: 0 } }
+      process_.kill('SIGKILL')
+      await once(process_, 'exit')
+      throw new UserError('interrupted', 'the process that holds the session went away')
+    })
+    try {
+      const error = await putBack(workplace('mine'), call({}, ['web'])).catch(error => error)
+      expect(error).toMatchObject({ code: 'state', message: expect.stringContaining('would go with the pod') })
+    } finally {
+      await server.close()
+    }
+    expect(cluster.peek('Deployment', 'web-podswap')?.spec.replicas).toBe(1)
   })
 
   /** What the session was asked, whose fetch succeeds or not. */

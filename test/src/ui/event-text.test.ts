@@ -26,6 +26,7 @@ test.each<[UiEvent, string[]]>([
   [{ type: 'phase', phase: 'waiting-pod' }, ['waiting for the dev pod …']],
   [{ type: 'phase', phase: 'ready' }, []],
   [{ type: 'warning', message: 'careful', hint: 'do this' }, ['warning: careful', 'do this']],
+  [{ type: 'warning', message: 'careful', hint: 'do this\nor that' }, ['warning: careful', 'do this', 'or that']],
   [{ type: 'forwards-bound', forwards }, ['forward localhost:5432 → postgres:5432']],
   [
     { type: 'swapped', workload: 'deployment/web', clone: 'web-podswap', replicas: 2, resumed: false },
