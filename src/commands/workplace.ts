@@ -23,7 +23,8 @@ export interface Workplace {
 
 /**
  * Reads the manifest and the kubeconfig; asks nothing of the cluster yet. Where the manifest is not `required`, none
- * that was not asked for with `-f` may be missing or wrong: the command then goes by the cluster alone.
+ * that was not asked for with `-f` may be missing or wrong: the command then goes by the cluster alone. Its local folders
+ * may be gone then: what was synced with them has still its namespace and its name.
  */
 export async function openWorkplace(
   invocation: Invocation<unknown>,
@@ -48,7 +49,13 @@ function readManifest(
   reporter: Reporter,
 ): Manifest | null {
   try {
-    const manifest = loadManifest({ file: globals.file, cwd: io.cwd, env: io.env, home: io.homedir })
+    const manifest = loadManifest({
+      file: globals.file,
+      cwd: io.cwd,
+      env: io.env,
+      home: io.homedir,
+      foldersMayBeGone: need === 'optional',
+    })
     if (need === 'required') {
       for (const warning of manifest.warnings) {
         reporter.report({

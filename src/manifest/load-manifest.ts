@@ -20,6 +20,8 @@ export interface LoadOptions {
   /** The person's home folder: `~` in a local path, and the end of the way upwards. */
   home: string
   files?: ManifestFiles
+  /** A local folder that is not there is no fault. */
+  foldersMayBeGone?: boolean
 }
 
 /**
@@ -27,14 +29,14 @@ export interface LoadOptions {
  * `UserError('manifest')` without a position where there is no file to point into.
  */
 export function loadManifest(options: LoadOptions): Manifest {
-  const { cwd, env, home, files = diskManifestFiles } = options
+  const { cwd, env, home, files = diskManifestFiles, foldersMayBeGone = false } = options
   const { file, from } = options.file === undefined ? discoverManifest(files, cwd, home) : named(options.file, cwd)
   const text = readSource(files, file, options.file ?? file)
   const ownFolder = dirname(file)
   const baseFolder = basename(ownFolder) === '.okteto' ? dirname(ownFolder) : ownFolder
   const own: Lookup = name => (Object.hasOwn(env, name) ? env[name] : undefined)
   const { lookup, warnings } = withDotenv(files, join(from, '.env'), own)
-  const manifest = readManifest(text, { file, ownFolder, baseFolder, home, lookup, files })
+  const manifest = readManifest(text, { file, ownFolder, baseFolder, home, lookup, files, foldersMayBeGone })
   return { ...manifest, warnings: [...warnings.slice(0, dotenvWarningsMax), ...manifest.warnings] }
 }
 

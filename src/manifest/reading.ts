@@ -17,6 +17,8 @@ export interface Surroundings {
   home: string
   lookup: Lookup
   files: ManifestFiles
+  /** A local folder that is not there is no fault: it was moved away, and what it was synced with is still wanted. */
+  foldersMayBeGone?: boolean
 }
 
 const oktetosOwn = 'Okteto’s command line sets it: set it yourself, or in .env'

@@ -190,7 +190,7 @@ export function readLocal(reading: Reading, { node, text, from }: Half): string 
 
 function isFolder(reading: Reading, node: YamlScalar, text: string, local: string): boolean {
   const kind = kindOf(reading, local)
-  if (kind === 'folder') return true
+  if (kind === 'folder' || (kind === undefined && reading.around.foldersMayBeGone)) return true
   // Where a variable went in, the path may hold what nobody wants to see printed.
   const isFilledIn = text.includes('$')
   const shown = isFilledIn ? quoteText(text) : quotePath(local)

@@ -52,6 +52,16 @@ describe('loadManifest on a disk', () => {
     expect(run().devs[0]?.sync[0]?.local).toBe(join(folder, 'app/link'))
   })
 
+  it('takes a local folder that was moved away for one, where it is not needed', () => {
+    put('dev.yml', 'namespace: team\nname: web\nsync: [gone:/app]\n')
+    const options = { cwd: join(folder, 'app'), env: {}, home: join(folder, 'home') }
+    expect(() => loadManifest(options)).toThrow('there is no folder')
+    const { namespace, devs } = loadManifest({ ...options, foldersMayBeGone: true })
+    expect([namespace, devs[0]?.sync[0]?.local]).toEqual(['team', join(folder, 'app/gone')])
+    put('gone', 'a file now')
+    expect(() => loadManifest({ ...options, foldersMayBeGone: true })).toThrow('is not a folder')
+  })
+
   it('says what is wrong with the file itself', () => {
     symlinkSync('loop.yml', join(folder, 'app/loop.yml'))
     for (const [file, message] of [
