@@ -16,7 +16,7 @@ import type { Invocation } from './io.ts'
 import { type DeletingClaims, deleteClaims } from './kept-claims.ts'
 import { holdersHere, isHolderOf, isSwapOf, several } from './targets.ts'
 import { SilenceTeller } from './tell-silence.ts'
-import { chooseDev, openWorkplace, type Workplace } from './workplace.ts'
+import { chooseDev, openWorkplace, perhapsElsewhere, type Workplace } from './workplace.ts'
 
 /** What a call of `down` is about. */
 interface Scope {
@@ -87,7 +87,10 @@ export async function putBack(workplace: Workplace, invocation: Invocation<DownO
   const deleting = { owner, has, one, hasFailed, signal }
   const deleted = volumes ? await deleteVolumes(workplace, deleting, first !== undefined) : 0
   if (first) throw first.error
-  if (swapped.length + deleted === 0) reporter.report({ type: 'done', message: `nothing to do: ${scope.nothing}` })
+  if (swapped.length + deleted > 0) return 0
+  const elsewhere = perhapsElsewhere(workplace, invocation)
+  if (elsewhere) throw elsewhere
+  reporter.report({ type: 'done', message: `nothing to do: ${scope.nothing}` })
   return 0
 }
 

@@ -16,6 +16,8 @@ const CLUSTER_DEADLINE_MS = 8_000
 /** What a command works with. */
 export interface Workplace {
   manifest: Manifest | null
+  /** Why there is none, though its file is there. */
+  unread?: ManifestError
   cluster: Cluster
   home: Home
   reporter: Reporter
@@ -32,7 +34,9 @@ export async function openWorkplace(
 ): Promise<Workplace> {
   const { io, globals } = invocation
   const reporter = createReporter(io, globals)
-  const manifest = readManifest(invocation, options.manifest, reporter)
+  const read = readManifest(invocation, options.manifest, reporter)
+  const unread = read instanceof ManifestError ? read : undefined
+  const manifest = read instanceof ManifestError ? null : read
   const cluster = await connectCluster({
     context: globals.context ?? manifest?.context,
     namespace: globals.namespace ?? manifest?.namespace,
@@ -40,14 +44,15 @@ export async function openWorkplace(
     deadlineMs: CLUSTER_DEADLINE_MS,
   })
   const home = openHome(homePath({ platform: io.platform, env: io.env, homedir: io.homedir, cwd: io.cwd }))
-  return { manifest, cluster, home, reporter }
+  return { manifest, ...(unread && { unread }), cluster, home, reporter }
 }
 
+/** null where none is there; what is wrong with it, where the command goes without. */
 function readManifest(
   { io, globals }: Invocation<unknown>,
   need: 'required' | 'optional',
   reporter: Reporter,
-): Manifest | null {
+): Manifest | ManifestError | null {
   try {
     const manifest = loadManifest({
       file: globals.file,
@@ -71,11 +76,23 @@ function readManifest(
     if (globals.file !== undefined) throw withPathHint(error)
     if (need === 'required') throw error
     // Not on stdout: a status as JSON is one document.
-    if (error instanceof ManifestError) {
-      io.stderr.write(`podswap: going without the manifest: ${formatComplaint(error.complaints[0]!, io.cwd)}\n`)
-    }
-    return null
+    if (!(error instanceof ManifestError)) return null
+    io.stderr.write(`podswap: going without the manifest: ${formatComplaint(error.complaints[0]!, io.cwd)}\n`)
+    return error
   }
+}
+
+/** What was not found may be in the namespace, or under the name, that a manifest names which cannot be read. */
+export function perhapsElsewhere(
+  { unread, cluster }: Workplace,
+  { globals, io }: Invocation<unknown>,
+): UserError | null {
+  if (unread === undefined || globals.namespace !== undefined) return null
+  const where = `nothing of this is in dev mode in the namespace ${cluster.namespace}`
+  return new UserError('manifest', `${where}; the manifest may say another, and cannot be read`, {
+    hint: `${formatComplaint({ ...unread.complaints[0]!, hint: undefined }, io.cwd)}\nmend it, or say where to look with -n`,
+    cause: unread,
+  })
 }
 
 /** Where the file itself is what is wrong, the option that named it is the place to look. */

@@ -16,6 +16,7 @@ import { openHome } from '../../../src/home/home.ts'
 import { writeLeftNote } from '../../../src/home/left-note.ts'
 import { processStart } from '../../../src/home/process-identity.ts'
 import type { Dev, Manifest, SyncFolder } from '../../../src/manifest/manifest.ts'
+import { ManifestError } from '../../../src/manifest/manifest-error.ts'
 import { ControlServer } from '../../../src/session/control-server.ts'
 import { sessionId, swapSessionId } from '../../../src/session/find-holder.ts'
 import { syncStateFolder } from '../../../src/session/sync-parts.ts'
@@ -90,6 +91,21 @@ function recordOf(of: Pick<Dev, 'name' | 'selector'>, more: Partial<HolderRecord
 }
 
 const claims = () => cluster.all('PersistentVolumeClaim').map(({ metadata }) => metadata.name)
+
+test('where the manifest cannot be read, nothing found here is no end: it may name another namespace', async () => {
+  const unread = new ManifestError([{ message: 'a list is not closed', at }])
+  const blind = { ...workplace('mine'), unread }
+  const { io, ...rest } = call({}, ['web'])
+  const asked = { ...rest, io: { ...io, cwd: '/code' } as Io }
+  await expect(putBack(blind, asked)).rejects.toMatchObject({
+    code: 'manifest',
+    message: expect.stringContaining(`in the namespace ${cluster.namespace}`),
+    hint: 'dev.yml:4:7: a list is not closed\nmend it, or say where to look with -n',
+  })
+  expect(await putBack(blind, { ...asked, globals: { color: false, namespace: cluster.namespace } })).toBe(0)
+  await up('mine', 'web')
+  expect(await putBack(blind, asked)).toBe(0)
+})
 
 describe('down --volumes', () => {
   test('deletes what this laptop made, a dev with a selector too, and needs no manifest for it', async () => {
