@@ -50,7 +50,6 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 180_000,
           expect,
-          fileParallelism: false,
         },
       },
     ],
