@@ -67,11 +67,13 @@ export class NameExchange {
 
   /**
    * Has files made that change places with others (`placing-request.ts`), which goes on until what is returned was called.
-   * @returns gives the answer, or less of it, where it does not come in time: then nothing is known of the rest
+   * @returns gives the answer, or less of it, where it does not come in time: then nothing is known of the rest; undefined
+   *   where nobody was asked
    */
-  place(request: readonly Buffer[], answerBytes: number): () => Buffer {
+  place(request: readonly Buffer[], answerBytes: number): (() => Buffer) | undefined {
     this.underWay?.()
-    return this.once(this.program.request(request, answerBytes) ?? (() => Buffer.alloc(0)))
+    const end = this.program.request(request, answerBytes)
+    return end && this.once(end)
   }
 
   private once<T>(end: () => T): () => T {

@@ -2,18 +2,19 @@ import { errnoOf } from '../base/errors.ts'
 import type { Placed, Placing } from './disk.ts'
 import type { Mounts } from './mounts.ts'
 import type { NodePlaces } from './node-places.ts'
-import { answerBytesOf, decodePlaced, encodePlacings, placingBytesMax } from './placing-request.ts'
+import { answerBytesOf, decodePlaced, encodePlacings, hasUsualTimes, placingBytesMax } from './placing-request.ts'
 
 /** Makes files and has them change places with others, in one request: see `NameExchange.place`. */
 export interface PlaceFiles {
   /** So many bytes a request may have; 0 while there is nobody to take it. */
   readonly wholeBytesMax: number
-  place(request: readonly Buffer[], answerBytes: number): () => Buffer
+  place(request: readonly Buffer[], answerBytes: number): (() => Buffer) | undefined
 }
 
 /** Room for the head of a request, with two paths in it. */
 const headBytesMax = 4096
 const placedAtOnceMax = 256
+const notAsked: Placed = { code: 'EBUSY' }
 /** Codes of a system, or its rules, that does not do this at all. */
 const notHere = new Set(['ENOSYS', 'EINVAL', 'EPERM'])
 
@@ -48,9 +49,9 @@ export class NodePlacing {
     for (const file of files) {
       const fileBytes = placingBytesMax(file)
       if (bytes + fileBytes > roomBytes || batch.length === placedAtOnceMax) ask()
-      if (fileBytes > roomBytes || this.#isElsewhere(file)) {
+      if (fileBytes > roomBytes || !hasUsualTimes(file) || this.#isElsewhere(file)) {
         ask()
-        ends.push(() => [{ code: 'EBUSY' }])
+        ends.push(() => [notAsked])
         continue
       }
       batch.push(file)
@@ -62,6 +63,7 @@ export class NodePlacing {
 
   #ask(batch: readonly Placing[], [root, own]: readonly [string, string]): () => Placed[] {
     const end = this.#files.place(encodePlacings(root, own, batch), answerBytesOf(batch.length))
+    if (end === undefined) return () => batch.map(() => notAsked)
     return () => {
       const placed = decodePlaced(end(), batch.length)
       this.#isRefused ||= placed.some(each => 'code' in each && notHere.has(each.code))

@@ -12,6 +12,12 @@ const shownBytes = 40
 const wholeRequest = 1
 const regularFile = 0o100000
 
+/** Whether a request can tell its times: nanoseconds in 64 bits, and none before 1970 to be set. */
+export function hasUsualTimes({ mtimeMs, before: { mtimeNs, ctimeNs } }: Placing): boolean {
+  const isTold = (ns: bigint) => ns === BigInt.asIntN(64, ns)
+  return mtimeMs >= 0 && mtimeMs * 1_000_000 < 2 ** 63 && isTold(mtimeNs) && isTold(ctimeNs)
+}
+
 /** How many bytes such a file takes of a request, at most. */
 export function placingBytesMax({ path, fresh, kept, bytes }: Placing): number {
   return headBytesMax(path, fresh, kept) + bytes.length

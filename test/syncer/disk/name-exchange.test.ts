@@ -166,6 +166,17 @@ describe.skipIf(initProgram === null)('a program that is lost', () => {
     await expect.poll(ask).toBe('ENOENT')
   })
 
+  test('is not taken for one that made files, where it died unnoticed', async () => {
+    await expect.poll(() => names.wholeBytesMax).toBeGreaterThan(0)
+    const [program] = programs()
+    process.kill(program!, 'SIGKILL')
+    // Without a turn in which its end would be told.
+    while (!readFileSync(`/proc/${program}/stat`, 'utf8').includes(') Z ')) {}
+    expect(names.wholeBytesMax).toBeGreaterThan(0)
+    expect(names.place([Buffer.alloc(12)], 0)).toBeUndefined()
+    expect(names.wholeBytesMax).toBe(0)
+  })
+
   test('stays away after the end', async () => {
     await expect.poll(ask).toBe('ENOENT')
     names.close()

@@ -126,6 +126,17 @@ describe.skipIf(initProgram === null)('files that are made and change places in 
     expect(fs.readFileSync(at('other'), 'utf8')).toBe('new')
   })
 
+  test('are left to others where their times are out of the ordinary, and the next ones are not', () => {
+    const odd: Partial<Placing>[] = [-1e300, -0.5, Number.MAX_VALUE, 9_300_000_000_000].map(mtimeMs => ({ mtimeMs }))
+    const { before } = placing('given', 'new')
+    for (const years of [-400n, 300n])
+      for (const time of ['mtimeNs', 'ctimeNs'] as const)
+        odd.push({ before: { ...before, [time]: years * 31_556_952n * 1_000_000_000n } })
+    expect(place(...odd.map(more => placing('given', 'new', more))).map(codeOf)).toEqual(odd.map(() => 'EBUSY'))
+    expect(fs.readFileSync(at('given'), 'utf8')).toBe('other')
+    expect(place(placing('given', 'new')).map(codeOf)).toEqual(['done'])
+  })
+
   test('have names that are no text', () => {
     const name = Buffer.from([0x66, 0xff, 0x6c])
     fs.writeFileSync(Buffer.concat([Buffer.from(`${root}/`), name]), 'old')
