@@ -2,7 +2,8 @@
  * init exchange: exchanges names, and for a request that begins with the byte 1 makes files of content and has each change
  * places with what stands at its path, if that is what is expected there. Each step for one file, then for the next:
  * look at the path, make the private file, give it its trash name, exchange the names, look at both. A file that is not
- * exchanged leaves nothing behind.
+ * exchanged leaves nothing behind. Where they take long the rest is not begun (EBUSY): who waits for the answer must not
+ * take a slow disk for a program that hangs.
  *
  * Request: struct request; root\0 private\0, both absolute and folders; for each file struct change, then
  * folder\0 name\0 private name\0 trash name\0, then the content. Answer: a struct outcome for each.
@@ -13,7 +14,7 @@
 #include <linux/prctl.h>
 #include <linux/stat.h>
 
-enum { S_ISGID_BIT = 02000, BITS = 07777 };
+enum { S_ISGID_BIT = 02000, LONGEST_MS = 500 };
 #define PACKED __attribute__((packed))
 
 struct PACKED request {
@@ -103,13 +104,14 @@ static long place_all(const char *asked, long size, char *to, long room) {
   const char *root = asked + sizeof *r, *own = root + length(root) + 1, *at = own + length(own) + 1;
   long top = sys(openat, AT_FDCWD, root, O_PATH | O_DIRECTORY | O_CLOEXEC);
   long private = sys(openat, AT_FDCWD, own, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  long end = now_ms() + LONGEST_MS;
   unsigned done = 0;
   for (; done < r->count && (done + 1) * sizeof(struct outcome) <= (unsigned long)room; done++) {
     const struct change *c = (const struct change *)at;
     const char *dir = at + sizeof *c, *name = dir + length(dir) + 1;
     struct outcome *o = (struct outcome *)to + done;
     o->unused = o->made.mode = o->kept.mode = o->placed.mode = 0;
-    long folder = top < 0 ? top : sys(openat2, top, *dir ? dir : ".", &how, sizeof how);
+    long folder = top < 0 ? top : now_ms() > end ? -EBUSY : sys(openat2, top, *dir ? dir : ".", &how, sizeof how);
     long error = folder < 0 ? folder : private < 0 ? private : place(folder, private, c, name, o);
     o->error = -error;
     if (folder >= 0) sys(close, folder);

@@ -103,6 +103,7 @@ export class PutApplier {
       const outcome = outcomes[at++]!
       if (outcome === 'unplaced') {
         this.judgeAnew(entry, put)
+        if (this.isFull) this.change()
         continue
       }
       if (outcome.result === 'done') this.outcomes.applied(entry, put)

@@ -7,7 +7,7 @@ import { encodePath } from '../../../syncer/core/path.ts'
 import { inOwn, inTree, type Placed, type Placing } from '../../../syncer/disk/disk.ts'
 import { NameExchange } from '../../../syncer/disk/name-exchange.ts'
 import { createNodeDisk, type NodeDisk } from '../../../syncer/disk/node-disk.ts'
-import { initProgram } from '../../native/init-program.ts'
+import { childrenOf, initProgram } from '../../native/init-program.ts'
 
 const mtimeMs = 1_700_000_000_123
 
@@ -80,6 +80,36 @@ describe.skipIf(initProgram === null)('files that are made and change places in 
     for (const [i, content] of contents.entries())
       expect(fs.readFileSync(at(`file-${i}`), 'utf8')).toBe(i % 10 === 9 ? 'old' : content)
     expect(ownNames()).toHaveLength(630)
+  })
+
+  test('are not begun any more where others took long, as on a slow disk: no answer comes late', () => {
+    const isOurs = ({ pid }: { pid: number }) =>
+      fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1') === `${initProgram}\0exchange\0`
+    const { pid } = childrenOf(process.pid).find(isOurs)!
+    const stop = () => {
+      process.kill(pid, 'SIGSTOP')
+      while (childrenOf(process.pid).find(isOurs)?.state !== 'T') {}
+    }
+    const paths = Array.from({ length: 250 }, (_, i) => `file-${i}`)
+    let codes: string[] = []
+    let made = 0
+    // Stopped in the midst of them.
+    for (let round = 0; made === 0 || made > 200; round++) {
+      for (const path of paths) fs.writeFileSync(at(path), `old ${round}`)
+      const before = ownNames().length
+      const end = disk.beginPlacing!(paths.map(path => placing(path, `new ${round}`)))!
+      for (made = 0; made === 0; made = ownNames().length - before) {
+        process.kill(pid, 'SIGCONT')
+        stop()
+      }
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600)
+      process.kill(pid, 'SIGCONT')
+      codes = end().map(codeOf)
+    }
+    expect(new Set(codes)).toEqual(new Set(['done', 'EBUSY']))
+    for (const [i, path] of paths.entries())
+      expect(fs.readFileSync(at(path), 'utf8').slice(0, 3)).toBe(codes[i] === 'done' ? 'new' : 'old')
+    expect(codes.slice(made + 1)).toEqual(paths.slice(made + 1).map(() => 'EBUSY'))
   })
 
   test('stay away where something else stands there than was seen: nothing is left of them', () => {
