@@ -73,8 +73,8 @@ describe('doctor', () => {
   it('fetches what was written in the pod first, and leaves a pod that holds what cannot come', async () => {
     await session.up()
     await killAll()
-    const inPod = ['exec', 'web', '--no-tty', ...inNamespace, '--']
-    await session.laptop.ok([...inPod, 'sh', '-c', 'echo since > /app/since.txt'])
+    const inPod = await session.handInPod()
+    await inPod.write('/app/since.txt', 'since\n')
     const away = `${session.folder}-away`
     renameSync(session.folder, away)
     const stuck = await doctor('--fix', '--yes')
