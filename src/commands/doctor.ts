@@ -1,5 +1,5 @@
 import { UserError } from '../../syncer/base/errors.ts'
-import { type HolderRecord, listHolders } from '../home/holder-record.ts'
+import type { HolderRecord } from '../home/holder-record.ts'
 import { removeStale, staleFiles } from '../home/stale-state.ts'
 import { isAlive, stopHolder } from '../session/find-holder.ts'
 import type { Leftover } from '../swap/leftovers.ts'
@@ -8,7 +8,7 @@ import type { Reporter, UiEvent } from '../ui/events.ts'
 import { confirm } from './confirm.ts'
 import type { Invocation } from './io.ts'
 import { leftSwaps, mendSwap } from './mend-swaps.ts'
-import { isOfNamespace } from './targets.ts'
+import { livingHolders } from './targets.ts'
 import { openWorkplace, type Workplace } from './workplace.ts'
 
 export interface DoctorOptions {
@@ -56,13 +56,11 @@ async function findAll(invocation: Invocation<DoctorOptions>, workplace: Workpla
   const signal = io.interrupted
   const stale = staleFiles(home, (pid, processStart) => isAlive({ pid, processStart }))
   const all = await findSwapped(cluster, { signal })
-  // not `holdersHere`, which removes what dead ones left: looking changes nothing
-  const holders = listHolders(home).filter(record => isAlive(record) && isOfNamespace(record, cluster))
   const findings: Finding[] = leftSwaps(workplace, all, io).map(left => ({
     ...left,
     ...(left.fix && { mend: report => mendSwap(workplace, left, { io, report }) }),
   }))
-  for (const record of holders.filter(record => isOrphan(record, all))) {
+  for (const record of livingHolders(workplace).filter(record => isOrphan(record, all))) {
     const message = `process ${record.pid} holds ${record.dev}, and ${record.workload} is not swapped any more`
     findings.push({
       kind: 'process',

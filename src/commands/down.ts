@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { systemTimers } from '../../syncer/base/clock.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -6,7 +5,6 @@ import type { HolderRecord } from '../home/holder-record.ts'
 import type { Home } from '../home/home.ts'
 import { withServices } from '../manifest/read-services.ts'
 import { beginStop, swapSessionId } from '../session/find-holder.ts'
-import { undoSession } from '../swap/lease.ts'
 import { type Reverted, revertSwap } from '../swap/revert.ts'
 import type { SwapEvent } from '../swap/swap-event.ts'
 import { findSwapped, type Swapped, swappedTitle } from '../swap/swapped.ts'
@@ -16,6 +14,7 @@ import type { Invocation } from './io.ts'
 import { type DeletingClaims, deleteClaims } from './kept-claims.ts'
 import { holdersHere, isHolderOf, isSwapOf, several } from './targets.ts'
 import { SilenceTeller } from './tell-silence.ts'
+import { undoerOf } from './undoer.ts'
 import { chooseDev, openWorkplace, perhapsElsewhere, type Workplace } from './workplace.ts'
 
 /** What a call of `down` is about. */
@@ -69,10 +68,7 @@ export async function putBack(workplace: Workplace, invocation: Invocation<DownO
   const isHeld = (swapped: Swapped) =>
     stays.includes(swappedTitle(swapped)) || stuck.some(({ record }) => isHeldBy(home, record, swapped))
   const swapped = now.filter(each => !isHeld(each))
-  const by = {
-    owner: `${invocation.io.user}@${invocation.io.host}`,
-    session: undoSession(randomBytes(4).toString('hex')),
-  }
+  const by = undoerOf(invocation.io)
   const isOneOfSeveral = swapped.length + stuck.length + unfetched.length > 1
   const failures = await revertAll(workplace, swapped, { by, signal, volumes, isOneOfSeveral, leaving, silence })
   await Promise.allSettled(leaving.map(({ ended }) => ended))

@@ -1,9 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { systemTimers } from '../../syncer/base/clock.ts'
 import { UserError } from '../../syncer/base/errors.ts'
-import { listHolders } from '../home/holder-record.ts'
-import { isAlive } from '../session/find-holder.ts'
-import { undoSession } from '../swap/lease.ts'
 import { type Leftover, leftoversOf } from '../swap/leftovers.ts'
 import { revertSwap } from '../swap/revert.ts'
 import type { SwapEvent } from '../swap/swap-event.ts'
@@ -12,24 +8,22 @@ import type { UiEvent } from '../ui/events.ts'
 import { fetchBeforeDown } from './fetch-before-down.ts'
 import { leftFolders } from './fetch-left.ts'
 import type { Io } from './io.ts'
-import { endedSessions, isOfNamespace } from './targets.ts'
+import { endedSessions, livingHolders } from './targets.ts'
 import { SilenceTeller } from './tell-silence.ts'
+import { undoerOf } from './undoer.ts'
 import type { Workplace } from './workplace.ts'
 
 /** Those of what is swapped that nobody is at, as seen from here. Changes nothing. */
 export function leftSwaps(workplace: Workplace, all: Swapped[], io: Io): Leftover[] {
-  const { cluster, home } = workplace
-  // not `holdersHere`, which removes what dead ones left
-  const holders = listHolders(home).filter(record => isAlive(record) && isOfNamespace(record, cluster))
   const endedHere = endedSessions(workplace, all)
   const isFetchable = (swapped: Swapped) =>
     endedHere.includes(swapped.session) && swapped.pod?.phase === 'Running' && leftFolders(workplace, swapped) !== null
   return leftoversOf(all, {
     viewer: `${io.user}@${io.host}`,
-    heldHere: holders.flatMap(({ workload }) => workload ?? []),
+    heldHere: livingHolders(workplace).flatMap(({ workload }) => workload ?? []),
     endedHere,
     fetchable: all.filter(isFetchable).map(({ session }) => session),
-    nowMs: cluster.serverTimeMs(),
+    nowMs: workplace.cluster.serverTimeMs(),
   })
 }
 
@@ -54,7 +48,7 @@ export async function mendSwap(
   const fetching = { io, holders: [], swapped: [left.swapped], force: false, volumes: false, silence, signal }
   const [unfetched] = await fetchBeforeDown({ ...workplace, reporter }, fetching)
   if (unfetched) throw unfetched.error
-  const by = { owner: `${io.user}@${io.host}`, session: undoSession(randomBytes(4).toString('hex')) }
+  const by = undoerOf(io)
   const on = (event: SwapEvent) => report({ type: 'swap', event })
   const { leftovers } = await revertSwap(cluster, { kind, name }, { by, signal, on })
   for (const message of leftovers) report({ type: 'warning', message })

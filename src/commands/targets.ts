@@ -13,6 +13,11 @@ export function holdersHere({ home, cluster }: Pick<Workplace, 'home' | 'cluster
   return liveHolders(home).filter(record => isOfNamespace(record, cluster))
 }
 
+/** The same, and changes nothing: what dead ones left stays. */
+export function livingHolders({ home, cluster }: Pick<Workplace, 'home' | 'cluster'>): HolderRecord[] {
+  return listHolders(home).filter(record => isAlive(record) && isOfNamespace(record, cluster))
+}
+
 export function isOfNamespace(record: HolderRecord, cluster: Cluster): boolean {
   return record.server === cluster.server && record.namespace === cluster.namespace
 }

@@ -35,8 +35,7 @@ export async function openWorkplace(
   const { io, globals } = invocation
   const reporter = createReporter(io, globals)
   const read = readManifest(invocation, options.manifest, reporter)
-  const unread = read instanceof ManifestError ? read : undefined
-  const manifest = read instanceof ManifestError ? null : read
+  const { manifest } = read
   const cluster = await connectCluster({
     context: globals.context ?? manifest?.context,
     namespace: globals.namespace ?? manifest?.namespace,
@@ -44,15 +43,14 @@ export async function openWorkplace(
     deadlineMs: CLUSTER_DEADLINE_MS,
   })
   const home = openHome(homePath({ platform: io.platform, env: io.env, homedir: io.homedir, cwd: io.cwd }))
-  return { manifest, ...(unread && { unread }), cluster, home, reporter }
+  return { ...read, cluster, home, reporter }
 }
 
-/** null where none is there; what is wrong with it, where the command goes without. */
 function readManifest(
   { io, globals }: Invocation<unknown>,
   need: 'required' | 'optional',
   reporter: Reporter,
-): Manifest | ManifestError | null {
+): Pick<Workplace, 'manifest' | 'unread'> {
   try {
     const manifest = loadManifest({
       file: globals.file,
@@ -70,15 +68,15 @@ function readManifest(
         })
       }
     }
-    return manifest
+    return { manifest }
   } catch (error) {
     if (!(error instanceof UserError) || error.code !== 'manifest') throw error
     if (globals.file !== undefined) throw withPathHint(error)
     if (need === 'required') throw error
     // Not on stdout: a status as JSON is one document.
-    if (!(error instanceof ManifestError)) return null
+    if (!(error instanceof ManifestError)) return { manifest: null }
     io.stderr.write(`podswap: going without the manifest: ${formatComplaint(error.complaints[0]!, io.cwd)}\n`)
-    return error
+    return { manifest: null, unread: error }
   }
 }
 
