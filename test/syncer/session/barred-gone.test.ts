@@ -1,16 +1,12 @@
 import fs from 'node:fs'
-import net from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { RealPair, until } from './real-pair.ts'
 
 let pair: RealPair
-let server: net.Server
 beforeEach(() => {
   pair = new RealPair()
-  server = net.createServer()
 })
 afterEach(() => {
-  server.close()
   pair.dispose()
 })
 
@@ -21,11 +17,7 @@ test.each(['laptop', 'pod'] as const)(
     pair.open()
     pair.attach()
     await pair.inStep()
-    // The whole path may be longer than a socket's may be.
-    const before = process.cwd()
-    process.chdir(pair.at(side, 'tmp/sockets'))
-    server.listen('s')
-    process.chdir(before)
+    pair.makeSocket(side, 'tmp/sockets/s')
     const problems = () => pair.session.status().problems.map(({ path }) => path)
     await until(() => problems().includes('tmp/sockets/s'))
     fs.renameSync(pair.at(side, 'tmp'), pair.at(side, 'other'))

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { packIndex, unpackIndex } from '../../../syncer/session/index-cache.ts'
+import { keptIndex, startLaptopFrom } from './kept-index.ts'
 import { Pair, treeOf } from './pair.ts'
 
 test('a folder goes though a file in it, whose hash was kept, is ignored since the last run', () => {
@@ -8,13 +8,10 @@ test('a folder goes though a file in it, whose hash was kept, is ignored since t
   pair.disks.laptop.people.save('d/f', Buffer.from('f'))
   pair.connect()
   pair.settle()
-  pair.clock.ms += 10_000
-  pair.sweep()
-  const kept = packIndex(pair.laptop.exchange.replica.tree, pair.clock.now())
+  const kept = keptIndex(pair)
   pair.cut()
   pair.ignored = path => path === 'd/f'
-  pair.start('laptop')
-  unpackIndex(kept, pair.laptop.exchange.replica.tree, false, pair.laptop.exchange.replica.looker.stamps.presentNs())
+  startLaptopFrom(pair, kept)
   expect(pair.laptop.exchange.replica.tree.find('d/f')?.current).not.toBe('')
   pair.start('pod')
   pair.disks.pod.people.removeAll('d')

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { listTrash } from '../../../syncer/endpoint/trash-list.ts'
-import { packIndex, unpackIndex } from '../../../syncer/session/index-cache.ts'
+import { keptIndex, startLaptopFrom } from './kept-index.ts'
 import { Pair } from './pair.ts'
 
 test('what gave way stays in the trash, though its path is ignored since and the index shows its inode there', () => {
@@ -9,9 +9,7 @@ test('what gave way stays in the trash, though its path is ignored since and the
   pair.disks.laptop.people.save('f', Buffer.from('laptop'))
   pair.connect()
   pair.settle()
-  pair.clock.ms += 10_000
-  pair.sweep()
-  const kept = packIndex(pair.laptop.exchange.replica.tree, pair.clock.now())
+  const kept = keptIndex(pair)
   pair.disks.pod.people.save('f', Buffer.from('pod'))
   pair.sweep()
   const trashed = () => listTrash(pair.disks.laptop).map(({ path }) => path)
@@ -19,8 +17,7 @@ test('what gave way stays in the trash, though its path is ignored since and the
 
   pair.cut()
   pair.ignored = path => path === 'f'
-  pair.start('laptop')
-  unpackIndex(kept, pair.laptop.exchange.replica.tree, false, pair.laptop.exchange.replica.looker.stamps.presentNs())
+  startLaptopFrom(pair, kept)
   pair.connect()
   pair.settle()
   expect(trashed()).toEqual(['f'])

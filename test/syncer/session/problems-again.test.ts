@@ -1,28 +1,16 @@
 import fs from 'node:fs'
-import net from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { RealPair, until } from './real-pair.ts'
 
 let pair: RealPair
-let server: net.Server
 beforeEach(() => {
   pair = new RealPair()
-  server = net.createServer()
 })
 afterEach(() => {
-  server.close()
   pair.dispose()
 })
 
 const told = (type: 'problem' | 'problem-solved') => pair.events.filter(event => event.type === type).length
-
-/** A path that cannot travel, in the pod; the whole path may be longer than a socket's may be. */
-function makeSocket(): void {
-  const before = process.cwd()
-  process.chdir(pair.podFolder)
-  server.listen('socket')
-  process.chdir(before)
-}
 
 const isTold = () => pair.session.status().problems.length > 0
 
@@ -31,7 +19,7 @@ test('what is in a folder whose place in the pod is taken keeps nobody waiting, 
   pair.open()
   pair.attach()
   await pair.inStep()
-  makeSocket()
+  pair.makeSocket('pod', 'socket')
   await until(isTold)
   pair.write('laptop', 'socket/in/file', 'text')
   await pair.session.flush(AbortSignal.timeout(60_000))
@@ -46,7 +34,7 @@ test('a problem of the pod that went while nobody was connected is over', async 
   pair.open()
   pair.attach()
   await pair.inStep()
-  makeSocket()
+  pair.makeSocket('pod', 'socket')
   await until(isTold)
   pair.session.detach()
   fs.rmSync(pair.at('pod', 'socket'))
@@ -62,7 +50,7 @@ test.each([false, true])('one that is still there is told once (a new agent: %s)
   pair.open()
   pair.attach()
   await pair.inStep()
-  makeSocket()
+  pair.makeSocket('pod', 'socket')
   await until(isTold)
   pair.session.detach()
   if (isNew) pair.restartHost()

@@ -1,4 +1,5 @@
 import fs from 'node:fs'
+import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import type { LaptopSessionOptions } from '../../../syncer/session/laptop-session.ts'
@@ -16,6 +17,7 @@ export class RealPair {
   session!: SyncSession
   host = this.newHost()
   private attempt = 0
+  private readonly sockets: net.Server[] = []
 
   constructor() {
     fs.mkdirSync(this.laptopFolder)
@@ -60,6 +62,16 @@ export class RealPair {
     fs.writeFileSync(file, text)
   }
 
+  /** A path that cannot travel. The whole path may be longer than a socket's may be. */
+  makeSocket(side: 'laptop' | 'pod', name: string): void {
+    const socket = net.createServer()
+    this.sockets.push(socket)
+    const before = process.cwd()
+    process.chdir(path.dirname(this.at(side, name)))
+    socket.listen(path.basename(name))
+    process.chdir(before)
+  }
+
   rename(side: 'laptop' | 'pod', from: string, to: string): void {
     fs.renameSync(this.at(side, from), this.at(side, to))
   }
@@ -90,6 +102,7 @@ export class RealPair {
   }
 
   dispose(): void {
+    for (const socket of this.sockets) socket.close()
     this.session?.close()
     this.host.close()
     fs.rmSync(this.base, { recursive: true, force: true })

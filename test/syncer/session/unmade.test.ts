@@ -1,5 +1,4 @@
 import fs from 'node:fs'
-import net from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { macos, windows } from '../../../syncer/disk/memory-system.ts'
 import { Pair, runFor } from './pair.ts'
@@ -60,35 +59,28 @@ describe('what the pod wrote and the laptop cannot make', () => {
 
 describe('over real folders', () => {
   let pair: RealPair
-  let server: net.Server
   beforeEach(() => {
     pair = new RealPair()
-    server = net.createServer()
   })
   afterEach(() => {
-    server.close()
     pair.dispose()
   })
 
-  /** The whole path may be longer than a socket's may be. */
-  function makeSocket(side: 'laptop' | 'pod'): void {
-    const before = process.cwd()
-    process.chdir(pair.at(side, ''))
-    server.listen('place')
-    process.chdir(before)
-  }
-
   const isUnmade = () => pair.session.status().problems.some(problem => problem.isUnmade === true)
 
-  test.each(['laptop', 'pod'] as const)('where a socket of the %s has the place, until it is gone', async side => {
+  /** A socket of the side has the place of a file that the other one wrote, and that is known. */
+  async function takePlace(side: 'laptop' | 'pod'): Promise<void> {
     pair.write('laptop', 'f', 'text')
     pair.open()
     pair.attach()
     await pair.inStep()
-    makeSocket(side)
-    const other = side === 'laptop' ? 'pod' : 'laptop'
-    pair.write(other, 'place', 'written')
+    pair.makeSocket(side, 'place')
+    pair.write(side === 'laptop' ? 'pod' : 'laptop', 'place', 'written')
     await until(isUnmade)
+  }
+
+  test.each(['laptop', 'pod'] as const)('where a socket of the %s has the place, until it is gone', async side => {
+    await takePlace(side)
     expect(pair.session.status().problems).toMatchObject([{ side, path: 'place', isUnmade: true }])
     await pair.session.fetch(AbortSignal.timeout(60_000))
     fs.rmSync(pair.at(side, 'place'))
@@ -97,13 +89,7 @@ describe('over real folders', () => {
   })
 
   test.each(['laptop', 'pod'] as const)('at the %s, told once over a new connection', async side => {
-    pair.write('laptop', 'f', 'text')
-    pair.open()
-    pair.attach()
-    await pair.inStep()
-    makeSocket(side)
-    pair.write(side === 'laptop' ? 'pod' : 'laptop', 'place', 'written')
-    await until(isUnmade)
+    await takePlace(side)
     const told = () => pair.events.filter(({ type }) => type === 'problem' || type === 'problem-solved').length
     const before = told()
     pair.session.detach()
@@ -115,13 +101,7 @@ describe('over real folders', () => {
   })
 
   test('it is no trouble any more where another pod has nothing of it', async () => {
-    pair.write('laptop', 'f', 'text')
-    pair.open()
-    pair.attach()
-    await pair.inStep()
-    makeSocket('laptop')
-    pair.write('pod', 'place', 'written')
-    await until(isUnmade)
+    await takePlace('laptop')
     pair.session.detach()
     pair.host.close()
     fs.rmSync(pair.podFolder, { recursive: true })
