@@ -59,8 +59,7 @@ export class AncestorLog implements Journal {
       this.read()
       if (this.bytes > compactBytesMin && this.records > this.loaded.length * wasteFactor) this.compact()
       this.descriptor = fs.openSync(file, 'a', 0o600)
-      this.end = fs.fstatSync(this.descriptor).size
-      this.write([{ type: 'start', boot }])
+      this.begin()
     } catch (error) {
       const code = errnoOf(error)
       if (code === undefined) throw error
@@ -106,6 +105,16 @@ export class AncestorLog implements Journal {
       if (errnoOf(error) === undefined) throw error
     }
     fs.closeSync(this.descriptor)
+  }
+
+  private begin(): void {
+    try {
+      this.end = fs.fstatSync(this.descriptor).size
+      this.write([{ type: 'start', boot: this.boot }])
+    } catch (error) {
+      fs.closeSync(this.descriptor)
+      throw error
+    }
   }
 
   private write(records: LedgerRecord[]): void {

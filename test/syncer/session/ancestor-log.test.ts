@@ -166,4 +166,20 @@ describe('the ancestor log', () => {
       { type: 'agreed', path: 'c', token: token('c') },
     ])
   })
+
+  test('keeps no descriptor where its first record cannot be written', () => {
+    const opened = vi.spyOn(fs, 'openSync')
+    const closed = vi.spyOn(fs, 'closeSync')
+    const full = vi.spyOn(fs, 'writeSync').mockImplementation(() => {
+      throw Object.assign(new Error('full'), { code: 'ENOSPC' })
+    })
+    try {
+      expect(() => new AncestorLog(file, 'one')).toThrow('cannot keep the sync state in')
+      const descriptors = opened.mock.results.filter(({ type }) => type === 'return').map(({ value }) => value)
+      expect(descriptors).toHaveLength(1)
+      expect(closed.mock.calls.flat()).toEqual(descriptors)
+    } finally {
+      for (const spy of [opened, closed, full]) spy.mockRestore()
+    }
+  })
 })
