@@ -1,35 +1,89 @@
 import { errnoOf } from '../base/errors.ts'
+import { isFile, type Token } from '../core/content.ts'
 import { nameOf, type Path, parentOf } from '../core/path.ts'
 import { inTree } from '../disk/disk.ts'
 import { conflictNames } from '../endpoint/conflict-names.ts'
 import type { Rescue } from '../endpoint/late-looks.ts'
 import type { StagedFile } from '../endpoint/stage.ts'
+import type { Entry } from '../endpoint/tree.ts'
+import type { Put } from '../wire/change-message.ts'
 import type { Exchange } from './exchange.ts'
+
+/** Conflicts whose copy may get the pod's next version at most; of the oldest another copy is made. */
+const followedMax = 1_000
 
 /** Keeps content whose own name is another's beside it, durably, and tells of it. */
 export class CopiesBeside {
   private readonly x: Exchange
+  /** By the path that was edited at both ends: where the pod's version of it is, and which. */
+  private readonly followed = new Map<Entry, { copy: Path; token: Token }>()
 
   constructor(exchange: Exchange) {
     this.x = exchange
   }
 
   /**
-   * The pod's version of a path that was edited at both ends.
+   * The pod's version of a path that was edited at both ends. While ours is on its way to the pod a program there may go on
+   * writing: what it overwrote there gives way in the copy, too, if nobody touched that.
    * @param staged owned by this call
-   * @returns where it is; undefined where it could not be saved, which is told where the system says why
+   * @param isUnderWay what must not be changed now
+   * @returns undefined where it is saved; where it could not be: why, which is told where the system says it
    */
-  save(path: Path, staged: StagedFile): Path | undefined {
+  save(
+    entry: Entry,
+    put: Put,
+    staged: StagedFile,
+    isUnderWay: (entry: Entry) => boolean,
+  ): 'changed' | 'failed' | undefined {
     const { x } = this
+    const { path } = put
+    const last = this.copyOfBase(entry, put)
+    this.followed.delete(entry)
     try {
-      return x.replica.applier.save(conflictNames(this.freePlace(path), x.clock.now(), 'pod'), staged)
+      if (last !== undefined && !isUnderWay(last) && this.stands(last, put.base)) {
+        if (!this.replace(last, put, staged)) return 'changed'
+        this.follow(entry, last.path, put.data)
+        return undefined
+      }
+      const copy = x.replica.applier.save(conflictNames(this.freePlace(path), x.clock.now(), 'pod'), staged)
+      if (copy === undefined) return 'failed'
+      this.follow(entry, copy, put.data)
+      this.announce(path, copy)
+      return undefined
     } catch (error) {
       const code = errnoOf(error)
       if (code === undefined) throw error
       x.replica.stage.discard(staged)
       x.problems.cannotMake(path, code, `the pod's version of ${path} could not be saved beside it`)
-      return undefined
+      return 'failed'
     }
+  }
+
+  /** Where the version that the pod overwrote with this one was saved. */
+  private copyOfBase(entry: Entry, { base, data }: Put): Entry | undefined {
+    const last = this.followed.get(entry)
+    const isNext = last?.token === base && entry.agreed === base && isFile(base) && isFile(data)
+    return isNext ? this.x.replica.tree.find(last.copy) : undefined
+  }
+
+  private stands(at: Entry, token: Token): boolean {
+    const look = this.x.replica.looker.look(at, at.path)
+    return look.state === 'known' && look.token === token
+  }
+
+  /** Durable when it returns, as any copy. @returns false where it is not done: offered again, it becomes a new copy */
+  private replace(at: Entry, put: Put, staged: StagedFile): boolean {
+    const { applier, disk } = this.x.replica
+    const { path } = at
+    const outcome = applier.put(at, path, put.base, put.data, staged)
+    if (outcome.result === 'done') disk.sync(inTree(path))
+    this.x.queue(at, true)
+    return outcome.result === 'done'
+  }
+
+  private follow(entry: Entry, copy: Path, token: Token): void {
+    this.followed.set(entry, { copy, token })
+    if (this.followed.size > followedMax) this.followed.delete(this.followed.keys().next().value!)
   }
 
   /** Saves content that a program wrote into a file we had already replaced or removed. */
@@ -51,7 +105,7 @@ export class CopiesBeside {
     }
   }
 
-  announce(path: Path, copy: Path): void {
+  private announce(path: Path, copy: Path): void {
     const { x } = this
     x.queue(x.replica.tree.ensure(copy), true)
     x.emit({ type: 'conflict', path, copy })

@@ -186,11 +186,8 @@ export class PutApplier {
       this.outcomes.notDone(entry, put, staged ?? { result: 'need' })
       return
     }
-    const copy = this.copies.save(put.path, staged)
-    if (copy === undefined) this.outcomes.refuse(put, 'failed')
-    else {
-      this.outcomes.accept(entry, put)
-      this.copies.announce(put.path, copy)
-    }
+    const refusal = this.copies.save(entry, put, staged, at => this.isUnderWay(at))
+    if (refusal === undefined) this.outcomes.accept(entry, put)
+    else this.outcomes.refuse(put, refusal)
   }
 }

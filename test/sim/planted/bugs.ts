@@ -25,6 +25,7 @@ const putAnswers = 'syncer/session/put-answers.ts'
 const handshake = 'syncer/session/handshake.ts'
 const contact = 'syncer/session/contact.ts'
 const exchange = 'syncer/session/exchange.ts'
+const copiesBeside = 'syncer/session/copies-beside.ts'
 const receiver = 'syncer/session/receiver.ts'
 const ledger = 'syncer/session/ledger.ts'
 const reconcile = 'syncer/core/reconcile.ts'
@@ -352,6 +353,17 @@ export const bugs: Bug[] = [
         file: apply,
         text: '        this.place(from, path)\n        this.disk.sync(inTree(path))\n',
         bug: '        this.place(from, path)\n',
+      },
+    ],
+    focus: { ...undisturbed, steps: 500, powerCut: 0.01, gentle: true },
+  },
+  {
+    name: 'what takes the place of a conflict copy is not made durable',
+    edits: [
+      {
+        file: copiesBeside,
+        text: "    if (outcome.result === 'done') disk.sync(inTree(path))\n",
+        bug: '',
       },
     ],
     focus: { ...undisturbed, steps: 500, powerCut: 0.01, gentle: true },

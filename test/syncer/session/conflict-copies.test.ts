@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest'
+import { Pair, problemsOf, runFor, runUntil, treeOf } from './pair.ts'
+
+const text = (number: number) => Buffer.from(`made by a program, ${number}`)
+
+/** The laptop's version of `f` is on its way; a program in the pod wrote it, too, and goes on. */
+function pairInConflict(delayMs = 30): Pair {
+  const pair = new Pair()
+  pair.initial = 'keep'
+  pair.disks.laptop.people.save('f', Buffer.from('agreed'))
+  pair.connect()
+  pair.settle()
+  pair.sweep()
+  pair.delayMs = () => delayMs
+  pair.disks.laptop.people.save('f', Buffer.from('written by hand'))
+  pair.laptop.hint('f', 'rename')
+  write(pair, 0)
+  return pair
+}
+
+function write(pair: Pair, number: number): void {
+  pair.disks.pod.people.save('f', text(number))
+  pair.pod.hint('f', 'rename')
+}
+
+const conflicts = (pair: Pair) => pair.events.filter(({ type }) => type === 'conflict').length
+const copiesIn = (pair: Pair, side: 'laptop' | 'pod') =>
+  Object.entries(treeOf(pair.disks[side])).filter(([path]) => path !== 'f')
+
+test('a program that goes on writing during a conflict leaves one copy: its last version', () => {
+  const pair = pairInConflict()
+  for (let number = 1; number <= 100; number++) {
+    runFor(pair, 20)
+    write(pair, number)
+  }
+  pair.settle()
+  pair.sweep()
+  const copies = copiesIn(pair, 'laptop')
+  expect(copies).toHaveLength(1)
+  expect(copiesIn(pair, 'pod')).toEqual(copies)
+  expect(conflicts(pair)).toBe(1)
+  expect(problemsOf(pair)).toEqual({})
+})
+
+/** The name of the only copy, once it is there. */
+function theCopy(pair: Pair): string {
+  runUntil(pair, () => copiesIn(pair, 'laptop').length === 1)
+  return copiesIn(pair, 'laptop')[0]![0]
+}
+
+const contents = (pair: Pair) => copiesIn(pair, 'laptop').map(([, content]) => content)
+
+test('a copy that somebody edited stays as it is, and the next version gets another', () => {
+  const pair = pairInConflict()
+  const copy = theCopy(pair)
+  pair.disks.laptop.people.save(copy, Buffer.from('looked through'))
+  pair.laptop.hint(copy, 'rename')
+  write(pair, 1)
+  pair.settle()
+  pair.sweep()
+  expect(contents(pair)).toEqual(expect.arrayContaining(['looked through', text(1).toString()]))
+  expect(copiesIn(pair, 'pod')).toEqual(copiesIn(pair, 'laptop'))
+})
+
+test('a copy that somebody deleted does not come back with the next version: that gets another', () => {
+  const pair = pairInConflict()
+  pair.disks.laptop.people.unlink(theCopy(pair))
+  write(pair, 1)
+  pair.settle()
+  pair.sweep()
+  expect(contents(pair)).toEqual([text(1).toString()])
+})
+
+test('what a person still writes into a copy that gave way comes back beside it', () => {
+  const pair = pairInConflict()
+  const file = pair.disks.laptop.people.open(theCopy(pair), 'r+')
+  write(pair, 1)
+  runUntil(pair, () => contents(pair).includes(text(1).toString()))
+  file.write(Buffer.from('written late, by a person'))
+  file.close()
+  pair.settle()
+  runFor(pair, 70_000)
+  pair.sweep()
+  expect(contents(pair)).toEqual(
+    expect.arrayContaining([expect.stringContaining('written late, by a person'), text(1).toString()]),
+  )
+})
+
+test('another conflict, later, gets a copy of its own', () => {
+  const pair = pairInConflict()
+  pair.settle()
+  for (const [side, words] of [
+    ['laptop', 'by hand again'],
+    ['pod', 'by the program again'],
+  ] as const) {
+    pair.disks[side].people.save('f', Buffer.from(words))
+    pair[side].hint('f', 'rename')
+  }
+  pair.settle()
+  pair.sweep()
+  expect(contents(pair)).toEqual(expect.arrayContaining([text(0).toString(), 'by the program again']))
+  expect(conflicts(pair)).toBe(2)
+})
+
+test('where the copy cannot give way, the next version gets another', () => {
+  const pair = pairInConflict()
+  const copy = theCopy(pair)
+  pair.disks.laptop.before = (operation, at) =>
+    operation === 'link' && at?.area === 'tree' && at.path === copy ? 'EACCES' : undefined
+  write(pair, 1)
+  pair.settle()
+  pair.sweep()
+  expect(contents(pair)).toEqual(expect.arrayContaining([text(0).toString(), text(1).toString()]))
+})
