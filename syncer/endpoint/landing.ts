@@ -61,7 +61,11 @@ export class Landing {
     isOneOfMany: boolean,
   ): Outcome | 'unplaced' {
     const { replacer, litter } = this.in
-    if ('code' in placed && placed.code !== 'ETIME') return 'unplaced'
+    if ('code' in placed && placed.code !== 'ETIME') {
+      // What the disk could not do it may not have undone either. It is not what was expected before any file is made.
+      if (placed.code !== 'ESTALE') for (const name of [fresh, kept]) litter.remove(name)
+      return 'unplaced'
+    }
     const isKnown = 'made' in placed
     // Else it may have its next name yet, or may get it now, and is never exchanged any more.
     if (!isKnown) litter.remove(fresh)

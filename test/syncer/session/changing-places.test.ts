@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { DiskOperation } from '../../../syncer/disk/memory-operation.ts'
-import { crashPod, rest, type Way, ways } from './exchanging-pair.ts'
+import { crashPod, rest, saved, type Way, ways } from './exchanging-pair.ts'
 import { Pair, treeOf } from './pair.ts'
 
 const names = ['a', 'b', 'c', 'd/e', 'f']
@@ -92,3 +92,24 @@ describe.each(ways)('files that change places, whose disk does this: %s', way =>
     expect(treeOf(pair.disks.pod)).toEqual({ ...wanted, a: 'once more' })
   })
 })
+
+test.each(['write', 'rename', 'exchange'] as const)(
+  'what the disk made and could neither use nor remove is gone soon (refused: %s)',
+  refused => {
+    const pair = saved('file', 'placeFiles')
+    rest(pair, 1)
+    pair.disks.laptop.people.save('file', Buffer.from('again'))
+    pair.laptop.hint('file', 'rename')
+    let left = 2
+    pair.disks.pod.before = (operation, at) => {
+      if (at?.area === 'own' && at.name.startsWith('trash-in-')) return undefined
+      const isRefused = operation === refused ? left === 2 : operation === 'unlink' && left === 1
+      if (isRefused) left -= 1
+      return isRefused ? 'EIO' : undefined
+    }
+    expect(rest(pair, 20)).toEqual({ file: 'again' })
+    expect(left).toBe(0)
+    const files = pair.disks.pod.listOwn().filter(name => name.startsWith('stage-') || name.startsWith('trash-pod-'))
+    expect(files).toEqual([])
+  },
+)
