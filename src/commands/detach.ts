@@ -1,61 +1,33 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { systemTimers } from '../../syncer/base/clock.ts'
 import { deadline } from '../../syncer/base/deadline.ts'
 import { UserError } from '../../syncer/base/errors.ts'
-import { forgetLog, holderLog } from '../home/holder-log.ts'
-import type { HolderRecord } from '../home/holder-record.ts'
+import { holderLog } from '../home/holder-log.ts'
 import type { Dev } from '../manifest/manifest.ts'
 import { askHolder } from '../session/control-client.ts'
-import { fromWireError } from '../session/control-protocol.ts'
 import { findHolder, heldHere, sessionId } from '../session/find-holder.ts'
 import type { DevStatus } from '../session/status-report.ts'
 import { reviveEvent } from '../ui/json-reporter.ts'
-import type { HoldMessage } from './hold.ts'
 import type { Invocation } from './io.ts'
+import { type HolderStart, type StartedHolder, startHolder } from './start-holder.ts'
 import { untilAnswering } from './until-answering.ts'
 import type { UpOptions } from './up-options.ts'
 import type { Workplace } from './workplace.ts'
 
-/**
- * A heap that starts at 64 MB: the memory of what forwards carry counts against the heap's limit, which is 20 MB at
- * first, and V8 would mark the whole heap each 10 MB that it carried. Two threads for V8's garbage and compiler: its
- * usual four took twice their time where processors are few. Half its room for what is new, which stays once it was used. A
- * third of what V8 puts into one function when it optimizes it: in the few seconds of a first sync that took those threads
- * a quarter of all the process's time, and does not pay.
- */
-const nodeFlags = [
-  '--initial-old-space-size=64',
-  '--v8-pool-size=2',
-  '--max-semi-space-size=8',
-  '--max-inlined-bytecode-size-cumulative=300',
-]
-/**
- * glibc held to a beginning: otherwise it takes it from the first large block that is freed that such blocks are to be
- * kept, and what a first sync had in passing stays for the whole session. Its own is 131072 for both; what is read from a
- * socket comes in blocks of 65536, which leave holes in the heap that glibc never gives back.
- */
-const memoryEnvironment = {
-  MALLOC_ARENA_MAX: '1',
-  MALLOC_MMAP_THRESHOLD_: '32768',
-  MALLOC_TRIM_THRESHOLD_: '131072',
-}
-const LISTENING_TIMEOUT_MS = 30_000
 const LAST_WORDS_MS = 3_000
+/** From the claim of a session to its socket. */
+const SOCKET_TIMEOUT_MS = 5_000
+const SOCKET_INTERVAL_MS = 25
 
-interface Holder {
-  record: Pick<HolderRecord, 'socket' | 'token'>
-  /** It ran before this call. */
+interface Holder extends StartedHolder {
+  /** Another call of `up` has started it. */
   isOld: boolean
-  /** Why it ended, from the process itself: it may be gone before its socket has said so. */
-  failure: Promise<UserError>
-  letGo(): void
 }
 
 /**
  * Has a background process hold the session, and returns when the first sync is complete, the command runs and the
- * forwards answer. Where such a process of the same manifest runs already, that one is waited for.
+ * forwards answer. Where such a process of the same manifest runs already, or is started at the same moment, that one is
+ * waited for.
  */
 export async function detach(invocation: Invocation<UpOptions>, workplace: Workplace, dev: Dev): Promise<void> {
   const { io, options } = invocation
@@ -71,13 +43,15 @@ export async function detach(invocation: Invocation<UpOptions>, workplace: Workp
   })
   try {
     holder = options.takeOver ? null : runningHolder(workplace, dev)
-    holder ??= await startHolder(invocation, workplace, dev)
-    if (interrupted) void interrupt(holder)
+    holder ??= await newHolder(invocation, workplace, dev)
     const { record, isOld } = holder
+    if (interrupted && isOld) leaving.abort()
+    else if (interrupted) void interrupt(holder)
+    // How an old one once started is no news.
+    const isNews = !isOld || isStarting(await firstStatus(record, leaving.signal))
     const onEvent = (event: unknown) => {
       const known = reviveEvent(event)
-      // How an old one once started is no news.
-      if (known && !isOld) reporter.report(known)
+      if (known && isNews) reporter.report(known)
     }
     await askHolder(record, { method: 'follow' }, { signal: leaving.signal, onEvent })
     const status = await untilAnswering({
@@ -109,46 +83,43 @@ function runningHolder({ home, cluster, manifest }: Workplace, dev: Dev): Holder
   return { record, isOld: true, failure: new Promise(() => {}), letGo() {} }
 }
 
-async function startHolder(invocation: Invocation<UpOptions>, workplace: Workplace, dev: Dev): Promise<Holder> {
-  const { io } = invocation
-  const { home, cluster } = workplace
-  const log = holderLog(home, { id: sessionId(cluster, dev), namespace: cluster.namespace, dev: dev.name })
-  forgetLog(log)
-  const output = openSync(log, 'w', 0o600)
-  const program = [...nodeFlags, process.argv[1] ?? '']
-  const child = spawn(process.execPath, [...program, ...holdArguments(invocation, workplace, dev, log)], {
-    cwd: io.cwd,
-    env: { ...memoryEnvironment, ...io.env },
-    stdio: ['ignore', output, output, 'ipc'],
-    detached: true,
-    windowsHide: true,
-  })
-  closeSync(output)
-  const failure = endOf(child, log, dev.name)
-  const letGo = () => {
-    if (child.connected) child.disconnect()
-    child.unref()
-  }
+/** One of our own, or the one that was quicker. */
+async function newHolder(invocation: Invocation<UpOptions>, workplace: Workplace, dev: Dev): Promise<Holder> {
   try {
-    const record = await Promise.race([listening(child), failure.then(error => Promise.reject(error))])
-    return { record, isOld: false, failure, letGo }
+    return { ...(await startHolder(holderStart(invocation, workplace, dev))), isOld: false }
   } catch (error) {
-    letGo()
+    const quicker = error instanceof UserError && error.code === 'held' ? runningHolder(workplace, dev) : null
+    if (quicker) return quicker
     throw error
   }
 }
 
-function holdArguments(
-  { globals, options, rest }: Invocation<UpOptions>,
-  { manifest, cluster }: Workplace,
+/** Of one that may have claimed the session a moment ago, and does not listen yet. */
+async function firstStatus(record: Holder['record'], signal: AbortSignal): Promise<DevStatus> {
+  for (let waitedMs = 0; ; waitedMs += SOCKET_INTERVAL_MS) {
+    try {
+      return (await askHolder(record, { method: 'status' }, { signal })) as DevStatus
+    } catch (error) {
+      const isEarly = error instanceof UserError && error.code === 'not-found' && waitedMs < SOCKET_TIMEOUT_MS
+      if (!isEarly) throw error
+      await pause(SOCKET_INTERVAL_MS, undefined, { signal })
+    }
+  }
+}
+
+function isStarting({ state, sync }: DevStatus): boolean {
+  return state === 'starting' || (state === 'syncing' && sync.first_sync_seconds === null)
+}
+
+function holderStart(
+  { io, globals, options, rest }: Invocation<UpOptions>,
+  { home, manifest, cluster }: Workplace,
   dev: Dev,
-  log: string,
-): string[] {
-  return [
+): HolderStart {
+  const program = [
+    process.argv[1] ?? '',
     '__hold',
     dev.name,
-    '--log',
-    log,
     '--file',
     manifest?.file ?? '',
     '--namespace',
@@ -159,40 +130,9 @@ function holdArguments(
     ...(options.takeOver ? ['--take-over'] : []),
     ...(options.downOnExit ? ['--down-on-exit'] : []),
     ...(options.keepCommand ? ['--keep-command'] : []),
-    ...(rest === null ? [] : ['--', ...rest]),
   ]
-}
-
-function listening(child: ChildProcess): Promise<Holder['record']> {
-  return new Promise((resolve, reject) => {
-    const late = setTimeout(
-      () => reject(new UserError('timeout', 'the background process does not start')),
-      LISTENING_TIMEOUT_MS,
-    )
-    child.on('message', (message: HoldMessage) => {
-      clearTimeout(late)
-      if (message.type === 'listening') resolve(message)
-    })
-    child.once('exit', () => clearTimeout(late))
-  })
-}
-
-/** Why the process failed: what it says itself, else how it ended. */
-export function endOf(child: ChildProcess, log: string, dev: string): Promise<UserError> {
-  return new Promise(resolve => {
-    child.on('message', (message: HoldMessage) => {
-      if (message.type === 'failed') resolve(fromWireError(message.error))
-    })
-    child.once('error', cause => resolve(new UserError('state', 'cannot start a background process', { cause })))
-    // After its last message, which may still be on its way.
-    child.once('exit', (code, signal) => {
-      const how = signal ? `was ended by ${signal}` : `ended with code ${code}`
-      const error = new UserError('state', `the background process ${how}`, {
-        hint: `what it wrote is in ${log}\npodswap down ${dev} puts back what it has swapped`,
-      })
-      setTimeout(() => resolve(error), 200)
-    })
-  })
+  const log = holderLog(home, { id: sessionId(cluster, dev), namespace: cluster.namespace, dev: dev.name })
+  return { program, rest, cwd: io.cwd, env: io.env, dev: dev.name, log }
 }
 
 /** Ctrl-C: a start that is not through is undone by the process that does it, and `follow` ends with that. */

@@ -1,3 +1,4 @@
+import { placeLog } from '../home/holder-log.ts'
 import { toWireError } from '../session/control-protocol.ts'
 import { openSession } from '../session/open-session.ts'
 import { exitCodeOfOutcome } from './exit-code.ts'
@@ -12,6 +13,8 @@ export type HoldMessage =
 
 export interface HoldOptions {
   log: string
+  /** Where it writes until it holds the session. */
+  freshLog: string
   takeOver?: boolean
   downOnExit?: boolean
   keepCommand?: boolean
@@ -36,6 +39,7 @@ export async function hold(invocation: Invocation<HoldOptions>): Promise<number>
       report: event => reporter.report(event),
       signal: io.interrupted,
     })
+    placeLog(options.freshLog, options.log)
     io.onSignal(signal => session.interrupt(signal))
     session.start()
     tell({ type: 'listening', socket: record.socket, token: record.token })

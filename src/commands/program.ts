@@ -145,6 +145,7 @@ export function buildProgram(io: Io, rest: string[] | null, call: Call): Command
     .command('__hold', { hidden: true })
     .argument('<dev>')
     .requiredOption('--log <file>')
+    .requiredOption('--fresh-log <file>')
     .option('--take-over')
     .option('--down-on-exit')
     .option('--keep-command')

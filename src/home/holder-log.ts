@@ -1,5 +1,6 @@
-import { rmSync } from 'node:fs'
+import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { errnoOf } from '../../syncer/base/errors.ts'
 import type { Home } from './home.ts'
 
 /**
@@ -10,7 +11,25 @@ export function holderLog(home: Home, { id, namespace, dev }: { id: string; name
   return join(home.logs, `${namespace}.${dev}.${id}.log`)
 }
 
-/** Out of the way of the next one's: who reads it, or still writes to it, keeps it. */
+/**
+ * Where it writes until it holds the session: the log of the process that holds it meanwhile stays.
+ *
+ * @param pid of the process that starts it
+ */
+export function freshLog(log: string, pid: number): string {
+  return `${log}.${pid}`
+}
+
+/** Out of the way: who reads it, or still writes to it, keeps it. */
 export function forgetLog(path: string): void {
   rmSync(path, { force: true })
+}
+
+/** Puts it in the place of the last one's. Does nothing where it is there already. */
+export function placeLog(fresh: string, log: string): void {
+  try {
+    renameSync(fresh, log)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  }
 }

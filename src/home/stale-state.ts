@@ -7,6 +7,8 @@ import { processStart } from './process-identity.ts'
 
 /** `<record>.json.<pid>.<random>`: being written, or left by a process that died at it. */
 const UNFINISHED = /^[0-9a-f]{16}\.json\.(\d+)\.[0-9a-f]+$/
+/** See `freshLog`. */
+const FRESH_LOG = /\.log\.(\d+)$/
 
 /** Files in the state folder that belong to processes which are gone: absolute paths. */
 export function staleFiles(home: Home, isAlive: (pid: number, start: string | null) => boolean): string[] {
@@ -15,16 +17,19 @@ export function staleFiles(home: Home, isAlive: (pid: number, start: string | nu
   const dead = records.filter(record => !alive.includes(record))
   const used = new Set(alive.map(record => record.socket))
   const names = namesIn(home.run)
-  const unfinished = names.filter(name => {
-    const pid = UNFINISHED.exec(name)?.[1]
-    return pid !== undefined && processStart(Number(pid)) === null
-  })
+  const unfinished = names.filter(name => isOfNobody(UNFINISHED.exec(name)?.[1]))
+  const logs = namesIn(home.logs).filter(name => isOfNobody(FRESH_LOG.exec(name)?.[1]))
   const sockets = names.filter(name => name.endsWith('.sock') && !used.has(join(home.run, name)))
   const inRun = [...dead.map(record => `${record.id}.json`), ...unfinished, ...sockets].map(name =>
     join(home.run, name),
   )
   const elsewhere = dead.map(record => record.socket).filter(socket => !isPipe(socket) && !inRun.includes(socket))
-  return [...new Set([...inRun, ...elsewhere])].sort()
+  return [...new Set([...inRun, ...elsewhere, ...logs.map(name => join(home.logs, name))])].sort()
+}
+
+/** @param pid as a file's name has it; undefined where it has none */
+function isOfNobody(pid: string | undefined): boolean {
+  return pid !== undefined && processStart(Number(pid)) === null
 }
 
 export function removeStale(files: string[]): void {

@@ -98,6 +98,20 @@ describe.skipIf(colleague === undefined)('one workload and several people', () =
   })
 })
 
+describe('two calls of up --detach on one laptop', () => {
+  it('at the same instant: one starts it, the other one follows, and its log is that of the one', async () => {
+    await using session = await DevSession.create({ purpose: 'twice' })
+    const up = () => session.laptop.podswap(['up', '--detach', ...session.target])
+    const both = await Promise.all([up(), up()])
+    const printed = both.map(({ code, stdout, stderr }) => `${code}: ${stdout}${stderr}`)
+    for (const text of printed) expect(text).toMatch(/^0: (.*\n)*ready in (.*\n)*web runs in the background/)
+    expect(printed.filter(text => text.includes('in the background already'))).toHaveLength(1)
+    const log = await session.laptop.ok(['logs', ...session.target])
+    expect(log.stdout).toMatch(/ready in /)
+    await session.down()
+  })
+})
+
 describe.skipIf(colleague === undefined)('without the right to Leases', () => {
   it('it is as ever by the labels, with the rules to add', { timeout: 300_000 }, async () => {
     await using session = await DevSession.create({ purpose: 'no-leases', hasLeases: false })

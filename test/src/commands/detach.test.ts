@@ -1,21 +1,5 @@
-import { spawn } from 'node:child_process'
 import { expect, it } from 'vitest'
-import { endOf, notFoundHint } from '../../../src/commands/detach.ts'
-
-const run = (program: string) =>
-  spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
-
-it('a background process that says nothing any more may have left something swapped', async () => {
-  const hint = 'what it wrote is in /logs/web.log\npodswap down web puts back what it has swapped'
-  expect(await endOf(run('process.exit(7)'), '/logs/web.log', 'web')).toMatchObject({
-    code: 'state',
-    message: 'the background process ended with code 7',
-    hint,
-  })
-  const failed = { type: 'failed', error: { code: 'held', message: 'it is held' } }
-  const program = `process.send(${JSON.stringify(failed)}, () => process.exit(3))`
-  expect(await endOf(run(program), '/logs/web.log', 'web')).toMatchObject({ code: 'held', message: 'it is held' })
-})
+import { notFoundHint } from '../../../src/commands/detach.ts'
 
 it('a program that is not in the image is told by what the manifest says of it', () => {
   expect(notFoundHint({ command: ['sh'] })).toContain('the manifest names no other `command` than `sh`')

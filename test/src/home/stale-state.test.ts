@@ -41,7 +41,7 @@ test('nothing, where nothing ran', () => {
   expect(stale()).toEqual([])
 })
 
-test('records and sockets of processes that are gone, and records that were never finished', () => {
+test('records and sockets of processes that are gone, records that were never finished, logs that never began', () => {
   claimHolder(home, record(ids.alive))
   writeFileSync(record(ids.alive).socket, '')
   claimHolder(home, { ...record(ids.dead), processStart: 'dead' })
@@ -51,8 +51,11 @@ test('records and sockets of processes that are gone, and records that were neve
   for (const name of [unfinished, `${ids.alive}.json.${process.pid}.0123abcd`, 'lost.sock', 'notes.txt']) {
     writeFileSync(join(home.run, name), '')
   }
+  const log = join(home.logs, 'n.web.log')
+  for (const file of [log, `${log}.${nobody}`, `${log}.${process.pid}`]) writeFileSync(file, '')
   const found = stale()
-  expect(found).toEqual(inRun(`${ids.dead}.json`, `${ids.dead}-1.sock`, unfinished, 'lost.sock'))
+  const expected = [...inRun(`${ids.dead}.json`, `${ids.dead}-1.sock`, unfinished, 'lost.sock'), `${log}.${nobody}`]
+  expect(found).toEqual(expected.sort())
   removeStale(found)
   expect(stale()).toEqual([])
   expect(existsSync(join(home.run, 'notes.txt'))).toBe(true)
