@@ -8,15 +8,11 @@ import type { StagedFile } from '../endpoint/stage.ts'
 import type { Entry } from '../endpoint/tree.ts'
 import type { Put } from '../wire/change-message.ts'
 import type { Exchange } from './exchange.ts'
-
-/** Conflicts whose copy may get the pod's next version at most; of the oldest another copy is made. */
-const followedMax = 1_000
+import type { FollowedCopies } from './followed-copies.ts'
 
 /** Keeps content whose own name is another's beside it, durably, and tells of it. */
 export class CopiesBeside {
   private readonly x: Exchange
-  /** By the path that was edited at both ends: where the pod's version of it is, and which. */
-  private readonly followed = new Map<Entry, { copy: Path; token: Token }>()
 
   constructor(exchange: Exchange) {
     this.x = exchange
@@ -24,7 +20,7 @@ export class CopiesBeside {
 
   /**
    * The pod's version of a path that was edited at both ends. While ours is on its way to the pod a program there may go on
-   * writing: what it overwrote there gives way in the copy, too, if nobody touched that.
+   * writing: what it overwrote there gives way in the copy, too, if nobody touched that ({@link FollowedCopies}).
    * @param staged owned by this call
    * @param isUnderWay what must not be changed now
    * @returns undefined where it is saved; where it could not be: why, which is told where the system says it
@@ -38,16 +34,16 @@ export class CopiesBeside {
     const { x } = this
     const { path } = put
     const last = this.copyOfBase(entry, put)
-    this.followed.delete(entry)
+    x.followed.delete(entry)
     try {
       if (last !== undefined && !isUnderWay(last) && this.stands(last, put.base)) {
         if (!this.replace(last, put, staged)) return 'changed'
-        this.follow(entry, last.path, put.data)
+        x.followed.add(entry, { copy: last.path, token: put.data })
         return undefined
       }
       const copy = x.replica.applier.save(conflictNames(this.freePlace(path), x.clock.now(), 'pod'), staged)
       if (copy === undefined) return 'failed'
-      this.follow(entry, copy, put.data)
+      x.followed.add(entry, { copy, token: put.data })
       this.announce(path, copy)
       return undefined
     } catch (error) {
@@ -61,9 +57,9 @@ export class CopiesBeside {
 
   /** Where the version that the pod overwrote with this one was saved. */
   private copyOfBase(entry: Entry, { base, data }: Put): Entry | undefined {
-    const last = this.followed.get(entry)
-    const isNext = last?.token === base && entry.agreed === base && isFile(base) && isFile(data)
-    return isNext ? this.x.replica.tree.find(last.copy) : undefined
+    const { followed, replica } = this.x
+    const copy = isFile(base) && isFile(data) ? followed.of(entry, base) : undefined
+    return copy === undefined ? undefined : replica.tree.find(copy)
   }
 
   private stands(at: Entry, token: Token): boolean {
@@ -79,11 +75,6 @@ export class CopiesBeside {
     if (outcome.result === 'done') disk.sync(inTree(path))
     this.x.queue(at, true)
     return outcome.result === 'done'
-  }
-
-  private follow(entry: Entry, copy: Path, token: Token): void {
-    this.followed.set(entry, { copy, token })
-    if (this.followed.size > followedMax) this.followed.delete(this.followed.keys().next().value!)
   }
 
   /** Saves content that a program wrote into a file we had already replaced or removed. */

@@ -12,6 +12,7 @@ import { BackAndForth } from './back-and-forth.ts'
 import type { EngineEvent } from './engine-event.ts'
 import { EpochHistory } from './epoch-history.ts'
 import type { Flight } from './flight.ts'
+import { FollowedCopies } from './followed-copies.ts'
 import type { JournalRecord } from './journal.ts'
 import { Outbox } from './outbox.ts'
 import { type PathProblem, PathProblems } from './path-problems.ts'
@@ -55,6 +56,8 @@ export class Exchange {
   readonly recentNew = new RecentEntries()
   /** Laptop: of what the other end sent and what went in answer to it. */
   readonly backAndForth = new BackAndForth()
+  /** Laptop: conflict copies that may give way to what the pod's program writes next. */
+  readonly followed = new FollowedCopies()
   /** Laptop: what was agreed on earlier, since the pod's copy has its epoch. */
   readonly history = new EpochHistory()
   readonly problems: PathProblems
@@ -140,6 +143,7 @@ export class Exchange {
     this.waiting.clear()
     this.retries.clear()
     this.released.clear()
+    this.followed.clear()
   }
 
   /** Both ends agree on this now. What was sent and not answered stays so. */

@@ -49,6 +49,7 @@ export class PutAnswers {
 
   private taken(entry: Entry, flight: Flight): void {
     const { x } = this
+    x.followed.delete(entry)
     if (!flight.stale) x.answered(entry, flight.data)
     x.emit({ type: 'changed', path: entry.path, direction: 'out' })
     if (flight.touched || entry.current !== entry.agreed) x.queue(entry, false)
@@ -75,7 +76,9 @@ export class PutAnswers {
 
   /** When it goes again depends on why it was refused. */
   private offerAgain(entry: Entry, reason: Rej['reason']): void {
+    if (reason !== 'differs') this.x.followed.delete(entry)
     switch (reason) {
+      case 'differs':
       case 'changed':
         // Where its folder cannot be, nothing of the other end is to meet it: the folder's trouble is told.
         if (this.x.isBelowUntaken(entry)) this.x.retries.add(entry, untakenWaitMs, untakenWaitMsMax)

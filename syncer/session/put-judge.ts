@@ -35,7 +35,7 @@ export class PutJudge {
     // Refused and offered again, not kept waiting: nothing about one path may change its order.
     if (look.state === 'busy') {
       if (look.isReading) x.queue(entry, true)
-      this.outcomes.refuse(put, 'changed')
+      this.outcomes.refuse(put, 'differs')
       return
     }
     if (look.state === 'barred') {
@@ -93,7 +93,7 @@ export class PutJudge {
       this.applier.apply(entry, put, current)
     } else {
       this.believeBase(entry, put)
-      this.outcomes.refuse(put, 'changed')
+      this.outcomes.refuse(put, 'differs')
     }
   }
 

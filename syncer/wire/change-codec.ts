@@ -5,7 +5,7 @@ import type { ChangeMessage, RejReason } from './change-message.ts'
 import type { MessageOf, Readers, Writers } from './message-codec.ts'
 import { readPath, readToken, writePath, writeToken } from './sync-fields.ts'
 
-const rejReasons: RejReason[] = ['changed', 'need', 'failed', 'halted', 'ignored']
+const rejReasons: RejReason[] = ['differs', 'changed', 'need', 'failed', 'halted', 'ignored']
 const nothing = new Uint8Array(0)
 
 export const changeWriters: Writers<ChangeMessage['type']> = {

@@ -45,7 +45,8 @@ export interface Ack {
   path: Path
 }
 
-export type RejReason = 'changed' | 'need' | 'failed' | 'halted' | 'ignored'
+/** `differs`: something else stands there than was expected, and nothing was tried; `changed`: it was tried. */
+export type RejReason = 'differs' | 'changed' | 'need' | 'failed' | 'halted' | 'ignored'
 
 export interface Rej {
   type: 'rej'

@@ -112,3 +112,40 @@ test('where the copy cannot give way, the next version gets another', () => {
   pair.sweep()
   expect(contents(pair)).toEqual(expect.arrayContaining([text(0).toString(), text(1).toString()]))
 })
+
+test('what sync itself took away in the pod, in vain, stays in its copy', () => {
+  const pair = new Pair()
+  pair.connect()
+  pair.settle()
+  pair.delayMs = () => 30
+  pair.disks.laptop.people.mkdir('f')
+  pair.disks.laptop.people.save('f/inside', Buffer.from('by hand'))
+  pair.laptop.hint('f', 'rename')
+  write(pair, 0)
+  let isMade = false
+  pair.disks.pod.before = (operation, at) => {
+    if (isMade || operation !== 'mkdir' || at?.area !== 'tree' || at.path !== 'f') return undefined
+    isMade = true
+    write(pair, 1)
+    return undefined
+  }
+  pair.settle()
+  pair.sweep()
+  expect(isMade).toBe(true)
+  const texts = Object.values(treeOf(pair.disks.laptop))
+  expect(texts).toEqual(expect.arrayContaining(['by hand', text(0).toString(), text(1).toString()]))
+})
+
+test('what sync put aside in the pod before a cut stays in its copy', () => {
+  const pair = pairInConflict(0)
+  runUntil(pair, () => pair.disks.pod.people.read('f').toString() === 'written by hand')
+  pair.cutWithoutGoodbye()
+  pair.start('pod')
+  write(pair, 1)
+  pair.connect()
+  pair.settle()
+  pair.sweep()
+  expect(Object.values(treeOf(pair.disks.laptop))).toEqual(
+    expect.arrayContaining([text(0).toString(), text(1).toString()]),
+  )
+})

@@ -71,6 +71,7 @@ const message: fc.Arbitrary<SyncMessage> = fc.oneof(
     seq: count,
     path,
     reason: fc.constantFrom(
+      'differs' as const,
       'changed' as const,
       'need' as const,
       'failed' as const,
