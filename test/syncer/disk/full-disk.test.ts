@@ -51,6 +51,11 @@ test('case 53: many files in one native request on a disk that becomes full: eac
     })
     const placed = disk.beginPlacing!(placings)!()
     const codes = placed.map(each => ('code' in each ? each.code : 'done'))
+    // renameat2(2), openat2(2): not every kernel has them
+    context.skip(
+      codes.every(code => code === 'EINVAL' || code === 'ENOSYS'),
+      'files are not placed here',
+    )
     expect(new Set(codes)).toEqual(new Set(['done', 'ENOSPC']))
     for (const [i, code] of codes.entries()) {
       expect(fs.readFileSync(join(root, name(i)))).toEqual(code === 'done' ? fresh[i] : old[i])
