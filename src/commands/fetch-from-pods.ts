@@ -11,9 +11,13 @@ import type { SilenceTeller } from './tell-silence.ts'
 const ANSWER_MS = 6_000
 /** Beyond that nobody waits, whatever comes. */
 const FETCH_MS_MAX = 60 * 60_000
-/** What may mend by itself, a connection or a disk that was full, is tried so often, a pause apart. */
-const TRIES = 4
-const PAUSE_MS = 3_000
+/** A connection, which may come back by itself, is tried so often, a pause apart. */
+const cut = { tries: 4, pauseMs: 3_000 }
+/**
+ * What cannot be made here is tried by each question itself: once more each for a try that was on its way just then, and for
+ * a disk that takes a moment to free what was removed.
+ */
+const refused = { tries: 3, pauseMs: 500 }
 
 const goneText = 'the connection to it is gone'
 
@@ -51,10 +55,10 @@ async function fetchOne(record: HolderRecord, how: Fetching): Promise<UserError 
   for (let tries = 1; ; tries++) {
     const error = await askToFetch(record, how)
     const isCut = error?.code === 'sync-halted' && (await comingOf(record, how))?.isCut === true
-    // what was refused for want of room is on its way again where there is some by now
     if (error === null || !(isCut || error.code === 'state')) return error
-    if (tries === TRIES) return isCut ? new UserError('timeout', goneText) : error
-    await pause(how.lookMs ?? PAUSE_MS, undefined, { signal: how.signal })
+    const patience = isCut ? cut : refused
+    if (tries >= patience.tries) return isCut ? new UserError('timeout', goneText) : error
+    await pause(how.lookMs ?? patience.pauseMs, undefined, { signal: how.signal })
   }
 }
 

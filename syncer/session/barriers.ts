@@ -81,7 +81,7 @@ export class Barriers {
     yield* x.holds.entries()
     yield* x.flights.keys()
     yield* this.transfers.entries()
-    yield* x.retries.refused()
+    yield* x.retries.of('refused')
   }
 
   private inProgress(entry: Entry): boolean {

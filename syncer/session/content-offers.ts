@@ -61,7 +61,7 @@ export class ContentOffers {
     if (x.role !== 'laptop' || !x.backAndForth.isTooMuch(entry, token, x.clock.monotonic())) return false
     const words = 'is changed back and forth by programs at both ends: what stands here waits for 10 s'
     x.problems.note(path, 'back-and-forth', `${path} ${words}`)
-    x.retries.add(entry, undoneWaitMs, undoneWaitMs)
+    x.retries.add(entry, 'undone', undoneWaitMs, undoneWaitMs)
     return true
   }
 

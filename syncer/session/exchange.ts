@@ -206,6 +206,11 @@ export class Exchange {
     this.problems.takenIn(entry)
   }
 
+  /** What an end could not read or write is tried at once: what kept it from that may be over. */
+  retryFailed(): void {
+    for (const entry of this.retries.of('failed')) this.retryNow(entry)
+  }
+
   /** When something that could not be done is tried again; monotonic ms. */
   retryDue(): number {
     return Math.min(this.retries.due(), this.outbox.due())

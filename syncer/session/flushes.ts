@@ -5,7 +5,10 @@ import type { Exchange } from './exchange.ts'
 import type { Hints } from './hints.ts'
 import type { Transfers } from './transfers.ts'
 
-/** Tells of each flush when everything that differed when it was asked for is in step. */
+/**
+ * Tells of each flush when everything that differed when it was asked for is in step, or was tried once more and cannot be
+ * made.
+ */
 export class Flushes {
   readonly barriers: Barriers
   private readonly x: Exchange
@@ -27,6 +30,7 @@ export class Flushes {
 
   add(id: number): void {
     this.hints.release()
+    this.x.retryFailed()
     this.barriers.add(id, this.isRead)
     this.pass()
   }

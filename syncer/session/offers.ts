@@ -181,7 +181,7 @@ export class Offers {
     const { path } = entry
     if (look.state === 'barred') {
       x.problems.note(path, look.code, `${path} cannot be read here`)
-      x.retries.add(entry, barredWaitMs, barredWaitMsMax)
+      x.retries.add(entry, 'failed', barredWaitMs, barredWaitMsMax)
     } else if (look.isReading) {
       this.transfers.comparisons.expect(entry)
       x.queue(entry, urgent)

@@ -87,6 +87,11 @@ export class PathProblems {
     this.note(path, code, message)
   }
 
+  /** A change of the other end could not be made there, over this connection. */
+  isUnmade(path: Path): boolean {
+    return this.unmade.has(path)
+  }
+
   /** The connection is over: the other end, which may be another one by then, offers anew what it still wants made. */
   doubt(): void {
     if (this.role === 'pod') {

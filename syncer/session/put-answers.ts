@@ -81,8 +81,8 @@ export class PutAnswers {
       case 'differs':
       case 'changed':
         // Where its folder cannot be, nothing of the other end is to meet it: the folder's trouble is told.
-        if (this.x.isBelowUntaken(entry)) this.x.retries.add(entry, untakenWaitMs, untakenWaitMsMax)
-        else this.x.retries.add(entry, refusedWaitMs, 5_000, true)
+        if (this.x.isBelowUntaken(entry)) this.x.retries.add(entry, 'failed', untakenWaitMs, untakenWaitMsMax)
+        else this.x.retries.add(entry, 'refused', refusedWaitMs, 5_000)
         break
       case 'need':
         this.transfers.insist(entry)
@@ -91,10 +91,10 @@ export class PutAnswers {
       case 'failed':
         this.x.untaken.add(entry)
         this.puts.order.untaken(entry)
-        this.x.retries.add(entry, untakenWaitMs, untakenWaitMsMax)
+        this.x.retries.add(entry, 'failed', untakenWaitMs, untakenWaitMsMax)
         break
       case 'halted':
-        this.x.retries.add(entry, 5_000, 5_000, true)
+        this.x.retries.add(entry, 'refused', 5_000, 5_000)
         break
       case 'ignored':
         break

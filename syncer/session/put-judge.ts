@@ -30,7 +30,8 @@ export class PutJudge {
       this.outcomes.refuse(put, 'failed')
       return
     }
-    if (!mustLook && this.isToBeApplied(entry, put) && this.applier.takesUnseen(entry, put)) return
+    const isKnown = !mustLook && !x.problems.isUnmade(put.path)
+    if (isKnown && this.isToBeApplied(entry, put) && this.applier.takesUnseen(entry, put)) return
     const look = this.look(entry, put)
     // Refused and offered again, not kept waiting: nothing about one path may change its order.
     if (look.state === 'busy') {
@@ -80,7 +81,8 @@ export class PutJudge {
     if (this.x.holds.has(entry)) return { state: 'busy' }
     // Nothing was ever seen here and something new comes: making it fails where something stands after all.
     const isNew = put.base === absent && entry.current === absent && entry.key === null && entry.agreed === absent
-    if (isNew && kindOf(put.data) === 'file' && !this.outcomes.takeRefused(entry))
+    const mayMake = isNew && !this.x.problems.isUnmade(put.path)
+    if (mayMake && kindOf(put.data) === 'file' && !this.outcomes.takeRefused(entry))
       return { state: 'known', token: absent }
     return this.x.replica.looker.look(entry, put.path)
   }

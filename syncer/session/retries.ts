@@ -2,10 +2,16 @@ import type { Clock } from '../base/clock.ts'
 import { TimerQueue } from '../base/timer-queue.ts'
 import type { Entry } from '../endpoint/tree.ts'
 
+/**
+ * `refused`: the other end has something else there; the two will meet soon, which is no trouble. `undone`: both ends change
+ * it back and forth; the wait is meant. `failed`: an end could not read or write it.
+ */
+export type RetryReason = 'refused' | 'undone' | 'failed'
+
 interface Retry {
   atMs: number
   tries: number
-  refused: boolean
+  reason: RetryReason
 }
 
 /** What was not taken at the other end and is offered again after a while. */
@@ -27,14 +33,11 @@ export class Retries {
     return this.byEntry.has(entry)
   }
 
-  /**
-   * Offers it again after a while; `waitMs` doubles with each try up to `waitMsMax`.
-   * @param refused the other end has something else there: the two will meet soon, which is no trouble
-   */
-  add(entry: Entry, waitMs: number, waitMsMax: number, refused = false): void {
+  /** Offers it again after a while; `waitMs` doubles with each try up to `waitMsMax`. */
+  add(entry: Entry, reason: RetryReason, waitMs: number, waitMsMax: number): void {
     const tries = (this.byEntry.get(entry)?.tries ?? 0) + 1
     const atMs = this.clock.monotonic() + Math.min(waitMs * 2 ** Math.min(tries - 1, 20), waitMsMax)
-    this.byEntry.set(entry, { atMs, tries, refused })
+    this.byEntry.set(entry, { atMs, tries, reason })
     this.times.add(atMs, entry)
   }
 
@@ -52,13 +55,12 @@ export class Retries {
     this.byEntry.clear()
   }
 
-  /** Entries that were refused because the other end has something else there. */
-  *refused(): Generator<Entry> {
-    for (const [entry, { refused }] of this.byEntry) if (refused) yield entry
+  *of(reason: RetryReason): Generator<Entry> {
+    for (const [entry, retry] of this.byEntry) if (retry.reason === reason) yield entry
   }
 
   isRefused(entry: Entry): boolean {
-    return this.byEntry.get(entry)?.refused === true
+    return this.byEntry.get(entry)?.reason === 'refused'
   }
 
   isWaiting(entry: Entry, nowMs: number): boolean {

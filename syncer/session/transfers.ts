@@ -200,7 +200,7 @@ export class Transfers {
     this.end(transfer)
     this.comparisons.ended(transfer, false)
     this.placed(transfer.entry)
-    if (reason === 'failed') this.x.retries.add(transfer.entry, 1_000, 30_000)
+    if (reason === 'failed') this.x.retries.add(transfer.entry, 'failed', 1_000, 30_000)
     else this.lookAnew(transfer.entry)
     return transfer
   }

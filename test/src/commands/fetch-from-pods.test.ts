@@ -77,6 +77,23 @@ test('what was refused for want of room is asked for again', async () => {
   expect(asked).toBe(3)
 })
 
+test('what cannot be made here is refused soon', async () => {
+  const record = { dev: 'web', socket: join(folder, 's'), token: 'token' } as HolderRecord
+  const server = await ControlServer.listen(record.socket, record.token, async ({ method }) => {
+    if (method === 'fetch') throw new UserError('state', 'aux is no name here')
+    return { sync: { state: 'ready', bytes_received: 0 } }
+  })
+  try {
+    const begun = performance.now()
+    const [unfetched] = await fetchFromPods([record], { silence, signal: AbortSignal.timeout(60_000) })
+    expect(unfetched?.error).toMatchObject({ code: 'state', message: 'aux is no name here' })
+    // its pauses; a machine that is slow takes its own time
+    expect(performance.now() - begun).toBeLessThan(5_000)
+  } finally {
+    await server.close()
+  }
+})
+
 test('a process that does not answer any more is named, with what to do', async () => {
   const record = { pid: 4711, dev: 'web', socket: join(folder, 's'), token: 'token' } as HolderRecord
   const sockets: Socket[] = []

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { macos, windows } from '../../../syncer/disk/memory-system.ts'
-import { Pair, runFor } from './pair.ts'
+import { Pair, runFor, runUntil } from './pair.ts'
 import { RealPair, until } from './real-pair.ts'
 
 /** As Linux mounts it: nobody knows beforehand which names it refuses. */
@@ -54,6 +54,47 @@ describe('what the pod wrote and the laptop cannot make', () => {
     runFor(pair, 10_000)
     expect(pair.events).toContainEqual(expect.objectContaining({ type: 'problem', code: 'EPERM', isUnmade: false }))
     expect(unmadeOf(pair)).toEqual([])
+  })
+})
+
+describe('a flush', () => {
+  const isFlushed = (pair: Pair) => pair.events.some(({ type }) => type === 'flushed')
+
+  /** The laptop has just refused it again, so the next try is half a minute away. */
+  function refused(path: string): Pair {
+    const pair = new Pair()
+    pair.connect()
+    pair.settle()
+    laptop(pair).special('place')
+    const [dir] = path.split('/')
+    if (dir !== path) pair.disks.pod.people.mkdir(dir!)
+    pair.disks.pod.people.save(path, Buffer.from('there'))
+    pair.pod.sweep()
+    runFor(pair, 65_000)
+    pair.sent = []
+    runUntil(pair, () => pair.sent.some(({ type }) => type === 'rej'))
+    runFor(pair, 1_000)
+    expect(unmadeOf(pair)).toEqual(['laptop place'])
+    return pair
+  }
+  const laptop = ({ disks }: Pair) => disks.laptop.people
+
+  test.each(['place', 'place/file'])('tries at once what an end could not make before: %s', path => {
+    const pair = refused(path)
+    laptop(pair).unlink('place')
+    pair.pod.flush(1)
+    runFor(pair, 500)
+    expect(isFlushed(pair)).toBe(true)
+    expect(unmadeOf(pair)).toEqual([])
+    expect(laptop(pair).read(path)).toEqual(Buffer.from('there'))
+  })
+
+  test.each(['place', 'place/file'])('is not kept by what an end cannot make now either: %s', path => {
+    const pair = refused(path)
+    pair.pod.flush(1)
+    runFor(pair, 500)
+    expect(isFlushed(pair)).toBe(true)
+    expect(unmadeOf(pair)).toEqual(['laptop place'])
   })
 })
 
