@@ -84,11 +84,12 @@ static void signal_all(int signal) {
 }
 
 /* glibc held to a beginning: else it keeps for good what large blocks it was given back once. What is read from a socket
-   comes in blocks of 65536: in the heap they leave holes between what stays, which are never given back. */
+   comes in blocks of 65536: in the heap they leave holes between what stays, which are never given back. They are mapped
+   only where the heap has no room at its end, which by itself is made 131072 larger than is asked for. */
 static char **thrifty(char **env) {
   static char *list[4096];
   char **to = list;
-  *to++ = "MALLOC_ARENA_MAX=1", *to++ = "MALLOC_MMAP_THRESHOLD_=32768", *to++ = "MALLOC_TRIM_THRESHOLD_=131072";
+  *to++ = "MALLOC_ARENA_MAX=1", *to++ = "MALLOC_MMAP_THRESHOLD_=32768", *to++ = "MALLOC_TOP_PAD_=0";
   for (char **from = env; *from; *to++ = *from++)
     if (to == list + 4095) return env;
   return list;

@@ -87,6 +87,15 @@ describe.skipIf(initProgram === null)('init boot', () => {
     expect(container).toMatch(/^NODE_OPTIONS=--inspect$/m)
   })
 
+  test('holds the memory of the agent down, and of nobody else', async () => {
+    const { print, seen } = boot(shell('env; echo ---; tr "\\0" "\\n" </proc/$PPID/environ; echo end'))
+    await print(/end\n/)
+    const [agent, container] = seen.out.split('---')
+    const told = ['MALLOC_ARENA_MAX=1', 'MALLOC_MMAP_THRESHOLD_=32768', 'MALLOC_TOP_PAD_=0']
+    expect(agent!.match(/^MALLOC_.*$/gm)?.sort()).toEqual(told)
+    expect(container).not.toMatch(/^MALLOC_/m)
+  })
+
   test('passes SIGTERM on to the agent and to orphans, waits for them, and ends with 143', async () => {
     const orphan = `(sh -c 'trap "sleep 0.3; echo orphan ended; exit" TERM; echo orphan up; while :; do sleep 0.05; done' &)`
     const { child, print, ended, seen } = boot(
