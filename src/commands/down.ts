@@ -242,7 +242,7 @@ function endsSessionText({ owner, since, lease, kind, name }: Swapped, caller: s
   return `this ends the session of ${who} on ${swappedTitle({ kind, name })} (since ${lease?.since ?? since}${seen})`
 }
 
-function revertedText({ state, workload, replicas, isReady }: Reverted): string {
+function revertedText({ state, workload, replicas, isReady, refusal }: Reverted): string {
   switch (state) {
     case 'nothing':
       return `nothing to do: ${workload} is not in dev mode`
@@ -252,9 +252,8 @@ function revertedText({ state, workload, replicas, isReady }: Reverted): string 
       return `${workload}, which podswap had made, is deleted`
     case 'reverted': {
       const count = `${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`
-      return isReady
-        ? `${workload} is back as it was, ${count} ready`
-        : `${workload} is back as it was with ${count}, which are not ready yet`
+      if (isReady) return `${workload} is back as it was, ${count} ready`
+      return `${workload} is back as it was with ${count}, not all ready yet${refusal === undefined ? '' : `: ${refusal}`}`
     }
   }
 }

@@ -159,10 +159,17 @@ function swappedStatus({ cluster }: Workplace, swapped: Swapped): DevStatus {
     pod: swapped.pod?.name ?? null,
     since: swapped.since ?? null,
     warnings: [
+      ...refusedText(swapped),
       ...(swapped.state === 'swapped' ? [] : [`${unfinishedText(swapped)}; podswap down puts it back`]),
       awayText(swapped),
     ],
   }
+}
+
+function refusedText({ refused, replicas }: Swapped): string[] {
+  if (!refused) return []
+  const count = `${refused.pods} of ${replicas} pods`
+  return [`it is scaled up again and has ${count}: ${refused.reason}; podswap down asks for them anew`]
 }
 
 function unfinishedText({ state }: Swapped): string {

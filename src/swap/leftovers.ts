@@ -4,9 +4,10 @@ import { type Swapped, swappedTitle } from './swapped.ts'
 export interface Leftover {
   /**
    * `no-session`: swapped, and nobody is at it. `half-swapped`: the original is at 0 with its record, and there is no
-   * clone. `clone`: its original is gone, or is back. `lease`: nothing but a Lease that nobody renews.
+   * clone. `clone`: its original is gone, or is back. `lease`: nothing but a Lease that nobody renews. `refused`: the
+   * original is scaled up, and the namespace refuses its pods.
    */
-  kind: 'no-session' | 'half-swapped' | 'clone' | 'lease'
+  kind: 'no-session' | 'half-swapped' | 'clone' | 'lease' | 'refused'
   swapped: Swapped
   message: string
   /** What `doctor --fix` does; absent where somebody may still be at it. */
@@ -39,6 +40,7 @@ function leftoverOf(swapped: Swapped, view: LeftoverView): Leftover | undefined 
   // one that lives is about to go on
   if (lease && !lease.isExpired && !view.endedHere.includes(lease.session)) return undefined
   if (view.heldHere.includes(title)) return undefined
+  if (swapped.refused) return refusedPods(swapped, swapped.refused)
   switch (state) {
     case 'claimed':
       return { kind: 'lease', swapped, message: leaseText(swapped), fix: 'delete the Lease' }
@@ -58,6 +60,16 @@ function leftoverOf(swapped: Swapped, view: LeftoverView): Leftover | undefined 
       }
     case 'swapped':
       return noSession(swapped, view, back)
+  }
+}
+
+function refusedPods(swapped: Swapped, { pods, reason }: NonNullable<Swapped['refused']>): Leftover {
+  const title = swappedTitle(swapped)
+  return {
+    kind: 'refused',
+    swapped,
+    message: `${title} is scaled up again and has ${pods} of ${plural(swapped.replicas)}: the namespace refuses its pods: ${reason}`,
+    fix: `ask for its pods anew, and put ${title} back when it gets them`,
   }
 }
 

@@ -7,6 +7,7 @@ import { dropLease } from './lease.ts'
 import { awaitAnswering, awaitOriginal, awaitTaken, isOfQuota } from './original.ts'
 import { hasMarks, ourLabels, refuseSwappedAgain, removeMarks } from './original-marks.ts'
 import { sharesWithOld } from './pod-template.ts'
+import { replicaFailure } from './pod-trouble.ts'
 import { fieldManager, isRecordOf, marks, readRecord, readUndo, undoLabel, type WorkloadKind } from './record.ts'
 import { askAgain, insistOnPods, restore, takenMs } from './scale-up.ts'
 import { SetRefusals } from './set-refusals.ts'
@@ -30,6 +31,8 @@ export interface Reverted {
   replicas: number
   /** All its pods were Ready in time. */
   isReady: boolean
+  /** Why the namespace refuses some of them, in the cluster's words. */
+  refusal?: string
   /** What could not be done, for the person to know; empty when all is as before. */
   leftovers: string[]
 }
@@ -182,5 +185,13 @@ async function settle(cluster: Cluster, { workload, names, title, options }: Set
   const labels = now ? ourLabels(now) : []
   if (labels.length > 0) leftovers.push(`${title} bears ${labels.join(', ')}: another session swapped it again`)
   else if (now && hasMarks(now)) leftovers.push(`managedFields of ${title} still name ${fieldManager}`)
-  return { state: 'reverted', workload: title, replicas: (now ?? workload).spec.replicas, isReady, leftovers }
+  const refusal = isReady ? undefined : replicaFailure(now ?? undefined)?.message
+  return {
+    state: 'reverted',
+    workload: title,
+    replicas: (now ?? workload).spec.replicas,
+    isReady,
+    ...(refusal !== undefined && { refusal }),
+    leftovers,
+  }
 }

@@ -3,8 +3,9 @@ import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { isMade } from './autocreate.ts'
 import { inBoth } from './find-workload.ts'
 import { type LeaseState, readLease } from './lease.ts'
-import { currentPod } from './pod-trouble.ts'
+import { currentPod, replicaFailure } from './pod-trouble.ts'
 import { marks, readRecord, readSession, readUndo, type WorkloadKind } from './record.ts'
+import { SetRefusals } from './set-refusals.ts'
 
 /** A workload that podswap holds, or something that it left. */
 export interface Swapped {
@@ -25,6 +26,8 @@ export interface Swapped {
   /** The claim that keeps the dev's volumes. */
   claim?: string
   pod?: { name: string; phase: string }
+  /** It is scaled up again, and the namespace refuses some of its pods: how many there are, and why, in its words. */
+  refused?: { pods: number; reason: string }
   /** Podswap made it: `down` deletes it. */
   made?: true
   /** Who is at it now; absent: nobody, or the person has no right to Leases. */
@@ -58,7 +61,8 @@ export async function findSwapped(
   const found = new Map<string, Swapped>()
   for (const original of originals.flat()) {
     const swapped = fromOriginal(original)
-    found.set(swapped.uid, swapped)
+    const refused = await refusedOf(cluster, original, signal)
+    found.set(swapped.uid, { ...swapped, ...(refused && { refused }) })
   }
   for (const clone of clones) {
     const swapped = fromClone(clone, pods)
@@ -107,6 +111,19 @@ function fromOriginal(original: KubeObject): Swapped {
     ...(isMade(original) && { made: true }),
     state: 'no-clone',
   }
+}
+
+/** Its pods, where a `down` has scaled it up and could not see them through. */
+async function refusedOf(
+  cluster: Cluster,
+  original: KubeObject,
+  signal: AbortSignal,
+): Promise<Swapped['refused'] | undefined> {
+  const { spec, status } = original
+  const pods: number = status?.replicas ?? 0
+  if (pods >= spec.replicas) return undefined
+  const reason = replicaFailure(original)?.message ?? (await new SetRefusals(cluster, original).newest(signal))
+  return reason === undefined ? undefined : { pods, reason }
 }
 
 function fromClone(clone: KubeObject, pods: KubeObject[]): Swapped | undefined {

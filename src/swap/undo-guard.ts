@@ -1,4 +1,5 @@
 import { systemTimers, type Timers } from '../../syncer/base/clock.ts'
+import { deadline } from '../../syncer/base/deadline.ts'
 import { UserError } from '../../syncer/base/errors.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { findLease, type LeaseState, takeLease } from './lease.ts'
@@ -26,8 +27,12 @@ export async function leaseIfAllowed(
   }
 }
 
+/** For the last word of a `work` that failed. */
+const dropTimeoutMs = 3_000
+
 /**
- * Does `work` with the workload's lease in hand, so that nobody swaps what is being put back, and deletes it in the end.
+ * Does `work` with the workload's lease in hand, so that nobody swaps what is being put back, and deletes it in the end,
+ * also where `work` fails: nobody is at it then, and the labels say what is left to do.
  * Where somebody takes it meanwhile, the signal that `work` is given aborts with `held`. A workload without a lease gets
  * none: its labels guard it as well as they can.
  */
@@ -48,6 +53,11 @@ export async function guardUndo<T>(
     const result = await work(AbortSignal.any([signal, lost.signal]))
     await keeper.drop(signal)
     return result
+  } catch (error) {
+    using limit = deadline(timers, dropTimeoutMs)
+    // it lapses by itself
+    await keeper.drop(limit.signal).catch(() => {})
+    throw error
   } finally {
     done.abort()
     await keeping

@@ -4,7 +4,7 @@ import { type LeftoverView, leftoversOf } from '../../../src/swap/leftovers.ts'
 import { marks } from '../../../src/swap/record.ts'
 import { findSwapped } from '../../../src/swap/swapped.ts'
 import { MemoryCluster } from '../cluster/memory-cluster.ts'
-import { planOptions, webDeployment } from './shapes.ts'
+import { dbStatefulSet, dev, planOptions, webDeployment } from './shapes.ts'
 import { expectUntouched, ready, Trial } from './trial.ts'
 
 let cluster: MemoryCluster
@@ -119,4 +119,42 @@ it('is a clone whose original is back, and a Lease of nothing', async () => {
   await trial.down()
   expect(await found()).toEqual([])
   expect(cluster.all('Lease')).toEqual([])
+})
+
+it('is a workload that is scaled up, and whose pods the namespace refuses', async () => {
+  const before = cluster.peek('Deployment', 'web')!
+  await trial.up()
+  await ready(cluster, 'Deployment', 'web-podswap')
+  cluster.controllers.admit = pod => (pod.metadata.labels?.[marks.clone] ? pod : new Error('exceeded quota: pods=0'))
+  await expect(trial.down({ readyMs: 500 })).rejects.toMatchObject({ code: 'rejected' })
+  expect(await cluster.list('Lease', { labelSelector: marks.lease })).toEqual([])
+  expect(await found()).toMatchObject([
+    {
+      kind: 'refused',
+      message:
+        'deployment/web is scaled up again and has 0 of 2 replicas: the namespace refuses its pods: exceeded quota: pods=0',
+      fix: 'ask for its pods anew, and put deployment/web back when it gets them',
+    },
+  ])
+  cluster.controllers.admit = pod => pod
+  await trial.down()
+  expect(await found()).toEqual([])
+  await expectUntouched(cluster, before)
+})
+
+it('is a StatefulSet of that kind, of which events alone tell', async () => {
+  const { uid, resourceVersion, ...metadata } = dbStatefulSet().metadata
+  cluster.applyServerSide({ ...dbStatefulSet(), metadata })
+  await ready(cluster, 'StatefulSet', 'db')
+  await trial.up({ dev: dev({ name: 'db' }) })
+  cluster.controllers.admit = pod => (pod.metadata.labels?.[marks.clone] ? pod : new Error('exceeded quota: pods=0'))
+  await expect(trial.down({ kind: 'StatefulSet', name: 'db', readyMs: 3_000 })).rejects.toMatchObject({
+    code: 'rejected',
+  })
+  expect(await found()).toMatchObject([
+    {
+      kind: 'refused',
+      message: expect.stringMatching(/^statefulset\/db .* has 0 of 2 replicas: .*exceeded quota: pods=0$/),
+    },
+  ])
 })

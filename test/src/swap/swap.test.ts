@@ -191,6 +191,17 @@ describe('up and down', () => {
     expect(await down).toMatchObject({ isReady: false, leftovers: ['deployment/web was deleted meanwhile'] })
   })
 
+  it('say why where the namespace takes some of its pods only', async () => {
+    const before = await seeded()
+    await trial.up()
+    const originals = () => cluster.all('Pod').filter(pod => pod.metadata.labels?.[marks.clone] === undefined)
+    cluster.controllers.admit = pod => (originals().length > 0 ? new Error('exceeded quota: pods=1') : pod)
+    const refusal = 'exceeded quota: pods=1'
+    expect(await trial.down({ readyMs: 1_000 })).toMatchObject({ state: 'reverted', isReady: false, refusal })
+    cluster.controllers.admit = pod => pod
+    await expectUntouched(cluster, before)
+  })
+
   it('do not wait for the controller’s back-off where the clone’s pod used up the quota', async () => {
     const before = await seeded(fresh(webDeployment({ spec: { replicas: 1 } })))
     await trial.up()
