@@ -190,6 +190,7 @@ function emptyStatus({ namespace }: { namespace: string }): DevStatus {
     namespace,
     workload: '',
     state: null,
+    has_problems: null,
     holder: null,
     pod: null,
     sync: emptySummary('unknown'),

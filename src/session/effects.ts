@@ -159,7 +159,10 @@ export class Effects {
     const { dev, interactive } = this.#options.config
     const { readiness, forwards, connection, pod } = this.#works
     if (again) readiness.again()
-    else readiness.first({ dev: dev.name, forwards: forwards.lines, terminal: interactive })
+    else {
+      const problems = pod.sources.reduce((count, { status }) => count + status.problems.length, 0)
+      readiness.first({ dev: dev.name, forwards: forwards.lines, terminal: interactive, problems })
+    }
     readiness.linked(connection.link, pod.runIsSame)
   }
 

@@ -11,6 +11,8 @@ export interface ReadyFacts {
   dev: string
   forwards: BoundForwards['lines']
   terminal: boolean
+  /** Paths that cannot travel. */
+  problems: number
 }
 
 /** Tells when a session is ready, is so no more, and is so again; and how long that took. */
@@ -32,10 +34,10 @@ export class Readiness {
     this.#readers.add(on)
   }
 
-  first({ dev, forwards, terminal }: ReadyFacts): void {
+  first({ dev, forwards, terminal, problems }: ReadyFacts): void {
     const elapsedMs = this.#clock.monotonic() - this.#startedAt
     const lines = forwards.map(({ local, remote }) => ({ local, remote }))
-    this.#report({ type: 'ready', dev, elapsedMs, forwards: lines, terminal })
+    this.#report({ type: 'ready', dev, elapsedMs, forwards: lines, terminal, problems })
   }
 
   again(): void {

@@ -49,6 +49,7 @@ export function composeStatus(found: {
   const seeming = devState(snapshot.phase, snapshot.folders, nowMs)
   // What seems to stand but does not answer does not stand.
   const state = seeming === 'ready' && command === null ? 'reconnecting' : seeming
+  const sync = summarize(snapshot.folders)
   const warnings: string[] = []
   if (snapshot.trouble !== null && state !== 'ready') warnings.push(snapshot.trouble)
   if (command?.state === 'exited') warnings.push('the dev command has ended; podswap up --take-over starts it again')
@@ -57,9 +58,10 @@ export function composeStatus(found: {
     namespace: record.namespace,
     workload: snapshot.swap?.workload ?? record.workload ?? record.dev,
     state,
+    has_problems: sync.problems.length > 0,
     holder: `${record.user}@${record.host}`,
     pod: snapshot.pod,
-    sync: summarize(snapshot.folders),
+    sync,
     forwards: [
       ...found.forwards,
       ...snapshot.reverses.map(({ local, remote, state, error }) => {

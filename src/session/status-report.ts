@@ -15,6 +15,8 @@ export interface DevStatus {
   workload: string
   /** null where it cannot be told from here: another laptop holds the session. */
   state: DevState | null
+  /** Some paths cannot travel, however `state` is: `sync.problems` names them. null where it cannot be told from here. */
+  has_problems: boolean | null
   /** `user@host` of the process that holds the session, or held it last. */
   holder: string | null
   pod: string | null

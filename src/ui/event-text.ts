@@ -115,8 +115,14 @@ function exitLine(event: Extract<UiEvent, { type: 'command-exited' }>): Line {
   return { tone: event.code === 0 ? 'note' : 'warn', text: `the command ${how}` }
 }
 
+function problemsText(count: number): string {
+  return `with ${plural(count, 'problem')}: podswap status names what does not travel`
+}
+
 function readyLines(event: Extract<UiEvent, { type: 'ready' }>): Line[] {
-  const ready: Line = { tone: 'good', text: `ready in ${formatDuration(event.elapsedMs)}` }
+  const text = `ready in ${formatDuration(event.elapsedMs)}`
+  const ready: Line =
+    event.problems > 0 ? { tone: 'note', text: `${text}, ${problemsText(event.problems)}` } : { tone: 'good', text }
   if (!event.terminal) return [ready]
   return [ready, { tone: 'note', text: 'the keys Enter ~ . leave the program’s terminal; dev mode stays on' }]
 }

@@ -54,7 +54,8 @@ export type UiEvent =
   /** `replaced`: another command ran, and was ended for this one. `anew`: it ran in a container that is gone. */
   | { type: 'command-started'; command: string[]; already: boolean; replaced?: boolean; anew?: boolean }
   | { type: 'command-exited'; code: number; signal?: string; error?: string }
-  | { type: 'ready'; dev: string; elapsedMs: number; forwards: ForwardLine[]; terminal: boolean }
+  /** `problems`: so many paths cannot travel by then; each was told. */
+  | { type: 'ready'; dev: string; elapsedMs: number; forwards: ForwardLine[]; terminal: boolean; problems: number }
   | { type: 'connection-lost'; reason: string }
   | { type: 'reconnected'; elapsedMs: number }
   | { type: 'undoing'; workload: string }

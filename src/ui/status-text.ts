@@ -26,7 +26,7 @@ function devText(dev: DevStatus, nowMs: number, paint: Paint): string {
   rows.push(...listed('conflict', dev.sync.conflicts, ({ path, copy }) => `${path}; the other version is ${copy}`))
   rows.push(...listed('problem', dev.sync.problems, problemAndCure))
   for (const warning of dev.warnings) rows.push(['note', warning])
-  const head = `${paint('bold', printable(dev.name))}  ${stateText(dev.state, paint)}`
+  const head = `${paint('bold', printable(dev.name))}  ${stateText(dev, paint)}`
   return `${[head, ...rows.map(([name, value]) => `  ${name.padEnd(9)} ${printable(value)}`)].join('\n')}\n`
 }
 
@@ -41,10 +41,15 @@ function isSilent({ holder_pid: pid, sync }: DevStatus): boolean {
   return pid !== null && sync.state === 'unknown'
 }
 
-function stateText(state: DevStatus['state'], paint: Paint): string {
-  if (state === null) return paint('yellow', 'unknown')
-  if (state === 'ready') return paint('green', state)
-  return paint(state === 'failed' ? 'red' : 'yellow', state)
+/** What cannot travel is no part of what is ready. */
+function stateText({ state, sync }: DevStatus, paint: Paint): string {
+  const text = withProblems(state ?? 'unknown', sync)
+  if (state === 'failed') return paint('red', text)
+  return paint(text === 'ready' ? 'green' : 'yellow', text)
+}
+
+function withProblems(state: string, { problems }: SyncSummary): string {
+  return problems.length === 0 ? state : `${state} with ${plural(problems.length, 'problem')}`
 }
 
 function holderText(dev: DevStatus, nowMs: number): string {
@@ -60,12 +65,11 @@ function folderText(folder: FolderStatus, nowMs: number): string {
 }
 
 function summaryText(sync: SyncSummary, nowMs: number): string {
-  const parts: string[] = [sync.state]
+  const parts: string[] = [withProblems(sync.state, sync)]
   if (sync.files !== null) parts.push(plural(sync.files, 'file'))
   if (sync.pending) parts.push(`${sync.pending} pending`)
   if (sync.transfer !== null) parts.push(transferText(sync.transfer))
   if (sync.conflicts.length > 0) parts.push(plural(sync.conflicts.length, 'conflict'))
-  if (sync.problems.length > 0) parts.push(plural(sync.problems.length, 'problem'))
   if (sync.replaced) parts.push(`${plural(sync.replaced, 'edit')} of the pod replaced`)
   if (sync.ignored !== null && sync.ignored.files > 0) parts.push(`${plural(sync.ignored.files, 'file')} left out`)
   if (sync.bytes_sent !== null && sync.bytes_received !== null) {

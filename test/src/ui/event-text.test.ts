@@ -127,9 +127,13 @@ test.each<[UiEvent, string[]]>([
   [{ type: 'command-exited', code: 7 }, ['warning: the command ended with code 7']],
   [{ type: 'command-exited', code: 130, signal: 'SIGINT' }, ['warning: the command ended by SIGINT']],
   [{ type: 'command-exited', code: 127, error: 'no such file' }, ['error: the command could not be run: no such file']],
-  [{ type: 'ready', dev: 'web', elapsedMs: 4_200, forwards, terminal: false }, ['ready in 4.2 s']],
+  [{ type: 'ready', dev: 'web', elapsedMs: 4_200, forwards, terminal: false, problems: 0 }, ['ready in 4.2 s']],
   [
-    { type: 'ready', dev: 'web', elapsedMs: 4_200, forwards, terminal: true },
+    { type: 'ready', dev: 'web', elapsedMs: 4_200, forwards, terminal: false, problems: 2 },
+    ['ready in 4.2 s, with 2 problems: podswap status names what does not travel'],
+  ],
+  [
+    { type: 'ready', dev: 'web', elapsedMs: 4_200, forwards, terminal: true, problems: 0 },
     ['ready in 4.2 s', 'the keys Enter ~ . leave the program’s terminal; dev mode stays on'],
   ],
   [{ type: 'connection-lost', reason: 'silent' }, ['warning: connection lost (silent); reconnecting']],
@@ -221,7 +225,7 @@ describe('the screen', () => {
     reporter.report({ type: 'phase', phase: 'swapping' })
     tick()
     reporter.report({ type: 'attached', pod: 'p' })
-    reporter.report({ type: 'ready', dev: 'web', elapsedMs: 100, forwards: [], terminal: false })
+    reporter.report({ type: 'ready', dev: 'web', elapsedMs: 100, forwards: [], terminal: false, problems: 0 })
     reporter.close()
     expect(out.text.split('\r\x1b[K')).toEqual([
       '',

@@ -82,6 +82,7 @@ const dev: DevStatus = {
   namespace: 'team',
   workload: 'deployment/web',
   state: 'ready',
+  has_problems: false,
   holder: 'ann@laptop',
   pod: 'web-podswap-1',
   sync: summarize([folder()]),
@@ -119,6 +120,23 @@ test('problems of a path, and of the folder as a whole', () => {
   )
   expect(text).toContain('  problem   a in the pod: may not be written (no permission, EACCES); give ')
   expect(text).toContain('  problem   the folder on the laptop: no more watches\n')
+})
+
+test('what is ready but for some paths is not said to be ready alone, nor in green', () => {
+  const problems = [{ side: 'pod' as const, path: 'a', code: 'EACCES', message: 'may not be written' }]
+  const sync = summarize([folder({ problems })])
+  const broken = { ...dev, sync, folders: [{ ...dev.folders[0]!, ...sync }] }
+  const text = statusText({ devs: [broken] }, { nowMs: NOW, paint: paintFor(false) })
+  expect(text).toMatch(/^web {2}ready with 1 problem\n/)
+  expect(text).toContain('/src ↔ /app: ready with 1 problem, 120 files')
+  const painted = statusText({ devs: [broken] }, { nowMs: NOW, paint: (tone, text) => `<${tone}>${text}` })
+  expect(painted).toContain('<yellow>ready with 1 problem')
+  const conflicts = [{ path: 'a', copy: 'b', atMs: NOW }]
+  const conflict = statusText(
+    { devs: [{ ...dev, sync: summarize([folder({ conflicts })]) }] },
+    { nowMs: NOW, paint: (tone, text) => `<${tone}>${text}` },
+  )
+  expect(conflict).toContain('<green>ready\n')
 })
 
 test('what is not shown is counted', () => {
