@@ -5,6 +5,12 @@
  * exchanged leaves nothing behind. Where they take long the rest is not begun (EBUSY): who waits for the answer must not
  * take a slow disk for a program that hangs.
  *
+ * A request that begins with the byte 2 asks of files alike whether they are at rest: as expected, and nobody has them open
+ * for writing. The kernel then grants a lease, which is given back at once: until then whoever opens the file for writing
+ * waits, or with O_NONBLOCK is refused. So nothing comes in between, and every signal is blocked (init.c), also the one
+ * that asks for it back. Stopped right there (SIGSTOP, a debugger) it keeps them waiting until it goes on or dies, at most
+ * /proc/sys/fs/lease-break-time.
+ *
  * Request: struct request; root\0 private\0, both absolute and folders; for each file struct change, then
  * folder\0 name\0 private name\0 trash name\0, then the content. Answer: a struct outcome for each.
  */
@@ -97,8 +103,24 @@ static long place(long folder, long own, const struct change *c, const char *nam
   return 0;
 }
 
+/* 0 where it is at rest, EAGAIN where somebody may write to it, ESTALE where it is not as expected; else it is not known. */
+static long rest(long folder, const struct change *c, const char *name, struct shown *there) {
+  long error = look(folder, name, AT_SYMLINK_NOFOLLOW, there);
+  if (error) return error;
+  if (!is_same(there, &c->expected)) return -ESTALE;
+  long file = sys(openat, folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (file < 0) return file;
+  error = sys(fcntl, file, F_SETLEASE, F_RDLCK);
+  if (!error) {
+    sys(fcntl, file, F_SETLEASE, F_UNLCK);
+    error = look(file, "", AT_EMPTY_PATH, there);
+    if (!error && !is_same(there, &c->expected)) error = -ESTALE;
+  }
+  return sys(close, file), error;
+}
+
 /* Answers how many bytes stand in `to`, whatever the request holds. */
-static long place_all(const char *asked, long size, char *to, long room) {
+static long do_all(const char *asked, long size, char *to, long room) {
   const struct request *r = (const struct request *)asked;
   struct open_how how = {O_PATH | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
   const char *root = asked + sizeof *r, *own = root + length(root) + 1, *at = own + length(own) + 1;
@@ -112,7 +134,8 @@ static long place_all(const char *asked, long size, char *to, long room) {
     struct outcome *o = (struct outcome *)to + done;
     o->unused = o->made.mode = o->kept.mode = o->placed.mode = 0;
     long folder = top < 0 ? top : now_ms() > end ? -EBUSY : sys(openat2, top, *dir ? dir : ".", &how, sizeof how);
-    long error = folder < 0 ? folder : private < 0 ? private : place(folder, private, c, name, o);
+    long error = folder < 0 ? folder : private < 0 ? private : 0;
+    if (!error) error = *asked == 2 ? rest(folder, c, name, &o->made) : place(folder, private, c, name, o);
     o->error = -error;
     if (folder >= 0) sys(close, folder);
     at = name;
@@ -137,7 +160,7 @@ static long exchange_names(char *asked, long size, int *errors) {
 
 /* Whether the request goes on: it says how long it is, or ends in an empty name, or is one write. */
 static int is_part(const char *asked, long size) {
-  if (*asked == 1) return size < 8 || size < ((const int *)asked)[1];
+  if (*asked == 1 || *asked == 2) return size < 8 || size < ((const int *)asked)[1];
   return !*asked && (size < 3 || asked[size - 1] || asked[size - 2]);
 }
 
@@ -148,7 +171,7 @@ int exchange(void) {
   if (sys(pipe2, ask, 0) || sys(pipe2, answer, 0)) fail("exchange", "no pipe can be made", 125);
   long room = sys(fcntl, ask[1], F_SETPIPE_SZ, sizeof asked);
   char *line = append(append_number(append(append_number(asked, ask[1]), " "), answer[0]), " many ");
-  sys(write, 1, asked, append(append_number(line, room > 0 ? room / 2 : 32768), "\n") - asked);
+  sys(write, 1, asked, append(append_number(line, room > 0 ? room / 2 : 32768), " rest\n") - asked);
   for (;;) {
     long size = 0, got;
     do {
@@ -156,7 +179,7 @@ int exchange(void) {
       size += got;
     } while (is_part(asked, size));
     asked[size] = asked[size + 1] = 0;
-    if (*asked == 1) size = place_all(asked, size, answers, sizeof answers);
+    if (*asked == 1 || *asked == 2) size = do_all(asked, size, answers, sizeof answers);
     else size = exchange_names(asked, size, (int *)answers);
     sys(write, answer[1], answers, size);
   }

@@ -10,8 +10,9 @@
  *                                   numbers of their ends, a reading and a writing one each, and stays until stdin ends
  *   init exchange                   exchanges two names in one step (renameat2), which Node cannot: prints the numbers of
  *                                   two pipes' ends, one to write `A\0B\0` to, one to read the int errno from, and how
- *                                   many bytes it takes at once of a request to make the files as well (exchange.c); ends
- *                                   with the process that started it
+ *                                   many bytes it takes at once of a request to make the files as well, or of one that
+ *                                   asks whether somebody writes to them (exchange.c); ends with the process that started
+ *                                   it
  */
 #include "sys.h"
 #include <asm/ioctls.h>

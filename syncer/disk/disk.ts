@@ -127,6 +127,12 @@ export interface Disk {
    */
   beginPlacing?(files: readonly Placing[]): (() => Placed[]) | undefined
   /**
+   * Whether a file is still as its stat tells and nobody has it open for writing, or mapped; absent where the system does
+   * not tell. Who opens it for writing in the very moment of the question waits for its end, some microseconds.
+   * @returns undefined where it is not known: another user's file, one that changed
+   */
+  isAtRest?(path: Path, stat: Stat): boolean | undefined
+  /**
    * Has whoever watches this very file (its inode, not its name) told that something happened to it, without changing
    * it; nothing for links and folders.
    */

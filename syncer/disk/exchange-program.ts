@@ -15,6 +15,7 @@ interface Pipes {
   answers: number
   takesMany: boolean
   wholeBytesMax: number
+  tellsRest: boolean
 }
 
 const answerTimeoutMs = 2_000
@@ -56,6 +57,11 @@ export class ExchangeProgram {
     return this.pipes?.wholeBytesMax ?? 0
   }
 
+  /** It can tell whether somebody writes to a file. */
+  get tellsRest(): boolean {
+    return this.pipes?.tellsRest === true
+  }
+
   /** @returns undefined where it was not asked; else what waits for the answer, and gives less where that does not come */
   request(request: readonly Buffer[], answerBytes: number): (() => Buffer) | undefined {
     const { pipes } = this
@@ -83,13 +89,13 @@ export class ExchangeProgram {
 
   private open(line: string): void {
     const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants
-    const [ask, answers, many, whole] = line.trim().split(' ')
+    const [ask, answers, many, whole, rest] = line.trim().split(' ')
     const folder = `/proc/${this.program.pid}/fd`
     let asking: number | undefined
     try {
       asking = openSync(`${folder}/${ask}`, O_WRONLY | O_NONBLOCK)
       const answering = openSync(`${folder}/${answers}`, O_RDONLY | O_NONBLOCK)
-      const takes = { takesMany: many === 'many', wholeBytesMax: Number(whole ?? 0) }
+      const takes = { takesMany: many === 'many', wholeBytesMax: Number(whole ?? 0), tellsRest: rest === 'rest' }
       this.pipes = { ask: asking, answers: answering, ...takes }
     } catch (error) {
       if (asking !== undefined) closeSync(asking)

@@ -18,7 +18,7 @@ import { type Inode, statOf } from './memory-inode.ts'
 import type { BeforeOperation, DiskOperation } from './memory-operation.ts'
 import { People } from './memory-people.ts'
 import { pathOf, rootOf } from './memory-place.ts'
-import { placeInSteps } from './memory-placing.ts'
+import { isSame, placeInSteps } from './memory-placing.ts'
 import { MemoryVolume, type VolumeOptions } from './memory-volume.ts'
 import { systemError } from './system-error.ts'
 
@@ -40,6 +40,7 @@ export class MemoryDisk implements Disk {
   exchange: Disk['exchange']
   beginExchange: Disk['beginExchange']
   beginPlacing: Disk['beginPlacing']
+  isAtRest: Disk['isAtRest']
   readonly #files: MemoryFiles
 
   constructor(options: VolumeOptions, before?: BeforeOperation) {
@@ -192,6 +193,21 @@ export class MemoryDisk implements Disk {
       const half = files.length >> 1
       const done = files.slice(0, half).map(file => placeInSteps(this, file))
       return () => [...done, ...files.slice(half).map(file => placeInSteps(this, file))]
+    }
+  }
+
+  /** From now on it is told whether people have a file open for writing, where that is known. */
+  tellRest(isKnown: (path: Path) => boolean = () => true): void {
+    this.isAtRest = (path, stat) => {
+      try {
+        this.#enter('isAtRest', inTree(path))
+        if (!isKnown(path)) return undefined
+        const inode = this.volume.get(this.volume.tree, path)
+        return isSame(this.#statOf(inode), stat) ? inode.holders === 0 : undefined
+      } catch (error) {
+        if (errnoOf(error) === undefined) throw error
+        return undefined
+      }
     }
   }
 

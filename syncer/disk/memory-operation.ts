@@ -22,6 +22,7 @@ export type DiskOperation =
   | 'link'
   | 'rename'
   | 'exchange'
+  | 'isAtRest'
   | 'nudge'
   | 'unlink'
   | 'sync'

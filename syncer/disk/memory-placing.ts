@@ -40,7 +40,7 @@ function orNull<T>(step: () => T): T | null {
   }
 }
 
-function isSame(a: Stat, b: Stat): boolean {
+export function isSame(a: Stat, b: Stat): boolean {
   const isAsOld = a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs
   return isAsOld && a.kind === b.kind && a.ino === b.ino && a.size === b.size && a.mode === b.mode
 }

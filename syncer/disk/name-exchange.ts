@@ -65,8 +65,13 @@ export class NameExchange {
     return this.program.wholeBytesMax
   }
 
+  /** {@link place} takes requests that ask whether somebody writes to a file. */
+  get tellsRest(): boolean {
+    return this.program.tellsRest
+  }
+
   /**
-   * Has files made that change places with others (`placing-request.ts`), which goes on until what is returned was called.
+   * Has files made that change places with others, or tells of their rest (`placing-request.ts`), which goes on until what is returned was called.
    * @returns gives the answer, or less of it, where it does not come in time: then nothing is known of the rest; undefined
    *   where nobody was asked
    */

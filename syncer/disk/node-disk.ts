@@ -14,6 +14,7 @@ import { openFolders } from './node-folders.ts'
 import { readNames } from './node-listing.ts'
 import { NodePlaces } from './node-places.ts'
 import { NodePlacing, type PlaceFiles } from './node-placing.ts'
+import { NodeRest } from './node-rest.ts'
 import { bigintOrNothing, NodeStats } from './node-stats.ts'
 import { explained, leavePrivateFolder, type PrivateFolderChoice } from './private-folder.ts'
 import { realFolder } from './real-folder.ts'
@@ -32,7 +33,7 @@ export interface NodeDiskOptions {
   readMountinfo?: () => Buffer
   /** Exchanges two names, see {@link Disk.exchange}; what Node cannot. */
   exchange?: ExchangeNames
-  /** Does that for many files that it makes, see {@link Disk.beginPlacing}. */
+  /** Does that for many files that it makes, see {@link Disk.beginPlacing}, and tells of {@link Disk.isAtRest}. */
   place?: PlaceFiles
   openFolders?: (root: string, platform: NodeJS.Platform) => Folders
 }
@@ -57,6 +58,7 @@ export class NodeDisk implements Disk {
   readonly exchange: Disk['exchange']
   readonly beginExchange: Disk['beginExchange']
   readonly beginPlacing: Disk['beginPlacing']
+  readonly isAtRest: Disk['isAtRest']
   readonly #stats: NodeStats
   /** Private names that hold files of ours, so that moving them needs no look at what they are. */
   readonly #ownFiles = new Set<string>()
@@ -81,6 +83,9 @@ export class NodeDisk implements Disk {
       this.exchange = exchanging && (pairs => exchanging.begin(pairs)())
       const placing = place && new NodePlacing(this.#places, this.#mounts, place)
       this.beginPlacing = placing && (files => placing.begin(files))
+      const rest =
+        place && NodeRest.isKnownOn(this.#mounts.fileSystem) && new NodeRest(this.#places, this.#mounts, place)
+      this.isAtRest = rest ? (path, stat) => rest.isAtRest(path, stat) : undefined
       const prefix = this.#places.standingPrivatePrefix()
       this.timestampGranuleNs = explained(root, () => probeTimestampGranule(prefix, this.#mounts.fileSystem))
       const habits = explained(root, () => probeFileSystem(prefix))

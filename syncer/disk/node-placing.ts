@@ -8,6 +8,8 @@ import { answerBytesOf, decodePlaced, encodePlacings, hasUsualTimes, placingByte
 export interface PlaceFiles {
   /** So many bytes a request may have; 0 while there is nobody to take it. */
   readonly wholeBytesMax: number
+  /** Requests may ask whether somebody writes to a file. */
+  readonly tellsRest: boolean
   place(request: readonly Buffer[], answerBytes: number): (() => Buffer) | undefined
 }
 
@@ -15,15 +17,18 @@ export interface PlaceFiles {
 const headBytesMax = 4096
 const placedAtOnceMax = 256
 const notAsked: Placed = { code: 'EBUSY' }
-/** Codes of a system, or its rules, that does not do this at all. */
+/** Codes of a system that does not do this at all, but also of one file: one that is immutable, or in a folder of others. */
 const notHere = new Set(['ENOSYS', 'EINVAL', 'EPERM'])
+/** So many of these, and nothing that was done before: it is the system. */
+const refusalsMax = 8
 
 /** {@link Disk.beginPlacing} by a native program: paths are followed there, below the root and through no link. */
 export class NodePlacing {
   readonly #places: NodePlaces
   readonly #mounts: Mounts
   readonly #files: PlaceFiles
-  #isRefused = false
+  #hasDone = false
+  #refusals = 0
 
   constructor(places: NodePlaces, mounts: Mounts, files: PlaceFiles) {
     this.#places = places
@@ -34,7 +39,7 @@ export class NodePlacing {
   /** Of more than one request takes only the last one is under way when it returns. */
   begin(files: readonly Placing[]): (() => Placed[]) | undefined {
     const roomBytes = this.#files.wholeBytesMax - headBytesMax
-    if (this.#isRefused || roomBytes <= 0) return undefined
+    if (this.#refusals >= refusalsMax || roomBytes <= 0) return undefined
     const prefixes = this.#prefixes()
     if (prefixes === undefined) return undefined
     this.#mounts.refreshIfOld()
@@ -66,9 +71,16 @@ export class NodePlacing {
     if (end === undefined) return () => batch.map(() => notAsked)
     return () => {
       const placed = decodePlaced(end(), batch.length)
-      this.#isRefused ||= placed.some(each => 'code' in each && notHere.has(each.code))
+      for (const each of placed) this.#count(each)
       return placed
     }
+  }
+
+  #count(placed: Placed): void {
+    if (!('code' in placed)) {
+      this.#hasDone = true
+      this.#refusals = 0
+    } else if (!this.#hasDone && notHere.has(placed.code)) this.#refusals += 1
   }
 
   /** The folders that a request begins with; undefined where they do not stand now. */

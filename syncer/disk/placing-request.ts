@@ -1,4 +1,4 @@
-import { nameOf, parentOf } from '../core/path.ts'
+import { nameOf, type Path, parentOf } from '../core/path.ts'
 import type { Placed, Placing, Stat } from './disk.ts'
 import { nativePath } from './native-path.ts'
 import { kindOfMode } from './node-file.ts'
@@ -9,13 +9,17 @@ const headBytes = 12
 const changeBytes = 56
 const outcomeBytes = 128
 const shownBytes = 40
-const wholeRequest = 1
+const requests = { whole: 1, rest: 2 }
 const regularFile = 0o100000
 
 /** Whether a request can tell its times: nanoseconds in 64 bits, and none before 1970 to be set. */
-export function hasUsualTimes({ mtimeMs, before: { mtimeNs, ctimeNs } }: Placing): boolean {
+export function hasUsualTimes({ mtimeMs, before }: Placing): boolean {
+  return mtimeMs >= 0 && mtimeMs * 1_000_000 < 2 ** 63 && isOfUsualTimes(before)
+}
+
+export function isOfUsualTimes({ mtimeNs, ctimeNs }: Stat): boolean {
   const isTold = (ns: bigint) => ns === BigInt.asIntN(64, ns)
-  return mtimeMs >= 0 && mtimeMs * 1_000_000 < 2 ** 63 && isTold(mtimeNs) && isTold(ctimeNs)
+  return isTold(mtimeNs) && isTold(ctimeNs)
 }
 
 /** How many bytes such a file takes of a request, at most. */
@@ -33,6 +37,16 @@ function headBytesMax(...texts: string[]): number {
  * @returns the parts of the request: what the files hold is not copied
  */
 export function encodePlacings(root: string, own: string, files: readonly Placing[]): Buffer[] {
+  return encode(requests.whole, root, own, files)
+}
+
+/** Asks whether the file is as its stat tells, and nobody has it open for writing. */
+export function encodeRestQuestion(root: string, path: Path, stat: Stat): Buffer[] {
+  const nothing = { fresh: '', kept: '', bytes: new Uint8Array(), mode: 0, mtimeMs: 0 }
+  return encode(requests.rest, root, root, [{ path, before: stat, ...nothing }])
+}
+
+function encode(request: number, root: string, own: string, files: readonly Placing[]): Buffer[] {
   const heads = files.reduce((sum, { path, fresh, kept }) => sum + headBytesMax(path, fresh, kept), 0)
   const into = Buffer.allocUnsafe(headBytesMax(root, own) + heads)
   const parts: Buffer[] = []
@@ -57,7 +71,7 @@ export function encodePlacings(root: string, own: string, files: readonly Placin
     bytesBefore += bytes.length
     from = at
   }
-  into.writeUInt32LE(wholeRequest, 0)
+  into.writeUInt32LE(request, 0)
   into.writeUInt32LE(at + bytesBefore, 4)
   into.writeUInt32LE(files.length, 8)
   return parts
@@ -77,6 +91,13 @@ export function decodePlaced(answer: Buffer, count: number): Placed[] {
     const [made, kept, placed] = [0, 1, 2].map(which => readShown(answer, at + 8 + which * shownBytes))
     return { made: made!, kept: kept!, placed: placed! }
   })
+}
+
+/** @returns undefined where it is not known; also of an answer that did not come */
+export function decodeRest(answer: Buffer): boolean | undefined {
+  if (answer.length < outcomeBytes) return undefined
+  const code = codeOf(answer.readUInt32LE(0))
+  return code === undefined || (code === 'EAGAIN' ? false : undefined)
 }
 
 function writeShown(into: Buffer, at: number, { ino, size, mtimeNs, ctimeNs, mode }: Stat): void {

@@ -6,6 +6,13 @@ import type { Entry } from './tree.ts'
 /** How long a change is held back until it is taken for whole, in ms (sync-findings A.7, measured on torn saves). */
 const quietMs = { inPlace: 5, large: 25, shrunk: 50, emptied: 200, removed: 100 }
 const largeBytes = 1024 * 1024
+/**
+ * Where the system tells who has a file open, one that was written in place is asked about after this long, in ms: it goes
+ * where nobody has. Not at once: most programs close a file soon after its event, and scripts open one several times in a row.
+ */
+const restMs = 2
+/** With more than these held there is no asking: it takes as long as some of them do. */
+const askedMax = 4
 /** A file that never comes to rest is looked at after this long all the same; one that was cut short by then, after that. */
 const heldMsMax = { written: 1_000, cut: 5_000 }
 
@@ -27,6 +34,8 @@ interface Growth {
 interface Hold {
   sinceMs: number
   untilMs: number
+  /** It is asked about before. */
+  askMs: number | undefined
   stat: Stat | null
   /** What it was when the hold began, whatever a scan has seen of it since. */
   before: Stat | null
@@ -40,6 +49,12 @@ export class Holds {
   private readonly holds = new Map<Entry, Hold>()
   private readonly timers = new TimerQueue<Entry>()
   private readonly growing = new Map<Entry, Growth>()
+  private readonly isAtRest: ((entry: Entry, stat: Stat) => boolean) | undefined
+
+  /** @param isAtRest whether a file is as its stat tells, and surely nobody has it open for writing; where that can be asked */
+  constructor(isAtRest?: (entry: Entry, stat: Stat) => boolean) {
+    this.isAtRest = isAtRest
+  }
 
   get size(): number {
     return this.holds.size
@@ -53,7 +68,7 @@ export class Holds {
     return this.timers.nextDue()
   }
 
-  /** When it is looked at again; `Infinity` where it is not held. */
+  /** When it goes, written to or not; `Infinity` where it is not held. */
   dueOf(entry: Entry): number {
     return this.holds.get(entry)?.untilMs ?? Number.POSITIVE_INFINITY
   }
@@ -78,8 +93,10 @@ export class Holds {
       return true
     }
     const sinceMs = held?.sinceMs ?? nowMs
-    const untilMs = Math.max(nowMs + wait, this.nextUpdateMs(entry, stat, nowMs))
-    this.set(entry, { sinceMs, untilMs: Math.min(untilMs, sinceMs + heldMax(before, stat)), stat, before })
+    const dueMs = Math.max(nowMs + wait, this.nextUpdateMs(entry, stat, nowMs))
+    const untilMs = Math.min(dueMs, sinceMs + heldMax(before, stat))
+    const askMs = untilMs === nowMs + wait ? this.askMs(stat, wait, nowMs) : undefined
+    this.set(entry, { sinceMs, untilMs, askMs, stat, before })
     return false
   }
 
@@ -98,8 +115,14 @@ export class Holds {
     const wait = quietTime(before, stat, before === null ? 'change' : 'rename')
     const ageMs = Math.max(0, wallMs - Number(stat.ctimeNs / 1_000_000n))
     if (ageMs >= wait) return false
-    this.set(entry, { sinceMs: nowMs, untilMs: nowMs + wait - ageMs, stat, before })
+    this.set(entry, { sinceMs: nowMs, untilMs: nowMs + wait - ageMs, askMs: undefined, stat, before })
     return true
+  }
+
+  /** An empty file waits for its content, open or not. */
+  private askMs(stat: Stat | null, wait: number, nowMs: number): number | undefined {
+    const isWritten = wait === quietMs.inPlace && stat !== null && stat.size > 0
+    return isWritten && this.isAtRest !== undefined && this.holds.size < askedMax ? nowMs + restMs : undefined
   }
 
   private nextUpdateMs(entry: Entry, stat: Stat | null, nowMs: number): number {
@@ -126,6 +149,7 @@ export class Holds {
     this.set(entry, {
       sinceMs: held?.sinceMs ?? nowMs,
       untilMs: nowMs + waitMs,
+      askMs: undefined,
       stat: null,
       before: held === undefined ? entry.key : held.before,
     })
@@ -141,8 +165,13 @@ export class Holds {
       if (entry === undefined) return
       const hold = this.holds.get(entry)
       if (hold === undefined) continue
-      if (hold.untilMs > nowMs) {
-        this.timers.add(hold.untilMs, entry)
+      if (dueOf(hold) > nowMs) {
+        this.timers.add(dueOf(hold), entry)
+        continue
+      }
+      const isEarly = nowMs < hold.untilMs
+      if (isEarly && this.holds.size > askedMax) {
+        this.waitOn(entry, hold)
         continue
       }
       let stat: Stat | null = null
@@ -151,7 +180,11 @@ export class Holds {
         const isWritten = stat !== null && !sameKey(stat, hold.stat)
         const mayWait = isWritten && nowMs < hold.sinceMs + heldMax(hold.before, stat)
         if (mayWait && !this.hint(entry, stat, 'change', nowMs)) {
-          this.timers.add(this.holds.get(entry)!.untilMs, entry)
+          this.timers.add(dueOf(this.holds.get(entry)!), entry)
+          continue
+        }
+        if (isEarly && !isWritten && (stat === null || this.isAtRest?.(entry, stat) !== true)) {
+          this.waitOn(entry, hold)
           continue
         }
       }
@@ -173,12 +206,23 @@ export class Holds {
     return this.holds.keys()
   }
 
+  /** Its time was not up, and it is not known to be at rest. */
+  private waitOn(entry: Entry, hold: Hold): void {
+    hold.askMs = undefined
+    this.timers.add(hold.untilMs, entry)
+  }
+
   private set(entry: Entry, hold: Hold): void {
     const before = this.holds.get(entry)
     this.holds.set(entry, hold)
     // One timer for each entry: an earlier one finds the new time by itself.
-    if (before === undefined || before.untilMs > hold.untilMs) this.timers.add(hold.untilMs, entry)
+    if (before === undefined || dueOf(before) > dueOf(hold)) this.timers.add(dueOf(hold), entry)
   }
+}
+
+/** When it is looked at next. */
+function dueOf({ askMs, untilMs }: Hold): number {
+  return askMs ?? untilMs
 }
 
 function hasGrown(before: Growth, stat: Stat | null, nowMs: number): boolean {

@@ -41,7 +41,7 @@ export class Exchange {
   readonly role: Role
   readonly replica: Replica
   readonly clock: Clock
-  readonly holds = new Holds()
+  readonly holds: Holds
   readonly flights = new Map<Entry, Flight>()
   /** Changes of now, and changes that a scan found. */
   readonly urgent = new QueueSet<Entry>()
@@ -81,6 +81,8 @@ export class Exchange {
     this.role = options.role
     this.replica = options.replica
     this.clock = options.replica.clock
+    const { disk } = options.replica
+    this.holds = new Holds(disk.isAtRest && ((entry, stat) => disk.isAtRest?.(entry.path, stat) === true))
     this.rules = options.rules
     this.retries = new Retries(this.clock)
     this.problems = new PathProblems(options.role, problem => this.tellProblem(problem))

@@ -160,6 +160,25 @@ test('a power cut takes back names and bytes that were not synced, and nothing e
   expect([...outcomes].sort()).toEqual(['', 'new', 'old'])
 })
 
+test('a file is at rest where it is as its stat tells and nobody has it open for writing, by whatever name', () => {
+  const { disk, outside } = makeDisk()
+  expect(disk.isAtRest).toBeUndefined()
+  disk.tellRest(path => path !== 'unknown')
+  const ask = (path: string, stat = disk.stat(inTree(path))!) => disk.isAtRest!(path, stat)
+  for (const path of ['file', 'unknown']) outside.write(path, 'text')
+  const before = disk.stat(inTree('file'))!
+  disk.link(inTree('file'), inTree('other'))
+  expect([ask('file'), ask('unknown'), ask('none', before)]).toEqual([true, undefined, undefined])
+  const person = disk.people.open('other', 'a')
+  expect(ask('file')).toBe(false)
+  person.write(Buffer.from('more'))
+  expect(ask('file', before)).toBeUndefined()
+  person.close()
+  expect(ask('file')).toBe(true)
+  disk.before = () => 'EACCES'
+  expect(disk.isAtRest!('file', before)).toBeUndefined()
+})
+
 test('an exchange of names makes no inode number free', () => {
   const { disk } = makeDisk({ reuseInodes: true })
   disk.exchangeNames()

@@ -35,6 +35,8 @@ export interface Weather {
   exchangeWorks: boolean
   /** And the disk makes the files as well. */
   placingWorks: boolean
+  /** The disk tells of some files whether people have them open for writing. */
+  restTold: boolean
   /** Of one kind of work in one turn: with few, things happen while a folder is being read. */
   stepsMax: number
   /** Content goes ahead of a file's coming to rest, however long the other end takes to answer. */
@@ -126,6 +128,7 @@ export const calmWeather: Weather = {
   timesAllowed: true,
   exchangeWorks: true,
   placingWorks: false,
+  restTold: false,
   together: 0,
   stepsMax: Number.POSITIVE_INFINITY,
   early: false,
@@ -230,6 +233,7 @@ function drawAny(random: Random, steps: number): Weather {
     // not drawn: each seed goes on giving the run that it gave
     exchangeWorks: paths.length % 2 === 0,
     placingWorks: [2, 4].includes(paths.length % 8),
+    restTold: [1, 2].includes(paths.length % 4),
     together: paths.length % 4 === 2 ? 0.5 : 0,
     stepsMax: paths.length % 3 === 0 ? 3 : Number.POSITIVE_INFINITY,
     early: false,

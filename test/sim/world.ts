@@ -351,6 +351,8 @@ export class World<M> {
     const disk = new MemoryDisk({ clock, tickNs, storedStepNs, reuseInodes, powerLoss: name === 'laptop' })
     if (this.weather.placingWorks) disk.placeFiles()
     else if (this.weather.exchangeWorks) disk.exchangeNames()
+    // Of some it is not known, as of files that are another user's.
+    if (this.weather.restTold) disk.tellRest(path => path.length % 3 !== 0)
     disk.otherGroupIn = this.weather.obstacles.otherGroup
     disk.timesAllowed = name === 'laptop' || this.weather.timesAllowed
     const { checker, random } = this

@@ -1,5 +1,5 @@
 import fs from 'node:fs'
-import { tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../../syncer/base/clock.ts'
@@ -192,5 +192,40 @@ describe.skipIf(initProgram === null)('files that are made and change places in 
     names.close()
     expect(disk.beginPlacing!([file])).toBeUndefined()
     expect(fs.readFileSync(at('given'), 'utf8')).toBe('new')
+  })
+})
+
+describe('files that the system refuses to place', () => {
+  const outcomeBytes = 128
+  /** Codes of the files that are asked for, in this order; then they are made. */
+  const open = (errnos: number[]) => {
+    const asked = { count: 0 }
+    const answer = () => {
+      const bytes = Buffer.alloc(outcomeBytes)
+      bytes.writeUInt32LE(errnos[asked.count++] ?? 0)
+      return bytes
+    }
+    const place = () => {
+      const bytes = answer()
+      return () => bytes
+    }
+    disk = createNodeDisk({ root, place: { wholeBytesMax: 65_536, tellsRest: false, place } })
+    fs.writeFileSync(at('given'), 'given')
+    const ask = () => disk.beginPlacing!([placing('given', 'new')])?.()
+    return { asked, ask }
+  }
+  const { EPERM, EINVAL, ESTALE } = constants.errno
+
+  test('now and then, such as an immutable one, keep no other from being placed', () => {
+    const { asked, ask } = open([EPERM, EINVAL, EPERM, 0, ...Array.from({ length: 50 }, () => EPERM)])
+    for (let i = 0; i < 60; i++) expect(ask()).toBeDefined()
+    expect(asked.count).toBe(60)
+  })
+
+  test('all of them, are not asked for any more', () => {
+    const { asked, ask } = open(Array.from({ length: 60 }, (_, i) => (i % 2 === 0 ? EINVAL : ESTALE)))
+    while (ask() !== undefined) expect(asked.count).toBeLessThan(20)
+    expect(asked.count).toBe(15)
+    expect(ask()).toBeUndefined()
   })
 })

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Stat } from '../../../syncer/disk/disk.ts'
 import { Holds } from '../../../syncer/endpoint/holds.ts'
 import { Tree } from '../../../syncer/endpoint/tree.ts'
@@ -44,4 +44,117 @@ test('one that stays cut goes out when it has come to rest', () => {
 
 test('one that is cut and written for ever goes out after five seconds all the same', () => {
   expect(releases(ms => stat(0, ms - (ms % 20)), 6_000).map(({ atMs }) => atMs)).toEqual([5_000])
+})
+
+describe('where the system tells who has a file open', () => {
+  const isOpen = (path: string) => path.startsWith('open')
+
+  /** One end over these files of 1,000 bytes, all of which were written to at once; what went, and when, and was asked. */
+  function written(paths: string[], now: Stat = stat(1_001, 0)) {
+    const tree = new Tree()
+    const asked: string[] = []
+    const holds = new Holds((entry, shown) => {
+      asked.push(`${entry.path} of ${shown.size}`)
+      return !isOpen(entry.path)
+    })
+    const entries = paths.map(path => {
+      const entry = tree.ensure(path)
+      entry.key = stat(1_000, -1)
+      return entry
+    })
+    const hint = (ms: number, shown = now) => entries.map(entry => holds.hint(entry, shown, 'change', ms))
+    const take = (ms: number, shown: Stat | null = now) =>
+      [...holds.take(ms, () => shown)].map(({ entry }) => entry.path)
+    hint(0)
+    return { holds, entries, asked, hint, take }
+  }
+
+  test('one that nobody has open goes after 2 ms, and its time is kept', () => {
+    const { holds, asked, take } = written(['f'])
+    expect([holds.nextSaveDue(), take(1), asked]).toEqual([2, [], []])
+    expect(take(2)).toEqual(['f'])
+    expect([asked, holds.size]).toEqual([['f of 1001'], 0])
+  })
+
+  test('one that somebody has open, or of which it is not known, goes after 5 ms as it would', () => {
+    const { holds, entries, asked, take } = written(['open'])
+    expect([holds.dueOf(entries[0]!), take(2), holds.nextSaveDue()]).toEqual([5, [], 5])
+    expect([take(4), take(5)]).toEqual([[], ['open']])
+    expect(asked).toEqual(['open of 1001'])
+  })
+
+  test('one that is written to again is asked about anew, 2 ms later', () => {
+    const { holds, asked, hint, take } = written(['f', 'open'])
+    const more = stat(1_002, 1)
+    hint(1, more)
+    expect([take(2, more), asked]).toEqual([[], []])
+    expect(take(3, more)).toEqual(['f'])
+    expect(holds.nextSaveDue()).toBe(6)
+    const evenMore = stat(1_003, 4)
+    holds.hint(holds.entries()[Symbol.iterator]().next().value!, evenMore, 'change', 4)
+    expect([take(6, evenMore), take(8, evenMore), take(9, evenMore)]).toEqual([[], [], ['open']])
+    expect(asked).toEqual(['f of 1002', 'open of 1002', 'open of 1003'])
+  })
+
+  test('one that changed with no word of it yet is not asked about, and held on', () => {
+    const { asked, take } = written(['f'])
+    const more = stat(1_002, 1)
+    expect([take(2, more), asked]).toEqual([[], []])
+    expect(take(4, more)).toEqual(['f'])
+    expect(asked).toEqual(['f of 1002'])
+  })
+
+  test('one that is gone by then is looked at when its time is up', () => {
+    const { asked, take } = written(['f'])
+    expect([take(2, null), asked, take(5, null)]).toEqual([[], [], ['f']])
+  })
+
+  test.each([
+    ['empty', stat(0, 0), 200],
+    ['cut to half', stat(500, 0), 50],
+    ['large', stat(2_000_000, 0), 25],
+  ])('one that is %s is not asked about', (_, now, heldMs) => {
+    const { holds, asked, take } = written(['f'], now)
+    expect(holds.nextSaveDue()).toBe(heldMs)
+    expect([take(heldMs - 1), take(heldMs), asked]).toEqual([[], ['f'], []])
+  })
+
+  test('a new one that is empty yet is not asked about', () => {
+    const holds = new Holds(() => true)
+    holds.hint(new Tree().ensure('new'), stat(0, 0), 'change', 0)
+    expect(holds.nextSaveDue()).toBe(5)
+  })
+
+  test('many at once are not asked about: neither the first ones nor the last', () => {
+    const paths = Array.from({ length: 5_000 }, (_, i) => `f${i}`)
+    const { asked, take } = written(paths)
+    let looks = 0
+    const { holds } = written(paths)
+    const counted = (ms: number) => [
+      ...holds.take(ms, () => {
+        looks += 1
+        return stat(1_001, 0)
+      }),
+    ]
+    expect([counted(2).length, looks, counted(5).length, looks]).toEqual([0, 0, 5_000, 5_000])
+    expect([take(2), take(4), take(5).length, asked]).toEqual([[], [], 5_000, []])
+  })
+
+  test('a log is throttled as it was', () => {
+    const { holds, asked } = written([])
+    const log = new Tree().ensure('log')
+    log.key = stat(1_000, -1)
+    const goes: number[] = []
+    for (let ms = 0; ms < 2_000; ms += 1) {
+      const now = stat(1_000 + Math.ceil((ms + 1) / 10), ms - (ms % 10))
+      if (ms % 10 === 0) holds.hint(log, now, 'change', ms)
+      for (const { stat: shown } of holds.take(ms, () => now)) {
+        goes.push(ms)
+        log.key = shown
+      }
+    }
+    expect(goes.slice(0, 9)).toEqual([2, 12, 22, 32, 42, 52, 62, 72, 82])
+    expect(goes.length).toBeLessThan(9 + 4)
+    expect(asked).toHaveLength(goes.length)
+  })
 })
