@@ -102,7 +102,8 @@ const hog = 'setInterval(() => { for (const end = Date.now() + 50; Date.now() < 
 
 /**
  * Saves a file in place again and again, each time another text of the same length, in the way that the argument says.
- * Prints how many saves the system held up in their middle, longer than half-written files are waited for.
+ * Prints how many saves the system held up in their middle, longer than half-written files are waited for; of steady ones,
+ * which are written a part every 3 ms, how many times it did.
  */
 const writer = `
 const fs = require('fs')
@@ -113,7 +114,9 @@ for (let round = 1; round <= Number(rounds); round++) {
   const bytes = Buffer.alloc(Number(size), String(round).padStart(4, '0'))
   let [last, longest] = [performance.now(), 0]
   const step = () => {
-    longest = Math.max(longest, performance.now() - last)
+    const took = performance.now() - last
+    longest = Math.max(longest, took)
+    if (how === 'steady' && took > 4.5) heldUp++
     last = performance.now()
   }
   if (how === 'writeFile') fs.writeFileSync(file, bytes)
@@ -131,7 +134,7 @@ for (let round = 1; round <= Number(rounds); round++) {
     fs.closeSync(fd)
   }
   step()
-  if (longest > (how === 'steady' ? 4.5 : 18)) heldUp++
+  if (how !== 'steady' && longest > 18) heldUp++
   pause(80)
 }
 console.log(heldUp)
@@ -193,7 +196,9 @@ describe('case 84: a save in place is never seen half done at the other end', ()
       child.kill('SIGKILL')
     }
     const heldUp = Number(printed)
-    expect(torn.length, `${torn}; ${heldUp} saves were held up`).toBeLessThanOrEqual(2 * heldUp)
+    process.stderr.write(`HELD ${heldUp} torn ${torn.length}\n`)
+    const tornMax = how === 'steady' ? heldUp : 2 * heldUp
+    expect(torn.length, `${torn}; held up ${heldUp} times`).toBeLessThanOrEqual(tornMax)
     expect(looks).toBeGreaterThan(1)
   }
 })
