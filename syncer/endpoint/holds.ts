@@ -1,28 +1,24 @@
 import { TimerQueue } from '../base/timer-queue.ts'
 import type { Stat } from '../disk/disk.ts'
+import { type HintKind, heldMax, isPlainSave, quietTime } from './quiet-time.ts'
 import { sameKey } from './stat-columns.ts'
 import type { Entry } from './tree.ts'
 
-/** How long a change is held back until it is taken for whole, in ms (sync-findings A.7, measured on torn saves). */
-const quietMs = { inPlace: 5, large: 25, shrunk: 50, emptied: 200, removed: 100 }
-const largeBytes = 1024 * 1024
 /**
  * Where the system tells who has a file open, one that was written in place is asked about after this long, in ms: it goes
  * where nobody has. Not at once: most programs close a file soon after its event, and scripts open one several times in a row.
  */
 const restMs = 2
+/** One that went out less than this ago is written by no person, and goes no sooner than it did, in ms. */
+const calmMs = 20
 /** With more than these held there is no asking: it takes as long as some of them do. */
 const askedMax = 4
-/** A file that never comes to rest is looked at after this long all the same; one that was cut short by then, after that. */
-const heldMsMax = { written: 1_000, cut: 5_000 }
 
 /**
  * A file that grows again and again is a log, and goes out whole each time: after some updates in a row, each within a
  * second of the one before, it waits for the next one as long as this.
  */
 const growth = { updatesFree: 8, intervalMs: 500, forgottenMs: 1_000, filesMax: 1_000 }
-
-export type HintKind = 'rename' | 'change'
 
 interface Growth {
   ino: bigint
@@ -95,7 +91,8 @@ export class Holds {
     const sinceMs = held?.sinceMs ?? nowMs
     const dueMs = Math.max(nowMs + wait, this.nextUpdateMs(entry, stat, nowMs))
     const untilMs = Math.min(dueMs, sinceMs + heldMax(before, stat))
-    const askMs = untilMs === nowMs + wait ? this.askMs(stat, wait, nowMs) : undefined
+    const isUsual = untilMs === nowMs + wait && isPlainSave(wait)
+    const askMs = isUsual && this.mayAsk(entry, stat, nowMs) ? nowMs + restMs : undefined
     this.set(entry, { sinceMs, untilMs, askMs, stat, before })
     return false
   }
@@ -120,9 +117,9 @@ export class Holds {
   }
 
   /** An empty file waits for its content, open or not. */
-  private askMs(stat: Stat | null, wait: number, nowMs: number): number | undefined {
-    const isWritten = wait === quietMs.inPlace && stat !== null && stat.size > 0
-    return isWritten && this.isAtRest !== undefined && this.holds.size < askedMax ? nowMs + restMs : undefined
+  private mayAsk(entry: Entry, stat: Stat | null, nowMs: number): boolean {
+    if (this.isAtRest === undefined || stat === null || stat.size === 0 || this.holds.size >= askedMax) return false
+    return nowMs - (this.growing.get(entry)?.atMs ?? Number.NEGATIVE_INFINITY) >= calmMs
   }
 
   private nextUpdateMs(entry: Entry, stat: Stat | null, nowMs: number): number {
@@ -228,24 +225,4 @@ function dueOf({ askMs, untilMs }: Hold): number {
 function hasGrown(before: Growth, stat: Stat | null, nowMs: number): boolean {
   const isSame = stat?.kind === 'file' && stat.ino === before.ino && nowMs - before.atMs <= growth.forgottenMs
   return isSame && stat.size > before.size
-}
-
-/** 0: go at once. `before` is the stat under which the entry was last known. */
-function quietTime(before: Stat | null, now: Stat | null, kind: HintKind): number {
-  if (now === null) return before === null ? 0 : quietMs.removed
-  if (now.kind !== 'file') return 0
-  const moved = kind === 'rename' && (before === null || before.ino !== now.ino)
-  if (moved && now.size > 0) return 0
-  if (now.size === 0 && before !== null && before.size > 0) return quietMs.emptied
-  if (isCut(before, now)) return quietMs.shrunk
-  return Math.max(now.size, before?.size ?? 0) > largeBytes ? quietMs.large : quietMs.inPlace
-}
-
-/** Half of it or more is gone: it is most likely being written anew. */
-function isCut(before: Stat | null, now: Stat | null): boolean {
-  return now?.kind === 'file' && before !== null && before.size > 0 && now.size * 2 <= before.size
-}
-
-function heldMax(before: Stat | null, now: Stat | null): number {
-  return isCut(before, now) ? heldMsMax.cut : heldMsMax.written
 }

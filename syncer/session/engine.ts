@@ -1,5 +1,5 @@
 import type { Path } from '../core/path.ts'
-import type { HintKind } from '../endpoint/holds.ts'
+import type { HintKind } from '../endpoint/quiet-time.ts'
 import type { SyncMessage } from '../wire/sync-message.ts'
 import { assemble, type EngineParts, type EnginePartsOptions, pendingOf } from './engine-parts.ts'
 import type { Exchange } from './exchange.ts'
