@@ -3,6 +3,7 @@ import { agentFiles, homeOfBundle } from './agent/agent-context.ts'
 import { Daemon } from './agent/daemon.ts'
 import { containerEnvironment } from './agent/environment.ts'
 import { WatchedInodes } from './agent/watched-inodes.ts'
+import { workBeganNs } from './agent/work-began.ts'
 import { systemClock, systemTimers } from './base/clock.ts'
 import { readMountinfo } from './disk/mounts.ts'
 import { NameExchange } from './disk/name-exchange.ts'
@@ -25,6 +26,14 @@ function main(): void {
     syncHost: log =>
       new PodSyncHost(log, {
         readMountinfo: () => Buffer.concat([readMountinfo(), root.mountinfo()]),
+        beganNs: folder =>
+          workBeganNs(folder, {
+            init: files.init,
+            root: root.path('/'),
+            pid: process.ppid,
+            nowMs: systemClock.now(),
+            uptimeMs: process.uptime() * 1_000,
+          }),
         isWatched: watched.has.bind(watched),
         names: new NameExchange({ init: files.init, clock: systemClock, log }),
       }),

@@ -107,7 +107,7 @@ export class SyncFolders {
 
   #notTakenIn(): SyncProblem[] {
     const problems = this.#open.flatMap(({ session }) => session.status().problems)
-    return problems.filter(problem => problem.code === notTakenInCode || problem.isUnmade === true)
+    return problems.filter(({ code, isUnmade, isUnread }) => code === notTakenInCode || isUnmade || isUnread)
   }
 
   /**
@@ -235,9 +235,9 @@ function halted(folder: SyncFolder, reason: string, hint: string): UserError {
   return new UserError('sync-halted', `sync of ${folder.remote} stopped: ${reason}`, { hint })
 }
 
-/** The pod wrote it, and the laptop could not take it in or make it. */
-function isPodsWork({ side, code }: SyncProblem): boolean {
-  return (side === 'pod') === (code === notTakenInCode)
+/** The pod wrote it, and the laptop could not take it in or make it, or the pod could not read it. */
+function isPodsWork({ side, code, isUnread }: SyncProblem): boolean {
+  return isUnread === true || (side === 'pod') === (code === notTakenInCode)
 }
 
 function refuseAny(left: SyncProblem[]): void {

@@ -18,8 +18,8 @@ export type Look =
   | { state: 'known'; token: Token; bytes?: Buffer }
   /** It is being written, or, `isReading`, a large file is still being hashed: look again, then at once. */
   | { state: 'busy'; isReading?: true }
-  /** Nothing that can travel: a socket, a mount point, a file that may not be read. */
-  | { state: 'barred'; code: string }
+  /** Nothing that can travel: a socket, a mount point, a file that may not be read, of which the disk showed `stat`. */
+  | { state: 'barred'; code: string; stat?: Stat }
 
 interface Job {
   sum: SlicedSum
@@ -100,7 +100,7 @@ export class Looker {
     } catch (error) {
       const code = errnoOf(error)
       if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EINVAL' || code === 'ELOOP') return { state: 'busy' }
-      return barred(error)
+      return barred(error, stat)
     }
   }
 
@@ -268,8 +268,8 @@ function known(token: Token): Look {
   return { state: 'known', token }
 }
 
-function barred(error: unknown): Look {
+function barred(error: unknown, stat?: Stat): Look {
   const code = errnoOf(error)
   if (code === undefined) throw error
-  return { state: 'barred', code }
+  return { state: 'barred', code, ...(stat && { stat }) }
 }

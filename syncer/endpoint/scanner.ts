@@ -1,7 +1,7 @@
 import { errnoOf } from '../base/errors.ts'
 import { absent, folder } from '../core/content.ts'
 import { isTooLong, joinPath, type Path } from '../core/path.ts'
-import type { ListedStat, Stat } from '../disk/disk.ts'
+import { inTree, type ListedStat, type Stat } from '../disk/disk.ts'
 import type { Look } from './look.ts'
 import type { IgnoreRules, Replica } from './replica.ts'
 import type { Entry } from './tree.ts'
@@ -31,7 +31,7 @@ export interface ScanEvents {
   /** It is being written, or a large file is still being hashed: look again soon. */
   busy(entry: Entry): void
   /** It cannot travel; `''` where it can again. */
-  barred(path: Path, code: string): void
+  barred(path: Path, code: string, stat?: Stat): void
 }
 
 interface Reading {
@@ -125,7 +125,17 @@ export class Scanner {
       if (code === undefined) throw error
       // A folder that may not be read hides its content; it does not mean that the content is gone.
       if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') this.vanished(entry, path)
-      else this.events.barred(path, code)
+      else this.events.barred(path, code, this.shown(path))
+    }
+  }
+
+  /** Of a folder that may not be read. */
+  private shown(path: Path): Stat | undefined {
+    try {
+      return this.replica.disk.stat(inTree(path)) ?? undefined
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error
+      return undefined
     }
   }
 
@@ -158,7 +168,7 @@ export class Scanner {
     const wasFolder = isDir && entry.current === folder && !isNew && before?.ino === listed.ino
     const look = this.lookAt(entry, path, listed)
     if (look.state === 'busy') this.events.busy(entry)
-    else if (look.state === 'barred') this.events.barred(path, look.code)
+    else if (look.state === 'barred') this.events.barred(path, look.code, look.stat)
     else this.events.looked(entry, path, before)
     if (isDir && !wasFolder) this.adopt(entry)
     if (!isDir) return

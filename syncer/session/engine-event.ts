@@ -5,7 +5,7 @@ import type { Role } from '../core/sync-policy.ts'
 export type EngineEvent =
   | { type: 'live' }
   | { type: 'conflict'; path: Path; copy: Path }
-  | { type: 'problem'; side: Role; path: Path; code: string; message: string; isUnmade: boolean }
+  | { type: 'problem'; side: Role; path: Path; code: string; message: string; isUnmade: boolean; isUnread: boolean }
   /** The pod's edit gave way to the laptop's, as the folder's mode has it. */
   | { type: 'replaced'; path: Path }
   | { type: 'mirror'; removed: number; largest: { folder: Path; files: number }[] }

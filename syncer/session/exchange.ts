@@ -28,6 +28,8 @@ export interface ExchangeOptions {
   send(lane: Lane, message: SyncMessage): void
   /** False while the lane cannot take more: nothing new is started on it. */
   writable(lane: Lane): boolean
+  /** Pod only: what has changed since then, wall clock in ns, somebody wrote who works there, and no image brought it. */
+  beganNs?: bigint
   /** Laptop only. */
   record?(records: JournalRecord[]): void
   on(event: EngineEvent): void
@@ -235,6 +237,13 @@ export class Exchange {
       if (isMuted(this.policy, this.role)) this.problems.over(path)
       else this.queue(this.replica.tree.ensure(path), false)
     }
+  }
+
+  /** @param stat what the disk showed of it; what somebody wrote and nobody can send is at this end alone */
+  cannotRead(path: Path, code: string, message: string, stat: Stat | undefined): void {
+    const { beganNs } = this.options
+    const isWork = beganNs !== undefined && stat !== undefined && stat.ctimeNs >= beganNs
+    this.problems.cannotRead(path, code, message, isWork && !isMuted(this.policy, this.role))
   }
 
   private tellProblem(problem: PathProblem): void {

@@ -180,7 +180,7 @@ export class Offers {
     const { x } = this
     const { path } = entry
     if (look.state === 'barred') {
-      x.problems.note(path, look.code, `${path} cannot be read here`)
+      x.cannotRead(path, look.code, `${path} cannot be read here`, look.stat)
       x.retries.add(entry, 'failed', barredWaitMs, barredWaitMsMax)
     } else if (look.isReading) {
       this.transfers.comparisons.expect(entry)

@@ -13,6 +13,8 @@ export interface PathProblem {
   message: string
   /** What the other end wrote there waits to be made: it has it alone. */
   isUnmade: boolean
+  /** What was written there cannot be read: this end has it alone. */
+  isUnread: boolean
 }
 
 /** What hinders the sync of single paths, and of the folder as a whole (`''`), until it is over. */
@@ -25,6 +27,8 @@ export class PathProblems {
    * there is an answer to it.
    */
   private readonly unmade = new Map<Path, boolean>()
+  /** What was written at this end and cannot be read. */
+  private readonly unread = new Set<Path>()
   /** What could not be made over an earlier connection, and was not offered over this one. */
   private readonly doubted = new Set<Path>()
 
@@ -55,22 +59,34 @@ export class PathProblems {
     const known = this.problems.get(path)
     const isSame = known?.code === code
     const isUnmade = this.unmade.get(path) === true
-    const isNews = this.doubted.delete(path) || !isSame || known.isUnmade !== isUnmade
+    const isUnread = this.unread.has(path)
+    const isAsKnown = isSame && known.isUnmade === isUnmade && known.isUnread === isUnread
+    const isNews = this.doubted.delete(path) || !isAsKnown
     if (!isNews) return
-    const problem = { path, code, message: isSame ? known.message : message, isUnmade }
+    const problem = { path, code, message: isSame ? known.message : message, isUnmade, isUnread }
     this.problems.set(path, problem)
     this.tell(problem)
   }
 
   over(path: Path): void {
     this.doubted.delete(path)
-    if (this.problems.delete(path)) this.tell({ path, code: '', message: '', isUnmade: false })
+    this.unread.delete(path)
+    if (this.problems.delete(path)) this.tell({ path, code: '', message: '', isUnmade: false, isUnread: false })
+  }
+
+  /** @param isWork somebody has written it since this end began */
+  cannotRead(path: Path, code: string, message: string, isWork: boolean): void {
+    if (isWork) this.unread.add(path)
+    else this.unread.delete(path)
+    this.note(path, code, message)
   }
 
   /** It can be read (again). That says nothing of whether the other end's change can be made. */
   readable(path: Path): void {
     const isAwaited = this.unmade.has(path) || this.doubted.has(path)
-    if (!isAwaited && this.codeOf(path) !== notTakenInCode) this.over(path)
+    const known = this.problems.get(path)
+    if (!isAwaited && known?.code !== notTakenInCode) this.over(path)
+    else if (this.unread.delete(path) && known !== undefined) this.note(path, known.code, known.message)
   }
 
   /** What went with its folder is no trouble any more, whether anything is known of it or not. */

@@ -47,12 +47,12 @@ export function scanEvents(options: WatchOptions, listeners: () => ScanListeners
       const { exchange } = listeners()
       exchange.holds.later(entry, exchange.clock.monotonic(), 5)
     },
-    barred: (path, code) => {
+    barred: (path, code, stat) => {
       const { exchange, sweep } = listeners()
       // Nothing tells when it is back, or what was changed in it meanwhile.
       if (path === '' && code !== '') sweep.beginWithin(rootRetryMs)
       if (code === '') exchange.problems.readable(path)
-      else exchange.problems.note(path, code, `${path === '' ? 'the folder' : path} ${explain(code)}`)
+      else exchange.cannotRead(path, code, `${path === '' ? 'the folder' : path} ${explain(code)}`, stat)
     },
   }
 }

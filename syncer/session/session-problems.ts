@@ -51,11 +51,11 @@ export class SessionProblems {
   }
 
   /** Takes a problem of either end; one without a code is over. */
-  take({ side, path, code, message, isUnmade = false }: SyncProblem): void {
+  take({ side, path, code, message, isUnmade = false, isUnread = false }: SyncProblem): void {
     if (code === watchLimitCode) this.takeLimit(side, message)
     else if (code === unkeptCode) this.takeOfFolder(side, code, message)
     else if (code === '') this.solve(`${side} ${path}`)
-    else this.takeOfPath({ side, path, code, message, ...(isUnmade && { isUnmade }) })
+    else this.takeOfPath({ side, path, code, message, ...(isUnmade && { isUnmade }), ...(isUnread && { isUnread }) })
   }
 
   /** The connection is gone: the pod that answers next, which may be another one, says anew what is wrong. */

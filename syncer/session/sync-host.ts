@@ -32,6 +32,8 @@ const foldersMax = 64
 export interface PodSystem {
   /** Contents of `/proc/self/mountinfo`, where they are not the whole truth. */
   readMountinfo?: () => Buffer
+  /** See {@link ExchangeOptions.beganNs}. */
+  beganNs?: (folder: string) => bigint
   /** See {@link TrashLimits.isWatched}. */
   isWatched?: (inode: bigint) => boolean
   /** Exchanges two names, see {@link NodeDiskOptions.exchange} and {@link NodeDiskOptions.place}. */
@@ -160,6 +162,7 @@ class PodFolder {
       watchAhead: (dir, own) => this.watcher.watch(dir, `${this.disk.privatePath}/${own}`),
       unwatch: dir => this.watcher.unwatch(dir),
       session: '',
+      beganNs: system.beganNs?.(path),
       initial: 'mirror',
       marker: new MarkerFile(this.disk),
       newMarkerId: () => '',
@@ -183,7 +186,7 @@ class PodFolder {
 
   private tellLimit(): void {
     const { exchange } = this.engine
-    const of = { path: privateFolderName, code: watchLimitCode, isUnmade: false }
+    const of = { path: privateFolderName, code: watchLimitCode, isUnmade: false, isUnread: false }
     exchange.send('control', { type: 'problem', ...of, message: this.limit })
     this.loop.wake()
   }

@@ -60,6 +60,8 @@ export interface SyncProblem {
   message: string
   /** What the other end wrote there, or made of it, waits to be made at this side: it has it alone. */
   isUnmade?: boolean
+  /** What was written at this side, the pod's, cannot be read: that one has it alone. */
+  isUnread?: boolean
 }
 
 /** Of a problem of the pod's folder as a whole: it cannot be synced as it is (no right to write, a read-only mount). */

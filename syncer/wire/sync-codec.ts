@@ -61,6 +61,7 @@ const stateWriters: Writers<StateMessage['type']> = {
     to.text(m.code)
     to.text(m.message)
     to.u8(m.isUnmade ? 1 : 0)
+    to.u8(m.isUnread ? 1 : 0)
   },
   replaced: (to, m) => writePath(to, m.path),
   probe: (to, m) => to.f64(m.id),
@@ -79,6 +80,7 @@ const stateReaders: Readers<StateMessage['type']> = {
     code: from.text(codeBytesMax),
     message: from.text(4096),
     isUnmade: from.flag(),
+    isUnread: from.flag(),
   }),
   replaced: from => ({ type: 'replaced', path: readPath(from) }),
   probe: from => ({ type: 'probe', id: from.count() }),

@@ -27,6 +27,8 @@ export interface Problem {
   message: string
   /** What the laptop wrote there waits to be made. */
   isUnmade: boolean
+  /** What was written there cannot be read, and so cannot come. */
+  isUnread: boolean
 }
 
 /** pod → laptop: an edit that was made there gave way to the laptop's, as the folder's mode has it. */

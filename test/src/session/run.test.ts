@@ -672,6 +672,14 @@ describe('what others ask of it', () => {
     }
     await begun.session.fetch(signal)
     await expect(begun.session.flush(signal)).rejects.toMatchObject({ code: 'state' })
+    const unread = { side: 'pod' as const, path: 'key.pem', code: 'EACCES', message: 'key.pem cannot be read here' }
+    sync.current = { ...sync.current, problems: [unread] }
+    await begun.session.flush(signal)
+    await begun.session.fetch(signal)
+    sync.current = { ...sync.current, problems: [{ ...unread, isUnread: true }] }
+    const kept = { code: 'state', message: expect.stringMatching(/key\.pem in the pod: cannot be read here .*EACCES/) }
+    await expect(begun.session.flush(signal)).rejects.toMatchObject(kept)
+    await expect(begun.session.fetch(signal)).rejects.toMatchObject(kept)
     sync.current = { ...sync.current, problems: Array.from({ length: 12 }, (_, i) => ({ ...named, path: `f${i}` })) }
     await expect(begun.session.fetch(signal)).rejects.toMatchObject({
       message: expect.stringContaining('f0 on the laptop'),

@@ -76,6 +76,8 @@ export class Pair {
   rulesMoved: (path: Path) => string | undefined = () => undefined
   initial: 'mirror' | 'keep' = 'mirror'
   policy: SyncPolicy
+  /** See {@link EngineOptions.beganNs}, for a pod that starts from now on. */
+  beganNs: bigint | undefined
   /** How long the trash keeps what was replaced, for an end that starts from now on. */
   keepMs = 60_000
   /** Folders that are watched. */
@@ -243,6 +245,7 @@ export class Pair {
       ...(role === 'laptop' ? { journal: this.journal } : {}),
       ...(role === 'pod'
         ? {
+            ...(this.beganNs !== undefined && { beganNs: this.beganNs }),
             marker: {
               read: () => this.marker,
               write: (marker: Marker) => {

@@ -152,6 +152,7 @@ const message: fc.Arbitrary<SyncMessage> = fc.oneof(
     code: name,
     message: fc.string(),
     isUnmade: fc.boolean(),
+    isUnread: fc.boolean(),
   }),
   fc.record({ type: fc.constant('replaced' as const), path }),
   fc.record({ type: fc.constant('probe' as const), id: count }),
