@@ -165,8 +165,8 @@ export interface Placing {
 
 /**
  * How that went: `made` is the stat of the new file before it was moved, then come those of what came away and of what has
- * the path, null where nothing has. Or a code, where nothing was changed and nothing is left; but with ETIME it is not
- * known how far it came.
+ * the path, null where nothing has. Or a code, where the path was not changed, and what was made is left only where it
+ * could not be removed; but with ETIME it is not known how far it came.
  */
 export type Placed = { made: Stat; kept: Stat | null; placed: Stat | null } | { code: string }
 

@@ -288,7 +288,7 @@ export class Applier {
    * Remembers what was just put there, but only where the disk shows our own inode with our own time stamp: a later
    * write by somebody else would show another.
    */
-  private trust(entry: Entry, path: Path, data: Token, from: StagedFile, now?: Stat | null): void {
+  trust(entry: Entry, path: Path, data: Token, from: StagedFile, now?: Stat | null): void {
     const stat = now ?? this.disk.stat(inTree(path))
     entry.shadow = false
     if (stat === null) return

@@ -1,5 +1,5 @@
 import { errnoOf } from '../base/errors.ts'
-import { isFile, type Token } from '../core/content.ts'
+import { isFile } from '../core/content.ts'
 import { nameOf, type Path, parentOf } from '../core/path.ts'
 import { inTree } from '../disk/disk.ts'
 import { conflictNames } from '../endpoint/conflict-names.ts'
@@ -33,18 +33,20 @@ export class CopiesBeside {
   ): 'changed' | 'failed' | undefined {
     const { x } = this
     const { path } = put
+    const { applier, tree } = x.replica
     const last = this.copyOfBase(entry, put)
     x.followed.delete(entry)
     try {
-      if (last !== undefined && !isUnderWay(last) && this.stands(last, put.base)) {
+      if (last !== undefined && !isUnderWay(last) && this.mayGiveWay(last, put)) {
         if (!this.replace(last, put, staged)) return 'changed'
         x.followed.add(entry, { copy: last.path, token: put.data })
         return undefined
       }
-      const copy = x.replica.applier.save(conflictNames(this.freePlace(path), x.clock.now(), 'pod'), staged)
+      const copy = applier.save(conflictNames(this.freePlace(path), x.clock.now(), 'pod'), staged)
       if (copy === undefined) return 'failed'
       x.followed.add(entry, { copy, token: put.data })
       this.announce(path, copy)
+      applier.trust(tree.ensure(copy), copy, put.data, staged)
       return undefined
     } catch (error) {
       const code = errnoOf(error)
@@ -62,9 +64,17 @@ export class CopiesBeside {
     return copy === undefined ? undefined : replica.tree.find(copy)
   }
 
-  private stands(at: Entry, token: Token): boolean {
+  /**
+   * The copy holds exactly what was overwritten, and the pod's copy of it does not hold what is to come: who takes that
+   * away there, say over the path itself, would take it away here as well.
+   */
+  private mayGiveWay(at: Entry, { base, data }: Put): boolean {
+    if (data === at.agreed || data === at.sent) return false
     const look = this.x.replica.looker.look(at, at.path)
-    return look.state === 'known' && look.token === token
+    const stands = look.state === 'known' && look.token === base
+    // Somebody else's is to be told of, and what was begun to be read is to be read on.
+    if (!stands) this.x.queue(at, true)
+    return stands
   }
 
   /** Durable when it returns, as any copy. @returns false where it is not done: offered again, it becomes a new copy */
@@ -72,8 +82,8 @@ export class CopiesBeside {
     const { applier, disk } = this.x.replica
     const { path } = at
     const outcome = applier.put(at, path, put.base, put.data, staged)
-    if (outcome.result === 'done') disk.sync(inTree(path))
     this.x.queue(at, true)
+    if (outcome.result === 'done') disk.sync(inTree(path))
     return outcome.result === 'done'
   }
 

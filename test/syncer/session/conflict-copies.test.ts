@@ -4,8 +4,7 @@ import { Pair, problemsOf, runFor, runUntil, treeOf } from './pair.ts'
 const text = (number: number) => Buffer.from(`made by a program, ${number}`)
 
 /** The laptop's version of `f` is on its way; a program in the pod wrote it, too, and goes on. */
-function pairInConflict(delayMs = 30): Pair {
-  const pair = new Pair()
+function pairInConflict(delayMs = 30, pair = new Pair(), first = text(0)): Pair {
   pair.initial = 'keep'
   pair.disks.laptop.people.save('f', Buffer.from('agreed'))
   pair.connect()
@@ -14,12 +13,12 @@ function pairInConflict(delayMs = 30): Pair {
   pair.delayMs = () => delayMs
   pair.disks.laptop.people.save('f', Buffer.from('written by hand'))
   pair.laptop.hint('f', 'rename')
-  write(pair, 0)
+  write(pair, 0, first)
   return pair
 }
 
-function write(pair: Pair, number: number): void {
-  pair.disks.pod.people.save('f', text(number))
+function write(pair: Pair, number: number, content = text(number)): void {
+  pair.disks.pod.people.save('f', content)
   pair.pod.hint('f', 'rename')
 }
 
@@ -148,4 +147,59 @@ test('what sync put aside in the pod before a cut stays in its copy', () => {
   expect(Object.values(treeOf(pair.disks.laptop))).toEqual(
     expect.arrayContaining([text(0).toString(), text(1).toString()]),
   )
+})
+
+const withLargeFiles = () => new Pair(undefined, { grain: { smallBytesMax: 1_000, blockBytes: 500 } })
+const large = (number: number) => Buffer.from(`${text(number)}`.padEnd(9_000, '.'))
+
+test.each(['travel', 'do not'])('large files leave one copy, too, and are not read for that (copies %s)', which => {
+  const pair = withLargeFiles()
+  pair.ignored = path => which === 'do not' && path.includes('.conflict-')
+  pairInConflict(30, pair, large(0))
+  for (let number = 1; number <= 10; number++) {
+    runFor(pair, 150)
+    write(pair, number, large(number))
+  }
+  pair.settle()
+  pair.sweep()
+  expect(copiesIn(pair, 'laptop')).toHaveLength(1)
+  expect(copiesIn(pair, 'pod')).toEqual(which === 'travel' ? copiesIn(pair, 'laptop') : [])
+})
+
+test('a large copy that somebody touched and that does not travel is not kept open', () => {
+  const pair = withLargeFiles()
+  pair.ignored = path => path.includes('.conflict-')
+  pairInConflict(30, pair, large(0))
+  write(pair, 1, large(1))
+  runUntil(pair, () => contents(pair).includes(`${large(1)}`))
+  pair.disks.laptop.people.save(copiesIn(pair, 'laptop').find(([, content]) => content === `${large(1)}`)![0], large(2))
+  write(pair, 3, large(3))
+  pair.settle()
+  expect(contents(pair)).toEqual(expect.arrayContaining([large(2), large(3)].map(String)))
+  expect(pair.laptop.exchange.replica.looker.isReading).toBe(false)
+})
+
+test('what somebody in the pod moves from the copy over the path itself is kept', () => {
+  const pair = withLargeFiles()
+  let bulkMs = 600
+  pairInConflict(5, pair, large(0))
+  pair.delayMs = (to, lane) => (to === 'pod' && lane === 'bulk' ? bulkMs : 5)
+  pair.disks.laptop.people.save('f', Buffer.from('by hand'.padEnd(9_000, '-')))
+  pair.laptop.hint('f', 'rename')
+  let number = 1
+  // A busy program keeps ours out until a copy is there.
+  for (; copiesIn(pair, 'pod').every(([, content]) => content.length < 9_000) && number < 1_000; number++) {
+    write(pair, number, large(number))
+    runFor(pair, 20)
+  }
+  bulkMs = 5_000
+  write(pair, number, large(number))
+  runUntil(pair, () => contents(pair).includes(`${large(number)}`))
+  const [copy, moved] = copiesIn(pair, 'pod').find(([, content]) => content.length === 9_000)!
+  expect(contents(pair)).not.toContain(moved)
+  pair.disks.pod.people.rename(copy, 'f')
+  for (const path of ['f', copy]) pair.pod.hint(path, 'rename')
+  pair.settle()
+  pair.sweep()
+  expect(contents(pair)).toContain(moved)
 })
