@@ -188,6 +188,8 @@ export class Exchange {
     if (entry.parent === null) return
     this.waiting.delete(entry)
     if (isMuted(this.policy, this.role)) {
+      // It was tried when its changes travelled still.
+      this.retries.delete(entry)
       if (this.isGone(entry)) this.prune(entry)
       return
     }

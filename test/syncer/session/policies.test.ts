@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { errnoOf } from '../../../syncer/base/errors.ts'
 import { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
 import { listTrash } from '../../../syncer/endpoint/trash-list.ts'
-import { Pair, treeOf } from './pair.ts'
+import { Pair, problemsOf, runFor, treeOf } from './pair.ts'
 
 type Side = 'laptop' | 'pod'
 interface Step {
@@ -170,3 +170,20 @@ function filesOf(disk: MemoryDisk): string[] {
     .filter(([, content]) => content !== '/')
     .map(([path]) => path)
 }
+
+test('what could not be read in the pod keeps nobody busy once its changes stay there', () => {
+  const pair = new Pair()
+  pair.disks.laptop.people.save('f', Buffer.from('text'))
+  pair.connect()
+  pair.settle()
+  pair.disks.pod.people.save('f', Buffer.from('changed'))
+  pair.disks.pod.people.mount('f')
+  pair.pod.exchange.queue(pair.pod.exchange.replica.tree.find('f')!, true)
+  runFor(pair, 300)
+  expect(problemsOf(pair)).toEqual({ f: 'mount-point' })
+  expect(pair.pod.idle()).toBe(false)
+  pair.rulesOf = () => ({ policy: { mode: 'push' as const }, ignored: () => false })
+  pair.laptop.setRules('push')
+  pair.settle()
+  expect(pair.pod.idle()).toBe(true)
+})
