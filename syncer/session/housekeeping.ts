@@ -6,6 +6,8 @@ import type { Replica } from '../endpoint/replica.ts'
 import type { Entry, Tree } from '../endpoint/tree.ts'
 
 const recoverRetryMs = 5_000
+/** So many looks into the trash in one turn: thousands are due at once a second after as many changes. */
+const looksMax = 16
 
 /** Looks after the private folder: what is over goes, and what an earlier process left there is brought back. */
 export class Housekeeping {
@@ -25,15 +27,21 @@ export class Housekeeping {
     return Math.min(this.replica.due(secondMs), isScanned ? this.recoverDueMs : Number.POSITIVE_INFINITY)
   }
 
-  /** @param hasTime there is time for second looks */
-  tick(nowMs: number, isScanned: boolean, hasTime: boolean): void {
+  /**
+   * @param hasTime there is time for second looks
+   * @param isOver ends them, after one at least
+   */
+  tick(nowMs: number, isScanned: boolean, hasTime: boolean, isOver: () => boolean): void {
     const { trash, litter, partials } = this.replica
     if (isScanned && nowMs >= this.recoverDueMs) this.recover()
     litter.tick(nowMs)
     partials.tick(nowMs)
-    if (!hasTime || trash.nextDue() > nowMs) return
-    const rescue = trash.tick(nowMs)
-    if (rescue !== undefined) this.rescue(rescue)
+    if (!hasTime) return
+    for (let left = looksMax; left > 0 && trash.nextDue() <= nowMs; left--) {
+      const rescue = trash.tick(nowMs)
+      if (rescue !== undefined) this.rescue(rescue)
+      if (isOver()) return
+    }
   }
 
   /** What an earlier process grabbed and could not put back, and its left-over temps. */

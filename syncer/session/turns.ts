@@ -4,6 +4,8 @@ import { SecondLooks } from './second-looks.ts'
 
 /** One step of work ends after this long, so that a ping or a keystroke never waits longer, in ms. */
 const sliceMs = 5
+/** Looks into the trash end sooner: they come before what was found changed, and are in no hurry. */
+const trashSliceMs = 1
 /** So many paths that differ or are under way, or messages since the last turn, are much. */
 const muchMin = 8
 
@@ -52,7 +54,7 @@ export class Turns {
     this.received = 0
     if (isAwaited || isMuch) this.secondLooks.busy(nowMs)
     const hasTime = nowMs >= this.secondLooks.fromMs
-    this.parts.housekeeping.tick(nowMs, sweep.scanned, hasTime)
+    this.parts.housekeeping.tick(nowMs, sweep.scanned, hasTime, this.slice(trashSliceMs))
     intake.tick(nowMs)
     if (x.live) ahead.release(isOver)
     // What waits there has no PUT yet: nothing may be offered that is in it, or below it.
@@ -109,9 +111,9 @@ export class Turns {
     return this.owesTurn
   }
 
-  private slice(): () => boolean {
+  private slice(lengthMs = sliceMs): () => boolean {
     const nowMs = () => this.parts.exchange.clock.monotonic()
-    const endMs = nowMs() + sliceMs
+    const endMs = nowMs() + lengthMs
     let steps = this.stepsMax
     return () => steps-- <= 0 || nowMs() >= endMs
   }
