@@ -1,6 +1,6 @@
 import { deadline } from '../../syncer/base/deadline.ts'
 import type { UserError } from '../../syncer/base/errors.ts'
-import type { Lane } from '../../syncer/session/peer.ts'
+import type { Lane } from '../../syncer/engine/exchange/peer.ts'
 import { asUserError } from './as-user-error.ts'
 import { type Link, openLink } from './link.ts'
 import type { SessionParts } from './parts.ts'

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Clock, Timers } from '../../syncer/base/clock.ts'
 import { deadline } from '../../syncer/base/deadline.ts'
-import type { Lane } from '../../syncer/session/peer.ts'
+import type { Lane } from '../../syncer/engine/exchange/peer.ts'
 import { AgentClient } from '../../syncer/wire/client.ts'
 import { Priority } from '../../syncer/wire/frame-payload.ts'
 import { Mux, type MuxEnd } from '../../syncer/wire/mux.ts'

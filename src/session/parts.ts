@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Clock, Timers } from '../../syncer/base/clock.ts'
-import type { Lane } from '../../syncer/session/peer.ts'
+import type { Lane } from '../../syncer/engine/exchange/peer.ts'
 import type { SyncEvent, SyncSession } from '../../syncer/session/sync-port.ts'
 import type { ReverseForwards } from '../forward/reverse-forwards.ts'
 import type { SyncFolder } from '../manifest/manifest.ts'

@@ -1,7 +1,7 @@
 import type { Clock, Timers } from '../../syncer/base/clock.ts'
 import { UserError } from '../../syncer/base/errors.ts'
+import { notTakenInCode } from '../../syncer/engine/exchange/path-problems.ts'
 import {
-  notTakenInCode,
   type SyncEvent,
   type SyncProblem,
   type SyncSession,

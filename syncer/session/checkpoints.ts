@@ -1,4 +1,4 @@
-import type { SyncEngine } from './engine.ts'
+import type { SyncEngine } from '../engine/engine.ts'
 import type { LaptopFolder } from './laptop-folder.ts'
 import type { SessionProgress } from './session-progress.ts'
 import type { SyncLoop } from './sync-loop.ts'

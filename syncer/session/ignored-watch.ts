@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
-import type { IgnoreReader } from './ignore-reader.ts'
-import type { IgnoredSummary, IgnoredSurvey } from './ignored-survey.ts'
+import type { IgnoreReader } from './rules/ignore-reader.ts'
+import type { IgnoredSummary, IgnoredSurvey } from './rules/ignored-survey.ts'
 import type { SyncEvent } from './sync-port.ts'
 
 const sliceMs = 5

@@ -1,8 +1,8 @@
 import { UserError } from '../base/errors.ts'
 import type { Role } from '../core/sync-policy.ts'
-import type { SyncEngine } from './engine.ts'
+import type { SyncEngine } from '../engine/engine.ts'
 import { FlushWaits } from './flush-waits.ts'
-import type { LiveRules } from './live-rules.ts'
+import type { LiveRules } from './rules/live-rules.ts'
 import { haltedError, type SessionProblems } from './session-problems.ts'
 import type { SyncLoop } from './sync-loop.ts'
 

@@ -15,12 +15,12 @@ import { checkPrivateFolder } from '../disk/private-folder.ts'
 import type { WatchEvents, Watcher } from '../disk/watcher.ts'
 import { Replica } from '../endpoint/replica.ts'
 import type { TrashLimits } from '../endpoint/trash.ts'
-import { AncestorLog, bootId } from './ancestor-log.ts'
-import { IgnoreReader, type IgnoreReaderOptions } from './ignore-reader.ts'
-import { loadIndex } from './index-cache.ts'
-import { IndexKeeper } from './index-keeper.ts'
-import { IndexWriting } from './index-writing.ts'
 import { newIdMaker } from './new-id.ts'
+import { IgnoreReader, type IgnoreReaderOptions } from './rules/ignore-reader.ts'
+import { AncestorLog, bootId } from './state/ancestor-log.ts'
+import { loadIndex } from './state/index-cache.ts'
+import { IndexKeeper } from './state/index-keeper.ts'
+import { IndexWriting } from './state/index-writing.ts'
 
 const trash: TrashLimits = {
   keepMs: 7 * 24 * 3_600_000,

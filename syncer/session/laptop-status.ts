@@ -1,5 +1,5 @@
+import type { SyncEngine } from '../engine/engine.ts'
 import type { Checkpoints } from './checkpoints.ts'
-import type { SyncEngine } from './engine.ts'
 import type { IgnoredWatch } from './ignored-watch.ts'
 import type { LaptopFolder } from './laptop-folder.ts'
 import type { PodProbes } from './pod-probes.ts'

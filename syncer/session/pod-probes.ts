@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { SyncEngine } from './engine.ts'
+import type { SyncEngine } from '../engine/engine.ts'
 import type { SyncLoop } from './sync-loop.ts'
 
 const probeMs = 5_000

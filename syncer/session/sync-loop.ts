@@ -1,12 +1,12 @@
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../base/clock.ts'
 import { ProtocolError } from '../base/errors.ts'
+import type { SyncEngine } from '../engine/engine.ts'
+import type { Lane } from '../engine/exchange/peer.ts'
 import { ByteWriter } from '../wire/byte-writer.ts'
 import { MessageStream } from '../wire/message-stream.ts'
 import { readMessages, writeMessage } from '../wire/sync-codec.ts'
 import type { SyncMessage } from '../wire/sync-message.ts'
-import type { SyncEngine } from './engine.ts'
-import type { Lane } from './peer.ts'
 
 /** A batch leaves when it has this size, and at the end of each turn. Large ones on the bulk lane save calls. */
 const batchBytes = { control: 128 * 1024, bulk: 1024 * 1024 - 4096 }

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { Path } from '../core/path.ts'
 import type { Role } from '../core/sync-policy.ts'
 import type { Changes } from './change-log.ts'
-import type { IgnoredSummary } from './ignored-survey.ts'
+import type { IgnoredSummary } from './rules/ignored-survey.ts'
 
 /**
  * The laptop's end of one synced folder, as the rest of the program sees it. It lives as long as `podswap up`;
@@ -66,9 +66,6 @@ export interface SyncProblem {
 
 /** Of a problem of the pod's folder as a whole: it cannot be synced as it is (no right to write, a read-only mount). */
 export const unusableCode = 'unusable'
-
-/** Of a path whose content the other end could not take in: no room there, or no right. It is sent again until then. */
-export const notTakenInCode = 'not-taken-in'
 
 /** Of the laptop's folder as a whole: its sync state cannot be written, so nothing is sent. */
 export const unkeptCode = 'state-unwritable'

@@ -34,7 +34,7 @@ export interface Move {
   seq: number
   from: Path
   path: Path
-  /** sha256 (hex) of what was agreed on, see `session/moves.ts`. */
+  /** sha256 (hex) of what was agreed on, see `engine/offer/moves.ts`. */
   digest: string
 }
 

@@ -36,7 +36,7 @@ export interface Hello {
   rules: string
   /** Laptop's wall clock, ms. */
   nowMs: number
-  /** Digest of all that is agreed, see `session/agreement-digest.ts`. */
+  /** Digest of all that is agreed, see `engine/contact/agreement-digest.ts`. */
   agreed: string
 }
 

@@ -11,9 +11,20 @@ const engine: Record<string, string[]> = {
   wire: ['base', 'core'],
   disk: ['base', 'core', 'wire'],
   endpoint: ['base', 'core', 'wire', 'disk'],
-  session: ['base', 'core', 'wire', 'disk', 'endpoint'],
+  engine: ['base', 'core', 'wire', 'disk', 'endpoint'],
+  session: ['base', 'core', 'wire', 'disk', 'endpoint', 'engine'],
   pod: ['base'],
   agent: ['base', 'core', 'wire', 'disk', 'endpoint', 'session', 'pod'],
+}
+
+/** The same of the rooms in `syncer/engine/`. */
+const conversation: Record<string, string[]> = {
+  exchange: [],
+  transfer: ['exchange'],
+  offer: ['exchange', 'transfer'],
+  notice: ['exchange', 'transfer', 'offer'],
+  intake: ['exchange', 'transfer', 'offer'],
+  contact: ['exchange', 'transfer', 'offer'],
 }
 
 /** Rooms that compute and do nothing else, as patterns of paths. */
@@ -80,12 +91,23 @@ describe('the house', () => {
     expect(words.map(({ path }) => path)).toEqual([])
   })
 
-  it('the engine’s rooms only look down: base ← core, wire ← disk ← endpoint ← session ← agent', () => {
+  it('the engine’s rooms only look down: base ← core, wire ← disk ← endpoint ← engine ← session ← agent', () => {
     const inRooms = sources.filter(({ path }) => /^syncer\/[^/]+\//.test(path))
     const unknown = [...new Set(inRooms.map(({ path }) => roomOf(path)))].filter(room => !(room in engine))
     expect(unknown).toEqual([])
     const wrong = (from: string, to: string) =>
       roomOf(from) !== roomOf(to) && !engine[roomOf(from)]!.includes(roomOf(to))
+    expect(offences(inRooms, wrong)).toEqual([])
+  })
+
+  it('so do the rooms of a conversation: exchange ← transfer ← offer ← notice, intake, contact', () => {
+    const innerRoomOf = (path: string) => /^syncer\/engine\/([^/]+)\//.exec(path)?.[1]
+    const inRooms = sources.filter(({ path }) => innerRoomOf(path) !== undefined)
+    expect([...new Set(inRooms.map(({ path }) => innerRoomOf(path)))].sort()).toEqual(Object.keys(conversation).sort())
+    const wrong = (from: string, to: string) => {
+      const [room, other] = [innerRoomOf(from)!, innerRoomOf(to)]
+      return to.startsWith('syncer/engine/') && room !== other && !conversation[room]!.includes(other ?? '')
+    }
     expect(offences(inRooms, wrong)).toEqual([])
   })
 

@@ -1,4 +1,4 @@
-import type { Lane } from '../../syncer/session/peer.ts'
+import type { Lane } from '../../syncer/engine/exchange/peer.ts'
 import type { Random } from './random.ts'
 
 export type EndName = 'laptop' | 'pod'

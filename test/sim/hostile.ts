@@ -12,7 +12,7 @@ import {
 } from '../../syncer/wire/frame.ts'
 import { readMessages, writeMessage } from '../../syncer/wire/sync-codec.ts'
 import type { SyncMessage } from '../../syncer/wire/sync-message.ts'
-import { Pair, treeOf } from '../syncer/session/pair.ts'
+import { Pair, treeOf } from '../syncer/engine/pair.ts'
 import { Checker } from './checker.ts'
 import { Random } from './random.ts'
 

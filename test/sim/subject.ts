@@ -2,7 +2,7 @@ import type { Clock } from '../../syncer/base/clock.ts'
 import type { Grain } from '../../syncer/core/content-sum.ts'
 import type { Path } from '../../syncer/core/path.ts'
 import type { Disk } from '../../syncer/disk/disk.ts'
-import type { Lane, Peer } from '../../syncer/session/peer.ts'
+import type { Lane, Peer } from '../../syncer/engine/exchange/peer.ts'
 import type { Journal } from './journal.ts'
 import type { Keepsake } from './keepsake.ts'
 

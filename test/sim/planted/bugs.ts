@@ -18,16 +18,16 @@ export interface Bug {
   accepted?: true
 }
 
-const putApplier = 'syncer/session/put-applier.ts'
-const offers = 'syncer/session/offers.ts'
-const puts = 'syncer/session/puts.ts'
-const putAnswers = 'syncer/session/put-answers.ts'
-const handshake = 'syncer/session/handshake.ts'
-const contact = 'syncer/session/contact.ts'
-const exchange = 'syncer/session/exchange.ts'
-const copiesBeside = 'syncer/session/copies-beside.ts'
-const receiver = 'syncer/session/receiver.ts'
-const ledger = 'syncer/session/ledger.ts'
+const putApplier = 'syncer/engine/intake/put-applier.ts'
+const offers = 'syncer/engine/offer/offers.ts'
+const puts = 'syncer/engine/offer/puts.ts'
+const putAnswers = 'syncer/engine/offer/put-answers.ts'
+const handshake = 'syncer/engine/contact/handshake.ts'
+const contact = 'syncer/engine/contact/contact.ts'
+const exchange = 'syncer/engine/exchange/exchange.ts'
+const copiesBeside = 'syncer/engine/intake/copies-beside.ts'
+const receiver = 'syncer/engine/receiver.ts'
+const ledger = 'syncer/session/state/ledger.ts'
 const reconcile = 'syncer/core/reconcile.ts'
 const apply = 'syncer/endpoint/apply.ts'
 const replace = 'syncer/endpoint/replace.ts'
@@ -38,7 +38,7 @@ const lateLooks = 'syncer/endpoint/late-looks.ts'
 const stamps = 'syncer/endpoint/stamps.ts'
 const replica = 'syncer/endpoint/replica.ts'
 const assemblies = 'syncer/endpoint/assemblies.ts'
-const buildReading = 'syncer/session/build-reading.ts'
+const buildReading = 'syncer/engine/transfer/build-reading.ts'
 const patching = 'syncer/endpoint/patching.ts'
 
 /** Nothing breaks but what is set beside it. */
@@ -453,7 +453,9 @@ export const bugs: Bug[] = [
   },
   {
     name: 'content that went ahead is named whatever stands there',
-    edits: [{ file: 'syncer/session/early-content.ts', text: 'sent.token !== token || sent.atMs', bug: 'sent.atMs' }],
+    edits: [
+      { file: 'syncer/engine/offer/early-content.ts', text: 'sent.token !== token || sent.atMs', bug: 'sent.atMs' },
+    ],
     focus: { ...undisturbed, early: true, paths: ['f', 'g'], ignored: undefined },
   },
   {

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { openLink } from '../../../src/session/link.ts'
 import { PortTrust } from '../../../src/session/port-trust.ts'
 import { UserError } from '../../../syncer/base/errors.ts'
-import type { Lane } from '../../../syncer/session/peer.ts'
+import type { Lane } from '../../../syncer/engine/exchange/peer.ts'
 import { FakeTime } from '../../syncer/wire/fake-time.ts'
 import { FakePod } from './fake-pod.ts'
 

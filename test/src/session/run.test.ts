@@ -5,7 +5,7 @@ import { followOutput } from '../../../src/session/program-output.ts'
 import { Session } from '../../../src/session/run.ts'
 import type { UiEvent } from '../../../src/ui/events.ts'
 import { type ErrorCode, UserError } from '../../../syncer/base/errors.ts'
-import { notTakenInCode } from '../../../syncer/session/sync-port.ts'
+import { notTakenInCode } from '../../../syncer/engine/exchange/path-problems.ts'
 import { settle } from '../../syncer/wire/fake-time.ts'
 import { configOf, FakeParts, podRef } from './fake-parts.ts'
 

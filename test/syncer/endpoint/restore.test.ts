@@ -5,7 +5,7 @@ import { Restorer } from '../../../syncer/endpoint/restore.ts'
 import { Trash, type TrashLimits } from '../../../syncer/endpoint/trash.ts'
 import { chooseVersions, listTrash, type TrashedFile } from '../../../syncer/endpoint/trash-list.ts'
 import { parseTrashName } from '../../../syncer/endpoint/trash-name.ts'
-import { Pair } from '../session/pair.ts'
+import { Pair } from '../engine/pair.ts'
 
 function started(files: Record<string, string>): Pair {
   const pair = new Pair()

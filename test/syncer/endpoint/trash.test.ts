@@ -5,7 +5,7 @@ import { inOwn } from '../../../syncer/disk/disk.ts'
 import { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
 import { Litter } from '../../../syncer/endpoint/litter.ts'
 import { Trash, type TrashLimits } from '../../../syncer/endpoint/trash.ts'
-import { ManualClock } from '../session/pair.ts'
+import { ManualClock } from '../engine/pair.ts'
 
 /** Files of 1,000 bytes are large ones. */
 const grain = { smallBytesMax: 500, blockBytes: 100 }

@@ -2,8 +2,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import { MemoryDisk } from '../../../syncer/disk/memory-disk.ts'
 import { Replica } from '../../../syncer/endpoint/replica.ts'
 import { Scanner } from '../../../syncer/endpoint/scanner.ts'
-import { IgnoreReader } from '../../../syncer/session/ignore-reader.ts'
-import { ManualClock } from './pair.ts'
+import { IgnoreReader } from '../../../syncer/session/rules/ignore-reader.ts'
+import { ManualClock } from '../engine/pair.ts'
 import { RealPair } from './real-pair.ts'
 
 function folder() {

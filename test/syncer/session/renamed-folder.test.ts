@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ProtocolError } from '../../../syncer/base/errors.ts'
 import { listTrash } from '../../../syncer/endpoint/trash-list.ts'
 import type { Move } from '../../../syncer/wire/change-message.ts'
-import { of, Pair, runUntil, treeOf } from './pair.ts'
+import { of, Pair, runUntil, treeOf } from '../engine/pair.ts'
 import { RealPair } from './real-pair.ts'
 
 const sides = ['laptop', 'pod'] as const

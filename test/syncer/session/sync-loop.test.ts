@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { SyncEngine } from '../../../syncer/session/engine.ts'
+import type { SyncEngine } from '../../../syncer/engine/engine.ts'
 import { SyncLoop } from '../../../syncer/session/sync-loop.ts'
 
 /** Due as it is told to be; notes when it gets its turns. */

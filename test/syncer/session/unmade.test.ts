@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { macos, windows } from '../../../syncer/disk/memory-system.ts'
-import { Pair, runFor, runUntil } from './pair.ts'
+import { Pair, runFor, runUntil } from '../engine/pair.ts'
 import { RealPair, until } from './real-pair.ts'
 
 /** As Linux mounts it: nobody knows beforehand which names it refuses. */

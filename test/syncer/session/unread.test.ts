@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { twoWay } from '../../../syncer/core/sync-policy.ts'
 import type { Place } from '../../../syncer/disk/disk.ts'
-import { Pair, runFor } from './pair.ts'
+import { Pair, runFor } from '../engine/pair.ts'
 
 /** The agent may read none of these in the pod. */
 function bar(pair: Pair, ...barred: string[]): void {
