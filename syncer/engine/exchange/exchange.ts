@@ -233,6 +233,15 @@ export class Exchange {
     return false
   }
 
+  /** Something below it cannot be changed at the other end. */
+  isAboveUntaken(entry: Entry): boolean {
+    if (entry.children === null) return false
+    for (const { parent } of this.untaken) {
+      for (let at = parent; at !== null; at = at.parent) if (at === entry) return true
+    }
+    return false
+  }
+
   /** Laptop: see {@link PathProblems.forgetDoubted}. */
   lookAtDoubted(): void {
     for (const path of this.problems.forgetDoubted()) {

@@ -45,6 +45,18 @@ export function parentStands(entry: Entry): boolean {
   return parent === null || parent.parent === null || (parent.current === folder && parent.agreed === folder)
 }
 
+/** Why nobody here can tell what is in a folder; undefined where it can be listed, or is gone. */
+export function unlistable(x: Exchange, entry: Entry): string | undefined {
+  try {
+    x.replica.disk.list(entry.path)
+    return undefined
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === undefined) throw error
+    return code === 'ENOENT' || code === 'ENOTDIR' ? undefined : code
+  }
+}
+
 /** What is left in a folder does not travel: to the other end it is gone. */
 export function holdsOnlyIgnored(x: Exchange, entry: Entry): boolean {
   const path = entry.path

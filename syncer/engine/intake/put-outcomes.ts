@@ -6,7 +6,7 @@ import type { Scanner } from '../../endpoint/scanner.ts'
 import type { Entry } from '../../endpoint/tree.ts'
 import type { Put, RejReason } from '../../wire/change-message.ts'
 import type { Exchange } from '../exchange/exchange.ts'
-import { holdsOnlyIgnored } from '../exchange/in-the-way.ts'
+import { holdsOnlyIgnored, unlistable } from '../exchange/in-the-way.ts'
 import type { NewFolders } from './graft-intake.ts'
 
 /** Tells what became of a PUT: to the other end, to the tree, and to those who look again. */
@@ -69,7 +69,17 @@ export class PutOutcomes {
       else this.blocked(put, 'ENOTEMPTY', 'cannot be replaced: a folder is there that holds what is only here')
       return
     }
-    if (outcome.result === 'not-empty') this.scanner.add(entry, false)
+    const code = outcome.result === 'not-empty' && x.role === 'pod' ? unlistable(x, entry) : undefined
+    if (code !== undefined) {
+      // What is in it never comes to the laptop, and refused as a change both would wait for that.
+      this.blocked(put, code, 'cannot be removed: what is in it cannot be read')
+      return
+    }
+    if (outcome.result === 'not-empty') {
+      // What is in it goes out on its own, and may be why the folder is not to go any more.
+      x.problems.made(put.path)
+      this.scanner.add(entry, false)
+    }
     if (outcome.result === 'not-empty' && x.role === 'laptop' && put.data === absent) {
       // What is new in the folder goes out on top; refused, both ends would wait for each other.
       this.accept(entry, put)
@@ -94,8 +104,8 @@ export class PutOutcomes {
   }
 
   /** Somebody has to make room for it: it is told until then, and tried again. */
-  blocked(put: Put, code: 'ENOTDIR' | 'ENOTEMPTY', words: string): void {
-    this.x.problems.cannotMake(put.path, code, `${put.path} ${words}`)
+  blocked(put: Put, code: string, words: string): void {
+    this.x.problems.cannotMake(put.path, code, `${put.path} ${words}`, put.data !== absent)
     this.refuse(put, 'failed')
   }
 

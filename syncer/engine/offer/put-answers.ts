@@ -80,8 +80,9 @@ export class PutAnswers {
     switch (reason) {
       case 'differs':
       case 'changed':
-        // Where its folder cannot be, nothing of the other end is to meet it: the folder's trouble is told.
-        if (this.x.isBelowUntaken(entry)) this.x.retries.add(entry, 'failed', untakenWaitMs, untakenWaitMsMax)
+        // Where its folder cannot be, or what is in it cannot go, nothing of the other end is to meet it: that trouble is told.
+        if (this.x.isBelowUntaken(entry) || this.x.isAboveUntaken(entry))
+          this.x.retries.add(entry, 'failed', untakenWaitMs, untakenWaitMsMax)
         else this.x.retries.add(entry, 'refused', refusedWaitMs, 5_000)
         break
       case 'need':
