@@ -3,7 +3,7 @@ import { agentFiles, homeOfBundle } from './agent/agent-context.ts'
 import { Daemon } from './agent/daemon.ts'
 import { containerEnvironment } from './agent/environment.ts'
 import { WatchedInodes } from './agent/watched-inodes.ts'
-import { workBeganNs } from './agent/work-began.ts'
+import { markBeginning, workBeganNs } from './agent/work-began.ts'
 import { systemClock, systemTimers } from './base/clock.ts'
 import { readMountinfo } from './disk/mounts.ts'
 import { NameExchange } from './disk/name-exchange.ts'
@@ -18,6 +18,7 @@ function main(): void {
   const root = PodRoot.of(process.env)
   const watched = new WatchedInodes(systemClock)
   const files = agentFiles(homeOfBundle(__filename))
+  markBeginning(files.began)
   const daemon = new Daemon({
     root,
     files,
@@ -28,7 +29,7 @@ function main(): void {
         readMountinfo: () => Buffer.concat([readMountinfo(), root.mountinfo()]),
         beganNs: folder =>
           workBeganNs(folder, {
-            init: files.init,
+            began: files.began,
             root: root.path('/'),
             pid: process.ppid,
             nowMs: systemClock.now(),

@@ -9,6 +9,8 @@ import type { AgentLog } from './agent-log.ts'
 export interface AgentFiles extends PodFiles {
   init: string
   log: string
+  /** Made by the pod's first agent, and left by those that come after it. */
+  began: string
   /** Socket of the dev command's terminal; `.exit` and `.out` beside it are `init pty`'s. */
   devCommandSocket: string
   /** JSON of what was started, so that the next agent finds it. */
@@ -22,6 +24,7 @@ export function agentFiles(home: string): AgentFiles {
     ...files,
     init: home + podLayout.init.slice(podLayout.home.length),
     log: `${files.private}/agent.log`,
+    began: `${files.private}/began`,
     devCommandSocket: `${files.private}/dev.sock`,
     devCommandRecord: `${files.private}/dev.json`,
   }
