@@ -58,7 +58,7 @@ export class Intake {
   onPut(put: Put): void {
     const { x } = this
     if (!x.live) throw new ProtocolError('a change before the agreements')
-    if (x.isDeaf || x.rules.ignored(put.path, put.data === folder)) {
+    if (!this.travels(put)) {
       this.outcomes.refuse(put, 'ignored')
       return
     }
@@ -110,10 +110,20 @@ export class Intake {
     x.replica.assemblies.compare(id, path, { paths, token: paths.length === 0 ? absent : token }, key)
   }
 
+  private travels({ path, data }: Put): boolean {
+    return !this.x.isDeaf && !this.x.rules.ignored(path, data === folder)
+  }
+
+  /** The rules may leave it out since it was held back. */
+  private judgeLate(put: Put): void {
+    if (this.travels(put)) this.judge.judge(this.x.replica.tree.ensure(put.path), put)
+    else this.outcomes.refuse(put, 'ignored')
+  }
+
   /** Answers about a path must not overtake a change of it that is held back. */
   judgeHeld(path: Path): void {
     const put = this.guard.takeOne(path)
-    if (put !== undefined) this.judge.judge(this.x.replica.tree.ensure(path), put)
+    if (put !== undefined) this.judgeLate(put)
     this.finish()
   }
 
@@ -123,7 +133,7 @@ export class Intake {
     const burst = this.guard.take(nowMs, x.replica.tree.size)
     if (burst !== undefined && !burst.allowed) x.emit({ type: 'halted', deletes: burst.puts.length })
     for (const put of burst?.puts ?? []) {
-      if (burst!.allowed) this.judge.judge(x.replica.tree.ensure(put.path), put)
+      if (burst!.allowed) this.judgeLate(put)
       else this.outcomes.refuse(put, 'halted')
     }
     this.finish()

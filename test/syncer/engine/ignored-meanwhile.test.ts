@@ -98,3 +98,24 @@ test('a flush does not wait for what was refused and does not travel any more', 
   pair.laptop.flush(7)
   runUntil(pair, () => pair.events.some(event => event.type === 'flushed' && event.id === 7))
 })
+
+test('a removal that was held back leaves alone what is ignored by then', () => {
+  const pair = new Pair()
+  let isIgnored = false
+  pair.ignored = path => isIgnored && path === 'secret'
+  pair.disks.laptop.people.save('secret', Buffer.from('mine'))
+  pair.disks.laptop.people.save('f', Buffer.from('other'))
+  pair.connect()
+  pair.settle()
+  pair.sweep()
+  pair.disks.pod.people.unlink('secret')
+  pair.pod.hint('secret', 'rename')
+  const before = pair.sent.length
+  runUntil(pair, () => pair.sent.slice(before).some(m => m.type === 'put' && m.path === 'secret'))
+  pair.step()
+  isIgnored = true
+  pair.laptop.setRules('others')
+  pair.settle()
+  pair.sweep()
+  expect(treeOf(pair.disks.laptop)).toEqual({ f: 'other', secret: 'mine' })
+})
