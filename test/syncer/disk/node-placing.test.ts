@@ -40,6 +40,14 @@ function placing(path: string, content: string, more: Partial<Placing> = {}): Pl
 }
 
 const place = (...files: Placing[]) => disk.beginPlacing!(files)!()
+/** The same; what was not begun, since the machine is busy, is asked for again. */
+function placeAll(files: Placing[]): Placed[] {
+  const placed = place(...files)
+  for (let round = 0; round < 20; round++) {
+    for (const [i, file] of files.entries()) if (codeOf(placed[i]) === 'EBUSY') placed[i] = place(file)[0]!
+  }
+  return placed
+}
 const codeOf = (placed: Placed | undefined) => (placed !== undefined && 'code' in placed ? placed.code : 'done')
 const ownNames = () => fs.readdirSync(join(root, '.podswap')).filter(name => !name.startsWith('.'))
 
@@ -76,7 +84,7 @@ describe.skipIf(initProgram === null)('files that are made and change places in 
     const contents = Array.from({ length: 700 }, (_, i) => (i === 3 ? '' : `${i} `.repeat(i === 5 ? 40_000 : i)))
     for (const i of contents.keys()) fs.writeFileSync(at(`file-${i}`), 'old')
     const files = contents.map((content, i) => placing(i % 10 === 9 ? `none-${i}` : `file-${i}`, content))
-    expect(place(...files).map(codeOf)).toEqual(contents.map((_, i) => (i % 10 === 9 ? 'ENOENT' : 'done')))
+    expect(placeAll(files).map(codeOf)).toEqual(contents.map((_, i) => (i % 10 === 9 ? 'ENOENT' : 'done')))
     for (const [i, content] of contents.entries())
       expect(fs.readFileSync(at(`file-${i}`), 'utf8')).toBe(i % 10 === 9 ? 'old' : content)
     expect(ownNames()).toHaveLength(630)
