@@ -9,7 +9,10 @@ import type { Entry } from './tree.ts'
  * where nobody has. Not at once: most programs close a file soon after its event, and scripts open one several times in a row.
  */
 const restMs = 2
-/** One that went out less than this ago is written by no person, and goes no sooner than it did, in ms. */
+/**
+ * One that went out less than this before it was written, or is held for longer, is written again and again, by no person:
+ * it goes no sooner than where nothing is asked, in ms.
+ */
 const calmMs = 20
 /** With more than these held there is no asking: it takes as long as some of them do. */
 const askedMax = 4
@@ -32,6 +35,8 @@ interface Hold {
   untilMs: number
   /** It is asked about before. */
   askMs: number | undefined
+  /** When its timer is due, not after it is looked at; others of it are of no account. */
+  timerMs: number
   stat: Stat | null
   /** What it was when the hold began, whatever a scan has seen of it since. */
   before: Stat | null
@@ -92,7 +97,7 @@ export class Holds {
     const dueMs = Math.max(nowMs + wait, this.nextUpdateMs(entry, stat, nowMs))
     const untilMs = Math.min(dueMs, sinceMs + heldMax(before, stat))
     const isUsual = untilMs === nowMs + wait && isPlainSave(wait)
-    const askMs = isUsual && this.mayAsk(entry, stat, nowMs) ? nowMs + restMs : undefined
+    const askMs = isUsual && this.mayAsk(entry, stat, sinceMs, nowMs) ? nowMs + restMs : undefined
     this.set(entry, { sinceMs, untilMs, askMs, stat, before })
     return false
   }
@@ -117,9 +122,9 @@ export class Holds {
   }
 
   /** An empty file waits for its content, open or not. */
-  private mayAsk(entry: Entry, stat: Stat | null, nowMs: number): boolean {
+  private mayAsk(entry: Entry, stat: Stat | null, sinceMs: number, nowMs: number): boolean {
     if (this.isAtRest === undefined || stat === null || stat.size === 0 || this.holds.size >= askedMax) return false
-    return nowMs - (this.growing.get(entry)?.atMs ?? Number.NEGATIVE_INFINITY) >= calmMs
+    return nowMs - sinceMs < calmMs && sinceMs - (this.growing.get(entry)?.atMs ?? Number.NEGATIVE_INFINITY) >= calmMs
   }
 
   private nextUpdateMs(entry: Entry, stat: Stat | null, nowMs: number): number {
@@ -158,12 +163,13 @@ export class Holds {
    */
   *take(nowMs: number, statOf: (entry: Entry) => Stat | null): Generator<{ entry: Entry; stat: Stat | null }> {
     for (;;) {
+      const timerMs = this.timers.nextDue()
       const entry = this.timers.take(nowMs)
       if (entry === undefined) return
       const hold = this.holds.get(entry)
-      if (hold === undefined) continue
+      if (hold === undefined || hold.timerMs !== timerMs) continue
       if (dueOf(hold) > nowMs) {
-        this.timers.add(dueOf(hold), entry)
+        this.setTimer(entry, hold)
         continue
       }
       const isEarly = nowMs < hold.untilMs
@@ -177,7 +183,7 @@ export class Holds {
         const isWritten = stat !== null && !sameKey(stat, hold.stat)
         const mayWait = isWritten && nowMs < hold.sinceMs + heldMax(hold.before, stat)
         if (mayWait && !this.hint(entry, stat, 'change', nowMs)) {
-          this.timers.add(dueOf(this.holds.get(entry)!), entry)
+          this.setTimer(entry, this.holds.get(entry)!)
           continue
         }
         if (isEarly && !isWritten && (stat === null || this.isAtRest?.(entry, stat) !== true)) {
@@ -206,14 +212,20 @@ export class Holds {
   /** Its time was not up, and it is not known to be at rest. */
   private waitOn(entry: Entry, hold: Hold): void {
     hold.askMs = undefined
-    this.timers.add(hold.untilMs, entry)
+    this.setTimer(entry, hold)
   }
 
-  private set(entry: Entry, hold: Hold): void {
-    const before = this.holds.get(entry)
+  private set(entry: Entry, wanted: Omit<Hold, 'timerMs'>): void {
+    // An earlier timer finds the new time by itself.
+    const timerMs = this.holds.get(entry)?.timerMs ?? Number.POSITIVE_INFINITY
+    const hold = { ...wanted, timerMs }
     this.holds.set(entry, hold)
-    // One timer for each entry: an earlier one finds the new time by itself.
-    if (before === undefined || dueOf(before) > dueOf(hold)) this.timers.add(dueOf(hold), entry)
+    if (timerMs > dueOf(hold)) this.setTimer(entry, hold)
+  }
+
+  private setTimer(entry: Entry, hold: Hold): void {
+    hold.timerMs = dueOf(hold)
+    this.timers.add(hold.timerMs, entry)
   }
 }
 

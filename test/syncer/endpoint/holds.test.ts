@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { TimerQueue } from '../../../syncer/base/timer-queue.ts'
 import type { Stat } from '../../../syncer/disk/disk.ts'
 import { Holds } from '../../../syncer/endpoint/holds.ts'
 import { Tree } from '../../../syncer/endpoint/tree.ts'
@@ -140,6 +141,24 @@ describe('where the system tells who has a file open', () => {
     expect([take(2), take(4), take(5).length, asked]).toEqual([[], [], 5_000, []])
   })
 
+  test('one that is kept open and written all the time leaves no timers behind', () => {
+    const holds = new Holds(() => false)
+    const log = new Tree().ensure('log')
+    log.key = stat(1_000, -1)
+    const added = vi.spyOn(TimerQueue.prototype, 'add')
+    let writes = 0
+    for (let ms = 0; ms < 900; ms += 0.5) {
+      if (ms % 2.5 === 0) {
+        writes += 1
+        holds.hint(log, stat(1_000 + writes, 0), 'change', ms)
+      }
+      for (const _ of holds.take(ms, () => stat(1_000 + writes, 0))) expect.unreachable()
+    }
+    const { length } = added.mock.calls
+    added.mockRestore()
+    expect(length).toBeLessThanOrEqual(3 * writes)
+  })
+
   test('one that is written again and again goes no sooner than it did', () => {
     const { holds, entries, asked } = written(['f'])
     const goes: number[] = []
@@ -151,6 +170,27 @@ describe('where the system tells who has a file open', () => {
     // After 2 ms the first time, and after 5 ms where it went out less than 20 ms before.
     expect(goes).toEqual([2, 15, 25, 35, 45, 55, 65, 75, 85, 95])
     expect(asked).toHaveLength(1)
+  })
+
+  test.each([2.5, 3, 4.5])('one that is written every %d ms goes no sooner than it did', gapMs => {
+    const goes = (isAtRest?: () => boolean) => {
+      const holds = new Holds(isAtRest)
+      const entry = new Tree().ensure('f')
+      entry.key = stat(1_000, -1)
+      const times: number[] = []
+      let writes = 0
+      for (let ms = 0; ms < 4_000; ms += 0.5) {
+        const now = () => ({ ...stat(1_000, 0), mtimeNs: BigInt(writes) })
+        if (ms % gapMs === 0) {
+          writes += 1
+          holds.hint(entry, now(), 'change', ms)
+        }
+        for (const _ of holds.take(ms, now)) times.push(ms)
+      }
+      return times
+    }
+    // But for the first time, when nobody knows that more is to come.
+    expect(goes(() => true).filter(ms => ms > 2)).toHaveLength(goes().length)
   })
 
   test('a log is throttled as it was', () => {

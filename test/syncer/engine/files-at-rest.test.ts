@@ -100,7 +100,7 @@ test('what was emptied is not asked about, closed or not', () => {
   const pair = pairOf()
   pair.disks.laptop.people.open('f', 'w').close()
   pair.laptop.hint('f', 'change')
-  pass(pair, 100)
+  pass(pair, 15)
   expect(text(pair.disks.pod)).toBe(whole)
   pair.disks.laptop.people.append('f', Buffer.from('the new text of this file'))
   pair.laptop.hint('f', 'change')

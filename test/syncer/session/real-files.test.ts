@@ -196,7 +196,6 @@ describe('case 84: a save in place is never seen half done at the other end', ()
       child.kill('SIGKILL')
     }
     const heldUp = Number(printed)
-    process.stderr.write(`HELD ${heldUp} torn ${torn.length}\n`)
     const tornMax = how === 'steady' ? heldUp : 2 * heldUp
     expect(torn.length, `${torn}; held up ${heldUp} times`).toBeLessThanOrEqual(tornMax)
     expect(looks).toBeGreaterThan(1)
