@@ -177,11 +177,9 @@ describe.skipIf(!real)('agent delivery', () => {
 
     test('ends at once with 143 when it is told to, and is gone at once when it is deleted', async () => {
       // it is told as well, and ends with it
-      await pod.script(`process.kill(1, 'SIGTERM')`).catch(() => {})
-      await vi.waitFor(
-        async () => expect((await pod.status()).containerStatuses[0].lastState.terminated?.exitCode).toBe(143),
-        { timeout: 30_000, interval: 200 },
-      )
+      const said = await pod.script(`process.kill(1, 'SIGTERM')`).catch(String)
+      const exitCode = async () => (await pod.status()).containerStatuses[0].lastState.terminated?.exitCode
+      await vi.waitFor(async () => expect(await exitCode(), said).toBe(143), { timeout: 30_000, interval: 200 })
       // the emptyDir is as it was: the agent comes back by itself
       const { stream, greeting } = await attach(cluster, pod, fakeAgent({ version: 'two' }))
       expect(greeting.version).toBe('two')
