@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
-import { errnoOf } from '../base/errors.ts'
+import { unlessRefused } from '../base/errors.ts'
 
 /** What was found is taken for true so long, in ms. */
 const validMs = 5_000
@@ -47,24 +47,15 @@ export class WatchedInodes {
   }
 }
 
+// A process that has gone meanwhile, or is not ours, has nothing.
 function isInotify(descriptor: string): boolean {
-  return orEmpty('', () => readlinkSync(descriptor)) === 'anon_inode:inotify'
+  return unlessRefused('', () => readlinkSync(descriptor)) === 'anon_inode:inotify'
 }
 
 function list(folder: string): string[] {
-  return orEmpty([], () => readdirSync(folder))
+  return unlessRefused([], () => readdirSync(folder))
 }
 
 function read(file: string): string {
-  return orEmpty('', () => readFileSync(file, 'latin1'))
-}
-
-/** A process that has gone meanwhile, or is not ours, has nothing. */
-function orEmpty<T>(empty: T, look: () => T): T {
-  try {
-    return look()
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error
-    return empty
-  }
+  return unlessRefused('', () => readFileSync(file, 'latin1'))
 }

@@ -54,6 +54,16 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined
 }
 
+/** What `step` gives; `otherwise` where the system refuses it. */
+export function unlessRefused<T, E>(otherwise: E, step: () => T): T | E {
+  try {
+    return step()
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return otherwise
+  }
+}
+
 /** States what must hold here; a violation is a bug of ours. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`assertion failed: ${message}`)

@@ -1,4 +1,4 @@
-import { errnoOf } from '../base/errors.ts'
+import { errnoOf, unlessRefused } from '../base/errors.ts'
 import { type Disk, inOwn, inTree, type Placed, type Placing, type Stat } from './disk.ts'
 
 /** What {@link Disk.beginPlacing} is made of, for one file: step by step. */
@@ -16,27 +16,17 @@ export function placeInSteps(disk: Disk, file: Placing): Placed {
     const [code] = disk.exchange!([{ own: file.kept, path: file.path }])
     if (code === 'ETIME') return { code }
     if (code === undefined) {
-      const kept = orNull(() => disk.stat(inOwn(file.kept)))
-      return { made: stat, kept, placed: orNull(() => disk.stat(inTree(file.path))) }
+      const kept = unlessRefused(null, () => disk.stat(inOwn(file.kept)))
+      return { made: stat, kept, placed: unlessRefused(null, () => disk.stat(inTree(file.path))) }
     }
-    orNull(() => disk.unlink(inOwn(file.kept)))
+    unlessRefused(null, () => disk.unlink(inOwn(file.kept)))
     return { code }
   } catch (error) {
     const code = errnoOf(error)
     if (code === undefined) throw error
     const unused = left
-    if (unused !== undefined) orNull(() => disk.unlink(inOwn(unused)))
+    if (unused !== undefined) unlessRefused(null, () => disk.unlink(inOwn(unused)))
     return { code }
-  }
-}
-
-/** What the system refuses here is told by nobody, and found later. */
-function orNull<T>(step: () => T): T | null {
-  try {
-    return step()
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error
-    return null
   }
 }
 

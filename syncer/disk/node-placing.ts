@@ -1,4 +1,4 @@
-import { errnoOf } from '../base/errors.ts'
+import { unlessRefused } from '../base/errors.ts'
 import type { Placed, Placing } from './disk.ts'
 import type { Mounts } from './mounts.ts'
 import type { NodePlaces } from './node-places.ts'
@@ -85,12 +85,10 @@ export class NodePlacing {
 
   /** The folders that a request begins with; undefined where they do not stand now. */
   #prefixes(): readonly [string, string] | undefined {
-    try {
-      return [this.#places.folders.enter(''), this.#places.standingPrivatePrefix()]
-    } catch (error) {
-      if (errnoOf(error) === undefined) throw error
-      return undefined
-    }
+    return unlessRefused(
+      undefined,
+      () => [this.#places.folders.enter(''), this.#places.standingPrivatePrefix()] as const,
+    )
   }
 
   #isElsewhere({ path }: Placing): boolean {

@@ -1,4 +1,4 @@
-import { errnoOf } from '../base/errors.ts'
+import { unlessRefused } from '../base/errors.ts'
 import type { Path } from '../core/path.ts'
 import type { Stat } from './disk.ts'
 import type { Mounts } from './mounts.ts'
@@ -30,18 +30,9 @@ export class NodeRest {
     if (!this.#files.tellsRest || stat.kind !== 'file' || !isOfUsualTimes(stat)) return undefined
     this.#mounts.refreshIfOld()
     if (this.#places.isPrivate(path) || this.#mounts.has(path)) return undefined
-    const root = this.#root()
+    const root = unlessRefused(undefined, () => this.#places.folders.enter(''))
     if (root === undefined) return undefined
     const end = this.#files.place(encodeRestQuestion(root, path, stat), answerBytesOf(1))
     return end && decodeRest(end())
-  }
-
-  #root(): string | undefined {
-    try {
-      return this.#places.folders.enter('')
-    } catch (error) {
-      if (errnoOf(error) === undefined) throw error
-      return undefined
-    }
   }
 }

@@ -1,4 +1,4 @@
-import { errnoOf } from '../base/errors.ts'
+import { errnoOf, unlessRefused } from '../base/errors.ts'
 import { absent, folder } from '../core/content.ts'
 import { isTooLong, joinPath, type Path } from '../core/path.ts'
 import { inTree, type ListedStat, type Stat } from '../disk/disk.ts'
@@ -125,17 +125,7 @@ export class Scanner {
       if (code === undefined) throw error
       // A folder that may not be read hides its content; it does not mean that the content is gone.
       if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') this.vanished(entry, path)
-      else this.events.barred(path, code, this.shown(path))
-    }
-  }
-
-  /** Of a folder that may not be read. */
-  private shown(path: Path): Stat | undefined {
-    try {
-      return this.replica.disk.stat(inTree(path)) ?? undefined
-    } catch (error) {
-      if (errnoOf(error) === undefined) throw error
-      return undefined
+      else this.events.barred(path, code, unlessRefused(null, () => this.replica.disk.stat(inTree(path))) ?? undefined)
     }
   }
 

@@ -45,33 +45,25 @@ export function parentStands(entry: Entry): boolean {
   return parent === null || parent.parent === null || (parent.current === folder && parent.agreed === folder)
 }
 
-/** Why nobody here can tell what is in a folder; undefined where it can be listed, or is gone. */
-export function unlistable(x: Exchange, entry: Entry): string | undefined {
-  try {
-    x.replica.disk.list(entry.path)
-    return undefined
-  } catch (error) {
-    const code = errnoOf(error)
-    if (code === undefined) throw error
-    return code === 'ENOENT' || code === 'ENOTDIR' ? undefined : code
-  }
-}
+/** `only-here`: nothing of it travels, so to the other end it is gone. A code: why nobody here can tell. */
+export type Left = 'only-here' | 'more' | { code: string }
 
-/** What is left in a folder does not travel: to the other end it is gone. */
-export function holdsOnlyIgnored(x: Exchange, entry: Entry): boolean {
+/** What is left in a folder. */
+export function leftIn(x: Exchange, entry: Entry): Left {
   const path = entry.path
   try {
     const left = x.replica.disk.list(path)
     // What it stayed for may be gone since; to the other end it is gone all the same.
-    if (left.length === 0) return entry.shadow
+    if (left.length === 0) return entry.shadow ? 'only-here' : 'more'
     const stays = ({ name, kind }: Listed) => {
       if (x.rules.ignored(`${path}/${name}`, kind === 'dir')) return true
       const below = entry.children?.get(name)
-      return kind === 'dir' && below?.shadow === true && holdsOnlyIgnored(x, below)
+      return kind === 'dir' && below?.shadow === true && leftIn(x, below) === 'only-here'
     }
-    return left.every(stays)
+    return left.every(stays) ? 'only-here' : 'more'
   } catch (error) {
-    if (errnoOf(error) === undefined) throw error
-    return false
+    const code = errnoOf(error)
+    if (code === undefined) throw error
+    return code === 'ENOENT' || code === 'ENOTDIR' ? 'more' : { code }
   }
 }

@@ -6,7 +6,7 @@ import type { Scanner } from '../../endpoint/scanner.ts'
 import type { Entry } from '../../endpoint/tree.ts'
 import type { Put, RejReason } from '../../wire/change-message.ts'
 import type { Exchange } from '../exchange/exchange.ts'
-import { holdsOnlyIgnored, unlistable } from '../exchange/in-the-way.ts'
+import { leftIn } from '../exchange/in-the-way.ts'
 import type { NewFolders } from './graft-intake.ts'
 
 /** Tells what became of a PUT: to the other end, to the tree, and to those who look again. */
@@ -62,33 +62,38 @@ export class PutOutcomes {
     const { x } = this
     this.replacing.delete(entry)
     entry.key = null
-    if (outcome.result === 'changed') this.refused.add(entry)
-    // Nobody else will ever be told of what is only here.
-    if (outcome.result === 'not-empty' && (isMuted(x.policy, x.role) || holdsOnlyIgnored(x, entry))) {
-      if (put.data === absent) this.stays(entry, put)
-      else this.blocked(put, 'ENOTEMPTY', 'cannot be replaced: a folder is there that holds what is only here')
-      return
-    }
-    const code = outcome.result === 'not-empty' && x.role === 'pod' ? unlistable(x, entry) : undefined
-    if (code !== undefined) {
-      // What is in it never comes to the laptop, and refused as a change both would wait for that.
-      this.blocked(put, code, 'cannot be removed: what is in it cannot be read')
-      return
-    }
     if (outcome.result === 'not-empty') {
-      // What is in it goes out on its own, and may be why the folder is not to go any more.
-      x.problems.made(put.path)
-      this.scanner.add(entry, false)
-    }
-    if (outcome.result === 'not-empty' && x.role === 'laptop' && put.data === absent) {
-      // What is new in the folder goes out on top; refused, both ends would wait for each other.
-      this.accept(entry, put)
+      this.notEmptied(entry, put)
       return
     }
+    if (outcome.result === 'changed') this.refused.add(entry)
     if (outcome.result === 'failed')
       x.problems.cannotMake(put.path, outcome.code, `${put.path} ${explain(outcome.code)}`, put.data !== absent)
     this.refuse(put, outcome.result === 'need' ? 'need' : outcome.result === 'failed' ? 'failed' : 'changed')
     if (outcome.result === 'changed' && entry.parent !== null) this.scanner.add(entry.parent, false)
+  }
+
+  /** A folder that is to go holds something. */
+  private notEmptied(entry: Entry, put: Put): void {
+    const { x } = this
+    const left = isMuted(x.policy, x.role) ? 'only-here' : leftIn(x, entry)
+    // Nobody else will ever be told of what is only here.
+    if (left === 'only-here') {
+      if (put.data === absent) this.stays(entry, put)
+      else this.blocked(put, 'ENOTEMPTY', 'cannot be replaced: a folder is there that holds what is only here')
+      return
+    }
+    if (left !== 'more' && x.role === 'pod') {
+      // What is in it never comes to the laptop, and refused as a change both would wait for that.
+      this.blocked(put, left.code, 'cannot be removed: what is in it cannot be read')
+      return
+    }
+    // What is in it goes out on its own, and may be why the folder is not to go any more.
+    x.problems.made(put.path)
+    this.scanner.add(entry, false)
+    // What is new in the folder goes out on top; refused, both ends would wait for each other.
+    if (x.role === 'laptop' && put.data === absent) this.accept(entry, put)
+    else this.refuse(put, 'changed')
   }
 
   /** A removed folder that holds what is only here: nothing of it is known any more. */
